@@ -1,0 +1,108 @@
+"""`ports.Inspect` over the admin port of a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from actorkalix.errors import ActorkalixError, AdminUnreachable, catalog
+from actorkalix.ports import EntityPage, EntityView, EventView
+
+TIMEOUT_S = 10.0
+"""Until an answer must be there (LT-26)."""
+
+R = TypeVar("R")
+
+
+class AdminInspection:
+    """Asks a running service; use it as `async with`.
+
+    Args:
+        url: of the admin port, as `http://127.0.0.1:9889`.
+        timeout_s: until an answer must be there, in seconds.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.url = url.rstrip("/")
+        try:
+            # trust_env=False: a proxy for the world is not to see the admin port of this machine.
+            self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise AdminUnreachable(f"{url!r} is no URL: {error}") from error
+
+    async def __aenter__(self) -> AdminInspection:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def entities(self, component: str, *, page: str = "", limit: int = 100) -> EntityPage:
+        """A page of entity ids; see `ports.Inspect`."""
+        return await self._get(
+            EntityPage, f"entities/{_segment(component)}", {"page": page, "limit": limit}
+        )
+
+    async def state(self, component: str, entity: str) -> EntityView:
+        """An entity with its state."""
+        return await self._get(EntityView, f"state/{_segment(component)}/{_segment(entity)}")
+
+    async def events(
+        self,
+        component: str,
+        entity: str,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        with_state: bool = False,
+    ) -> list[EventView]:
+        """Changes of an entity."""
+        return await self._get(
+            list[EventView],
+            f"events/{_segment(component)}/{_segment(entity)}",
+            {"after": after, "limit": limit, "with_state": int(with_state)},
+        )
+
+    async def status(self) -> dict[str, Any]:
+        """Identity, positions and sizes of the running service's store."""
+        return await self._get(dict[str, Any], "status")
+
+    async def _get(
+        self, shape: type[R], path: str, query: Mapping[str, str | int] | None = None
+    ) -> R:
+        try:
+            response = await self._http.get(f"/admin/{path}", params=query)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            said = str(error) or type(error).__name__
+            raise AdminUnreachable(f"no service answers at {self.url}: {said}") from error
+        if not response.is_success:
+            raise _problem(response, self.url)
+        try:
+            return msgspec.json.decode(response.content, type=shape)
+        except msgspec.MsgspecError as error:
+            raise AdminUnreachable(
+                f"{self.url} is no admin port of this version: {error}"
+            ) from error
+
+
+class _Problem(msgspec.Struct):
+    """What we read of a problem document."""
+
+    number: str
+    detail: str
+
+
+def _problem(response: httpx.Response, url: str) -> ActorkalixError:
+    try:
+        problem = msgspec.json.decode(response.content, type=_Problem)
+        return catalog()[problem.number](problem.detail)
+    except (msgspec.MsgspecError, KeyError):
+        status = f"{response.status_code} {response.reason_phrase}"
+        return AdminUnreachable(f"{url} is no admin port: it answers {status}")
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,243 @@
+"""What may be typed: the commands, their options, and what is said when none of them fits."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from actorkalix.cli.exits import HELP
+from actorkalix.errors import InvalidCommandLine
+
+PORT, GRPC_PORT, ADMIN_PORT = 9000, 9001, 9889
+SERVICE_HELP = "as shop:service or path/to/shop.py:service"
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        name: as typed.
+        summary: one line in the list of commands.
+        function: `module:execute`, imported when the command is typed; it takes the options and
+            an `Output` and returns an exit code.
+        options: adds its options to its parser.
+    """
+
+    name: str
+    summary: str
+    function: str
+    options: Callable[[argparse.ArgumentParser], None]
+
+
+class _Help(argparse.HelpFormatter):
+    """Commands and options with room beside them."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+        # argparse forgets the indentation of commands when it measures them, and breaks the line.
+        self._action_max_length = 14
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are errors of ours instead of exits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Help, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise InvalidCommandLine(f"{self.prog}: {message}")
+
+
+def parse(typed: Sequence[str]) -> argparse.Namespace:
+    """Read a command line.
+
+    Returns:
+        The options, with `command` (None when only help is wanted) and `function`.
+
+    Raises:
+        InvalidCommandLine: it cannot be read, or the command comes with a later version; the
+            message says why and what is near.
+    """
+    for word in typed:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            raise InvalidCommandLine(f"{word!r} is not UTF-8")
+    named = next((word for word in typed if not word.startswith("-")), None)
+    if named in LATER:
+        raise InvalidCommandLine(f"`actorkalix {named}` comes with a later version")
+    names = [command.name for command in COMMANDS]
+    if named is not None and named not in names and typed[0] == named:
+        near = difflib.get_close_matches(named, names, n=1)
+        hint = f"did you mean `actorkalix {near[0]}`?" if near else f"there is {', '.join(names)}"
+        raise InvalidCommandLine(f"there is no command {named!r}; {hint}")
+    return parser().parse_args(typed)
+
+
+def parser() -> Parser:
+    """The parser of the whole command line."""
+    top = Parser(
+        prog="actorkalix",
+        description="Durable entities, written as plain Python classes, on Ray.",
+        epilog=HELP,
+    )
+    top.set_defaults(command=None, function="", json=False)
+    top.add_argument("--version", action="store_true", help="print the version")
+    commands = top.add_subparsers(metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.summary, description=_sentence(command.summary), epilog=HELP
+        )
+        sub.set_defaults(command=command.name, function=command.function)
+        command.options(sub)
+        sub.add_argument(
+            "--json", action="store_true", help="print JSON on stdout and nothing else"
+        )
+    return top
+
+
+def _run(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
+    sub.add_argument("--port", type=_port, default=PORT, help="of the HTTP API (%(default)s)")
+    sub.add_argument(
+        "--grpc-port", type=_port, help=f"of the gRPC API of a later version ({GRPC_PORT})"
+    )
+    sub.add_argument(
+        "--admin-port",
+        type=_port,
+        default=ADMIN_PORT,
+        help="health, metrics, inspection (%(default)s)",
+    )
+    sub.add_argument(
+        "--host-address",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on (%(default)s: this machine alone)",
+    )
+    sub.add_argument(
+        "--data", metavar="DIR", help="data folder (.actorkalix/<service> beside the module)"
+    )
+    sub.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
+
+
+def _components(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
+    sub.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
+
+
+def _entities(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("component", metavar="COMPONENT", help="component id")
+    _source(sub)
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="ids of a page (%(default)s)"
+    )
+    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+
+
+def _state(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("component", metavar="COMPONENT", help="component id")
+    sub.add_argument("entity", metavar="ENTITY", help="entity id")
+    _source(sub)
+
+
+def _events(sub: argparse.ArgumentParser) -> None:
+    _state(sub)
+    sub.add_argument("--with-state", action="store_true", help="the state after each change too")
+    sub.add_argument(
+        "--after", type=_offset, default=0, metavar="N", help="beyond sequence number N (0)"
+    )
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="changes at most (%(default)s)"
+    )
+
+
+def _source(sub: argparse.ArgumentParser) -> None:
+    where = sub.add_argument_group(
+        "where to look",
+        "A service that runs is asked through its admin port, a folder at rest is opened. Without "
+        "any of these the service at the usual admin port of this machine is asked.",
+    )
+    where.add_argument("--service", metavar="SERVICE", help=f"the service's code, {SERVICE_HELP}")
+    where.add_argument(
+        "--data", metavar="DIR", help="its data folder; the code is not needed to look into it"
+    )
+    where.add_argument(
+        "--admin", metavar="URL", help=f"its admin address, as http://127.0.0.1:{ADMIN_PORT}"
+    )
+    where.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
+
+
+def _verify(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("data", metavar="DATA", help="data folder")
+
+
+def _explain(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "number", metavar="NUMBER", nargs="?", help="as AK2003; without it all are listed"
+    )
+
+
+def _nothing(sub: argparse.ArgumentParser) -> None:
+    """No options but those of every command."""
+
+
+def _port(text: str) -> int:
+    return _between(text, 1, 65535, "a port")
+
+
+def _count(text: str) -> int:
+    return _between(text, 1, 1000, "a number")
+
+
+def _offset(text: str) -> int:
+    return _between(text, 0, 2**63 - 1, "a sequence number")
+
+
+def _between(text: str, low: int, high: int, noun: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {noun} of {low} to {high}")
+    return int(text)
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[:1].upper()}{summary[1:]}."
+
+
+_RUN = "actorkalix.cli.run:execute"
+_LOOK = "actorkalix.cli.look:execute"
+_LISTS = "list a service's components, handlers, routes, stored types"
+_CHECKS = "check every byte of a data folder, name the first damage"
+
+COMMANDS = (
+    Command("run", "start a service on local Ray, serve it until Ctrl-C", _RUN, _run),
+    Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
+    Command("entities", "list the ids of a component's entities", _LOOK, _entities),
+    Command("state", "print the state of an entity", _LOOK, _state),
+    Command("events", "print the changes of an entity", _LOOK, _events),
+    Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
+    Command("explain", "explain an error number", "actorkalix.cli.explain:execute", _explain),
+    Command("version", "print the version", "actorkalix.cli.version:execute", _nothing),
+)
+
+LATER = frozenset(
+    (
+        "submit",
+        "cluster",
+        "status",
+        "timers",
+        "workflows",
+        "views",
+        "dead-letters",
+        "backup",
+        "restore",
+        "openapi",
+        "proto",
+    )
+)

@@ -1,0 +1,40 @@
+"""All codecs of a component in one place."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from actorkalix.describe.descriptors import ComponentDescriptor
+
+from .arguments import ArgumentCodec
+from .replies import ReplyCodec
+from .stored import StoredCodec
+
+
+class ComponentCodec:
+    """The codecs of a component.
+
+    Attributes:
+        arguments: of each handler, by its name.
+        replies: of each handler, by its name.
+        stored: of its events and states.
+    """
+
+    def __init__(self, descriptor: ComponentDescriptor) -> None:
+        self.descriptor = descriptor
+        self.arguments = {
+            name: ArgumentCodec(handler) for name, handler in descriptor.handlers.items()
+        }
+        self.replies = {name: ReplyCodec(handler) for name, handler in descriptor.handlers.items()}
+        self.stored = StoredCodec(descriptor)
+
+
+_MADE: WeakKeyDictionary[type[object], ComponentCodec] = WeakKeyDictionary()
+
+
+def codecs_for(descriptor: ComponentDescriptor) -> ComponentCodec:
+    """The codecs of a component; made once per class and descriptor."""
+    made = _MADE.get(descriptor.cls)
+    if made is None or made.descriptor is not descriptor:
+        made = _MADE[descriptor.cls] = ComponentCodec(descriptor)
+    return made

@@ -1,0 +1,122 @@
+"""Descriptors: what the machinery knows of a user's class, frozen. Nothing above reads the class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+HandlerKind = Literal["command", "query", "handler", "sql", "step"]
+ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]
+Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the user wrote it."""
+
+    file: str
+    line: int
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter of a handler, without `self`.
+
+    Attributes:
+        name: as written.
+        type: the resolved annotation.
+        required: it has no default.
+        default: its default, when it has one.
+        structured: a dataclass, struct, TypedDict, NamedTuple or model: alone it is the whole body.
+        keyword_only: it stands behind a `*`.
+    """
+
+    name: str
+    type: Any
+    required: bool = True
+    default: Any = None
+    structured: bool = False
+    keyword_only: bool = False
+
+
+class RouteDescriptor(msgspec.Struct, frozen=True):
+    """A route of a handler; segments in braces are parameters."""
+
+    verb: Verb
+    path: str
+    place: Place
+
+
+class HandlerDescriptor(msgspec.Struct, frozen=True):
+    """A handler of a component.
+
+    Attributes:
+        name: of the method.
+        kind: what its mark said.
+        fn: the function that the user wrote (unbound).
+        parameters: in order.
+        whole_body: its one parameter is structured, so it is the whole JSON body.
+        reply: what the caller gets (`R` of `Effect[R]`, or the return type).
+        returns_effect: the declared return type is an `Effect`.
+        routes: custom routes; the default routes go without saying.
+        place: where it is written.
+    """
+
+    name: str
+    kind: HandlerKind
+    fn: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    whole_body: bool
+    reply: Any
+    returns_effect: bool
+    routes: tuple[RouteDescriptor, ...]
+    place: Place
+
+
+class StoredType(msgspec.Struct, frozen=True):
+    """A type under whose tag values are stored.
+
+    Attributes:
+        tag: stable name, by default the class's name.
+        version: of its fields, 1 and up.
+        type: the class.
+        migrations: from version to the function that makes the next version of a payload (a dict).
+    """
+
+    tag: str
+    version: int
+    type: Any
+    migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
+
+
+class ComponentDescriptor(msgspec.Struct, frozen=True):
+    """A component class.
+
+    Attributes:
+        component_id: its id.
+        kind: which base it has.
+        cls: the user's class.
+        handlers: by name, inherited ones too.
+        place: where the class is written.
+        state: type under which states are stored (entities and workflows).
+        events: types of the events, in the order of the union (event sourced entities).
+        snapshot_every: events between snapshots; 0 is never.
+        options: further class options as given.
+    """
+
+    component_id: str
+    kind: ComponentKind
+    cls: type[Any]
+    handlers: Mapping[str, HandlerDescriptor]
+    place: Place
+    state: StoredType | None = None
+    events: tuple[StoredType, ...] = ()
+    snapshot_every: int = 100
+    options: Mapping[str, Any] = {}
+
+
+class ServiceDescriptor(msgspec.Struct, frozen=True):
+    """A service: its name and its components by id, without clashes of ids and routes."""
+
+    name: str
+    components: Mapping[str, ComponentDescriptor]

@@ -1,0 +1,86 @@
+"""Names that stay: component ids and class options."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from .descriptors import ComponentKind, Place
+from .problems import Problems
+
+COMPONENT_ID_BYTES_MAX = 64
+"""As in the table of limits; ids stand in every stored record."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
+    "event_sourced": ("id", "snapshot_every", "abstract"),
+    "value": ("id", "abstract"),
+    "replicated": ("id", "write_consistency", "abstract"),
+    "action": ("id", "runs", "num_cpus", "num_gpus", "abstract"),
+    "view": ("id", "abstract"),
+    "workflow": ("id", "timeout", "abstract"),
+}
+
+
+def check_id(cls: type[Any], options: Mapping[str, Any], place: Place, problems: Problems) -> str:
+    """The component's id; a problem when it is missing or cannot be one (ES-01)."""
+    slug = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+    if "id" not in options:
+        problems.add(
+            place,
+            f'needs an id: class {cls.__name__}(..., id="{slug}"), '
+            "or abstract=True for a base class",
+        )
+        return slug
+    name = options["id"]
+    if not isinstance(name, str):
+        problems.add(place, f'the id is a text: write id="{slug}", got {name!r}')
+    elif not name.strip():
+        problems.add(place, f'the id is blank: write id="{slug}"')
+    elif bad := sorted({char for char in name if char in "|/"}):
+        problems.add(place, f"the id {name!r} has {bad[0]!r} in it; use letters, digits and dashes")
+    elif _CONTROL.search(name):
+        problems.add(
+            place, f"the id {name!r} has control characters; use letters, digits and dashes"
+        )
+    elif name != name.strip() or name in (".", ".."):
+        problems.add(
+            place, f"the id {name!r} cannot stand in a URL; use letters, digits and dashes"
+        )
+    elif (size := len(name.encode("utf-8", "surrogatepass"))) > COMPONENT_ID_BYTES_MAX:
+        problems.add(
+            place, f"the id has {size} bytes, at most {COMPONENT_ID_BYTES_MAX} are allowed"
+        )
+    return str(name)
+
+
+def check_options(
+    kind: ComponentKind, options: Mapping[str, Any], place: Place, problems: Problems
+) -> None:
+    """Options that the kind has not, and values that an option cannot have."""
+    known = OPTIONS[kind]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}=?" if near else f"; known are {', '.join(known)}"
+            problems.add(place, f"unknown class option {name}={hint}")
+    every = options.get("snapshot_every", 100)
+    if "snapshot_every" in known and (type(every) is not int or every < 0):
+        problems.add(place, f"snapshot_every is a number of events, 0 for never, got {every!r}")
+    level = options.get("write_consistency", "local")
+    if "write_consistency" in known and level not in ("local", "majority", "all"):
+        problems.add(place, f'write_consistency is "local", "majority" or "all", got {level!r}')
+    runs = options.get("runs", "task")
+    if "runs" in known and runs not in ("task", "inline"):
+        problems.add(place, f'runs is "task" or "inline", got {runs!r}')
+    timeout = options.get("timeout")
+    if (
+        "timeout" in known
+        and timeout is not None
+        and not (isinstance(timeout, timedelta) and timeout > timedelta(0))
+    ):
+        problems.add(place, f"timeout is a timedelta above 0, got {timeout!r}")

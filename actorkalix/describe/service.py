@@ -1,0 +1,88 @@
+"""A service: what can only be wrong between its components."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from actorkalix.errors import DefinitionError, NotInThisVersion
+from actorkalix.model.component import Component
+
+from .component import descriptor_of
+from .descriptors import ComponentDescriptor, ComponentKind, ServiceDescriptor
+from .problems import NOWHERE, Problems
+from .routes import check_clashes
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LATER: dict[ComponentKind, str] = {
+    "replicated": "replicated entities",
+    "action": "actions",
+    "view": "views",
+    "workflow": "workflows",
+}
+
+
+def describe_service(name: str, classes: Sequence[type[Any]]) -> ServiceDescriptor:
+    """Describe a service.
+
+    Args:
+        name: 1 to 64 of letters, digits, `.`, `_` and `-`; the data folder bears it.
+        classes: its components.
+
+    Raises:
+        DefinitionError: lists every problem: ids and routes that two components share among them.
+        NotInThisVersion: a later version runs this kind of component; names class, file and line.
+    """
+    problems = Problems(f"service {name!r}")
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        problems.add(
+            NOWHERE, f"its name is {name!r}; use 1 to 64 of letters, digits, '.', '_' and '-'"
+        )
+    if not classes:
+        problems.add(NOWHERE, "it has no components; write components=[...]")
+    descriptors = [found for cls in classes if (found := _described(cls, problems)) is not None]
+    by_id: dict[str, ComponentDescriptor] = {}
+    for one in descriptors:
+        other = by_id.setdefault(one.component_id, one)
+        if other is not one:
+            where = f"{other.place.file}:{other.place.line}"
+            said = (
+                f"{one.cls.__name__} has the id {one.component_id!r} of {other.cls.__name__} "
+                f"({where})"
+            )
+            problems.add(one.place, f"{said}; give one another id")
+        elif descriptors.count(one) > 1:
+            problems.add(one.place, f"{one.cls.__name__} is listed twice; list it once")
+    if not problems:
+        check_clashes(list(by_id.values()), problems)
+    problems.raise_if_any()
+    _refuse_later(name, descriptors)
+    return ServiceDescriptor(name, by_id)
+
+
+def _described(cls: Any, problems: Problems) -> ComponentDescriptor | None:
+    if isinstance(cls, Component):
+        called = type(cls).__name__
+        problems.add(
+            NOWHERE,
+            f"components takes classes, got an object of {called}; write {called} without ()",
+        )
+        return None
+    try:
+        return descriptor_of(cls)
+    except DefinitionError as problem:
+        problems.add(NOWHERE, str(problem))
+        return None
+
+
+def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None:
+    problems = Problems(f"service {name!r}")
+    for one in descriptors:
+        if one.kind in _LATER:
+            said = (
+                f"{one.cls.__name__}: {_LATER[one.kind]} come with a later version; "
+                "leave it out of the service"
+            )
+            problems.add(one.place, said)
+    problems.raise_if_any(NotInThisVersion)

@@ -1,0 +1,299 @@
+"""What event sourced and value entities have in common: running a handler and keeping its reply.
+
+Theory of operation. A message meets the table of `instance.py`, which says what it may do in this part of the
+entity's life. A handler runs on a fresh object of the user's class, so that nothing but the state can outlive it
+(ES-06). What it returns is a decision; the kinds below turn the decision into records and the next instance. Every
+value that crosses is encoded here, on every host and in every kit alike (ES-05): arguments are decoded from bytes,
+events, states and replies leave as bytes, so behaviour never depends on who called from where.
+
+Invariants: a step either returns a whole new instance with all its records, or raises and has changed nothing; the
+reply is worked out on the new state (CX-03) but belongs to the records, whoever runs the step must not let it go
+before they are durable; an error beats every change named in the same effect (ES-24).
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, NamedTuple
+
+import msgspec
+from actorkalix_cluster.shardhost.behavior import Step
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_storage.api import History, Record, RecordKind
+
+from actorkalix.codec import codecs_for
+from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
+from actorkalix.errors import (
+    ActorkalixError,
+    CommandError,
+    EntityDeleted,
+    IdempotencyKeyReused,
+    InvalidEffect,
+    InvalidPayload,
+    NotInThisVersion,
+    PayloadTooLarge,
+    UnknownRoute,
+)
+from actorkalix.limits import Limits
+from actorkalix.model.client import Calls
+from actorkalix.model.component import Context, Live
+from actorkalix.model.effects import Decision, Effect
+from actorkalix.model.metadata import NO_METADATA, Metadata
+
+from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
+from .replies import StoredReply, digest, failure_of, fault, pack, refusal, unpack
+
+_NOTHING_WRITTEN: tuple[Record, ...] = ()
+_CALLS = Calls()
+
+
+class Run(NamedTuple):
+    """A handler's run: what it works on and what it came to."""
+
+    component: Any
+    live: Live
+    decision: Decision
+
+
+class EntityBehavior:
+    """Base of the two kinds; `Behavior[Instance]` for a shard host."""
+
+    def __init__(self, descriptor: ComponentDescriptor, limits: Limits) -> None:
+        codec = codecs_for(descriptor)
+        self._descriptor = descriptor
+        self._limits = limits
+        self._cls = descriptor.cls
+        self._id = descriptor.component_id
+        self._handlers = descriptor.handlers
+        self._arguments = codec.arguments
+        self._replies = codec.replies
+        self._stored = codec.stored
+
+    # ---- the port -----------------------------------------------------------------------------------------
+    def empty(self, entity: str) -> Instance:
+        """The instance of an id without records (ES-03, ES-10)."""
+        return Instance(entity, self._empty_state(entity))
+
+    def restore(self, entity: str, history: History) -> Instance:
+        """The instance after its durable history; see the kinds."""
+        raise AssertionError("each kind restores in its own way")
+
+    def version(self, instance: Instance) -> int:
+        """Number of records the instance rests on."""
+        return instance.version
+
+    def key_hash(self, message: Message) -> bytes:
+        """16 bytes for the message's key; the store adds component and entity to the scope."""
+        return digest(message.key.encode())
+
+    def remembered(self, message: Message, reply: bytes) -> Reply:
+        """The stored reply, or `IdempotencyKeyReused` when the request is another one (architecture 12)."""
+        stored = unpack(reply)
+        if stored.request != self._request_digest(message):
+            error = IdempotencyKeyReused(
+                f"idempotency key {message.key!r} was used for another request to {self._id} {message.entity!r}"
+            )
+            return Reply(failure=failure_of(error))
+        if stored.failure is not None:
+            return Reply(failure=stored.failure, replayed=True)
+        payload = stored.payload
+        if message.accept is not Encoding.MSGPACK:
+            codec = self._replies[message.method]
+            payload = codec.encode(codec.decode(payload, Encoding.MSGPACK), message.accept)
+        return Reply(payload=payload, metadata=stored.metadata, replayed=True)
+
+    def step(self, instance: Instance, message: Message, now_ms: int) -> Step[Instance]:
+        """Handle one message; see `TRANSITIONS`."""
+        outcome = TRANSITIONS[life_of(instance), message.kind]
+        if outcome is Outcome.HANDLE or outcome is Outcome.READ:
+            return self._handle(instance, message, now_ms)
+        if outcome is Outcome.EXPIRE and 0 < instance.expires_ms <= now_ms:
+            deleted, record = self._deleted(instance, now_ms)
+            return Step(deleted, (record,), Reply())
+        if outcome is Outcome.CLEAN:
+            record = self._record(RecordKind.CLEANED, instance, now_ms)
+            return Step(self.empty(instance.entity), (record,), Reply(), forget=True)
+        return Step(instance, _NOTHING_WRITTEN, Reply())
+
+    # ---- running a handler --------------------------------------------------------------------------------
+    def _handle(self, instance: Instance, message: Message, now_ms: int) -> Step[Instance]:
+        handler = self._handlers.get(message.method)
+        if handler is None:
+            raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
+        try:
+            args, kwargs = self._arguments[message.method].decode(message.payload, message.encoding)
+        except InvalidPayload as problem:
+            raise refusal(problem) from None
+        component, live = self._awake(instance, message)
+        try:
+            try:
+                returned = handler.fn(component, *args, **kwargs)
+                decision = self._decision(handler, returned, message)
+            except CommandError as error:
+                decision = Decision(error=error)
+            return self._decided(handler, Run(component, live, decision), instance, message, now_ms)
+        except ActorkalixError as problem:
+            raise fault(problem, message) from problem
+        finally:
+            component._live = None
+
+    def _awake(self, instance: Instance, message: Message) -> tuple[Any, Live]:
+        """A fresh object of the user's class whose `state`, `context` and `client` answer (ES-11, ES-30)."""
+        component = self._cls()
+        context = Context(
+            name=message.method,
+            metadata=Metadata(message.metadata) if message.metadata else NO_METADATA,
+            sequence_number=instance.number,
+            subject=instance.entity,
+            deleted=instance.deleted_ms > 0,
+        )
+        component._live = live = Live(instance.state, instance.entity, context, _CALLS)
+        return component, live
+
+    def _decision(self, handler: HandlerDescriptor, returned: Any, message: Message) -> Decision:
+        if isinstance(returned, Effect):
+            decision = returned.decision
+            if handler.kind == "query" or message.kind is MessageKind.QUERY:
+                self._refuse_change(handler, decision)
+            return decision
+        if handler.kind == "query":
+            return Decision(reply=lambda _: returned)
+        if inspect.iscoroutine(returned):
+            returned.close()
+        where = f"{self._cls.__name__}.{handler.name}"
+        got = type(returned).__name__
+        hint = "; end it with .then_reply(...)" if hasattr(returned, "then_reply") else ""
+        raise InvalidEffect(f"{where} returned {got}, not an effect{hint}")
+
+    def _refuse_change(self, handler: HandlerDescriptor, decision: Decision) -> None:
+        """ES-60: what is read-only in the class must not change anything when it runs."""
+        if decision.events or decision.has_state or decision.delete or decision.side_effects:
+            raise InvalidEffect(
+                f"{self._cls.__name__}.{handler.name} is a query and must not change anything; "
+                "make it a @command"
+            )
+
+    # ---- from a decision to records -----------------------------------------------------------------------
+    def _decided(
+        self, handler: HandlerDescriptor, run: Run, instance: Instance, message: Message, now_ms: int
+    ) -> Step[Instance]:
+        decision = run.decision
+        key = message.key if message.kind is MessageKind.COMMAND else ""
+        if decision.error is not None:
+            failure = failure_of(decision.error)
+            if not key:
+                return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure))
+            stored = StoredReply(self._request_digest(message), failure=failure)
+            changed, records = self._remember(instance, _NOTHING_WRITTEN, message, stored, now_ms)
+            return Step(changed, records, Reply(failure=failure))
+        if decision.forward is not None or decision.side_effects:
+            raise NotInThisVersion(f"{self._cls.__name__}.{handler.name}: forward and side_effect come later")
+        changed, records = instance, _NOTHING_WRITTEN
+        if decision.events or decision.has_state or decision.delete:
+            if life_of(instance) is Life.DELETED:
+                raise refusal(EntityDeleted(f"{self._id} {instance.entity!r} was deleted"))
+            changed, records = self._changes(run, instance, now_ms)
+        value = None if decision.reply is None else decision.reply(changed.state)
+        payload = self._reply_bytes(handler.name, value, message.accept)
+        metadata = decision.metadata.pairs
+        if key:
+            kept = (
+                payload
+                if message.accept is Encoding.MSGPACK
+                else self._reply_bytes(handler.name, value, Encoding.MSGPACK)
+            )
+            stored = StoredReply(self._request_digest(message), kept, metadata)
+            changed, records = self._remember(changed, records, message, stored, now_ms)
+        due = self._snapshot_due(changed)
+        if due:
+            changed = msgspec.structs.replace(changed, snapshot_number=changed.number)
+        return Step(changed, records, Reply(payload, None, metadata), due)
+
+    def _remember(
+        self,
+        instance: Instance,
+        records: tuple[Record, ...],
+        message: Message,
+        stored: StoredReply,
+        now_ms: int,
+    ) -> tuple[Instance, tuple[Record, ...]]:
+        """Key and reply ride in the command's last record; without one they get a record of their own."""
+        key, reply = self.key_hash(message), pack(stored)
+        if records:
+            last = msgspec.structs.replace(records[-1], key=key, reply=reply)
+            return instance, (*records[:-1], last)
+        record = self._record(RecordKind.REPLY, instance, now_ms, key=key, reply=reply)
+        return msgspec.structs.replace(instance, version=instance.version + 1), (record,)
+
+    def _reply_bytes(self, method: str, value: Any, encoding: Encoding) -> bytes:
+        payload = self._replies[method].encode(value, encoding)
+        self._check_size("reply", len(payload), self._limits.payload_bytes_max)
+        return payload
+
+    def _check_size(self, what: str, size: int, size_max: int) -> None:
+        if size > size_max:
+            error = PayloadTooLarge(f"{self._id}: a {what} of {size} bytes is above the limit of {size_max}")
+            error.http_status = 500  # the service made it, not the caller
+            error.code = "internal"
+            raise error
+
+    def _record(
+        self,
+        kind: RecordKind,
+        instance: Instance,
+        now_ms: int,
+        *,
+        payload: bytes = b"",
+        key: bytes = b"",
+        reply: bytes = b"",
+    ) -> Record:
+        """A record of this instance as it stands."""
+        return Record(
+            kind,
+            self._id,
+            instance.entity,
+            instance.number,
+            now_ms,
+            payload,
+            key,
+            reply,
+            instance.expires_ms,
+        )
+
+    def _request_digest(self, message: Message) -> bytes:
+        """Stands for method and arguments as values: spacing and order of JSON keys do not matter."""
+        arguments = self._arguments.get(message.method)
+        if arguments is None:
+            raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
+        try:
+            args, kwargs = arguments.decode(message.payload, message.encoding)
+        except InvalidPayload as problem:
+            raise refusal(problem) from None
+        return digest(message.method.encode(), arguments.encode(args, kwargs, Encoding.MSGPACK))
+
+    # ---- what the kinds say -------------------------------------------------------------------------------
+    def _empty_state(self, entity: str) -> Any:
+        component = self._cls()
+        component._live = Live(entity_id=entity, context=Context(subject=entity), client=_CALLS)
+        try:
+            return component.empty_state()
+        finally:
+            component._live = None
+
+    def _changes(self, run: Run, instance: Instance, now_ms: int) -> tuple[Instance, tuple[Record, ...]]:
+        """The instance and the records after the decision's changes, encoded."""
+        raise AssertionError("each kind changes in its own way")
+
+    def _deleted(self, instance: Instance, now_ms: int) -> tuple[Instance, Record]:
+        """The instance and the record after a delete."""
+        raise AssertionError("each kind deletes in its own way")
+
+    def _snapshot_due(self, instance: Instance) -> bool:
+        return False
+
+
+def expiry(decision: Decision, now_ms: int) -> int:
+    """When an entity expires after this change: only what this change says counts (ES-54)."""
+    if decision.expire_after is None:
+        return 0
+    return now_ms + max(1, int(decision.expire_after.total_seconds() * 1000))

@@ -1,0 +1,1 @@
+"""The gateway: HTTP for callers, the admin port for operators, metrics, transport of clients."""

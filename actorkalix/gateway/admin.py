@@ -1,0 +1,263 @@
+"""The admin port: health, metrics, and what operators look at. Loopback; never the port of callers.
+
+Nobody logs in here, so a browser on the same machine must not be made to speak to it: a `Host` that
+is not this machine's (DNS rebinding) and an `Origin` of elsewhere are refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from actorkalix import errors
+from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.gateway.headers import Head, checked_entity_id
+from actorkalix.gateway.http import BUG, raw_path_of
+from actorkalix.gateway.metrics import Metrics
+from actorkalix.gateway.problems import PROBLEM_JSON, failure_of, problem_of, status_of
+from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
+from actorkalix.ports import Inspect
+from actorkalix_cluster.shardhost.messages import Failure
+
+log = logging.getLogger("actorkalix.gateway")
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1_000
+Health = Callable[[], Sequence[str]]
+"""Reasons why the host is not ready; none when it is."""
+Verify = Callable[[], Awaitable[Any]]
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class HandlerView(msgspec.Struct, frozen=True):
+    """A handler and its routes, as "POST /cart/{entity_id}/add-item"."""
+
+    name: str
+    kind: str
+    routes: list[str]
+
+
+class ComponentView(msgspec.Struct, frozen=True):
+    """A component and its handlers."""
+
+    id: str
+    kind: str
+    handlers: list[HandlerView]
+
+
+def admin_app(
+    service: ServiceDescriptor,
+    inspect: Inspect,
+    *,
+    metrics: Metrics,
+    health: Health,
+    verify: Verify | None = None,
+    local: bool = True,
+) -> ASGIApp:
+    """The ASGI app of the admin port.
+
+    Args:
+        service: whose components may be looked at.
+        inspect: what may be looked at.
+        metrics: shown at `/metrics`.
+        health: reasons why the host is not ready.
+        verify: checks the store and tells what it found, as JSON; without it the path answers 404.
+        local: the port is bound to loopback, so only names of this machine are taken for it.
+    """
+    views = components_of(service)
+    admin = _Admin(service, inspect)
+
+    async def live(_: Request) -> Response:
+        return _json({"status": "live"})
+
+    async def ready(_: Request) -> Response:
+        reasons = list(health())
+        status = "not ready" if reasons else "ready"
+        return _json({"status": status, "reasons": reasons}, 503 if reasons else 200)
+
+    async def scrape(request: Request) -> Response:
+        text, content_type = metrics.exposition(request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": content_type})
+
+    async def components(_: Request) -> Response:
+        return _json(views)
+
+    async def verified(_: Request) -> Response:
+        if verify is None:
+            raise errors.UnknownRoute("this host verifies nothing while it runs")
+        return _json(await verify())
+
+    get: dict[str, Answer] = {
+        "/health/live": live,
+        "/health/ready": ready,
+        "/metrics": scrape,
+        "/admin/components": components,
+        "/admin/entities/{component}": admin.entities,
+        "/admin/state/{component}/{entity:path}": admin.state,
+        "/admin/events/{component}/{entity:path}": admin.events,
+        "/admin/status": admin.status,
+    }
+    routes = [Route(path, _guarded(answer, local)) for path, answer in get.items()]
+    routes.append(Route("/admin/verify", _guarded(verified, local), methods=["POST"]))
+    refusals = {404: _refused, 405: _refused}
+    return Starlette(routes=routes, exception_handlers=refusals)
+
+
+def components_of(service: ServiceDescriptor) -> list[ComponentView]:
+    """What a service has, as JSON shows it."""
+    paths: dict[tuple[str, str], list[str]] = {}
+    for route in RouteTable(service).routes:
+        paths.setdefault((route.component, route.handler.name), []).append(
+            f"{route.verb} {route.path}"
+        )
+    return [
+        ComponentView(
+            id=component.component_id,
+            kind=component.kind,
+            handlers=[
+                HandlerView(
+                    handler.name,
+                    handler.kind,
+                    paths.get((component.component_id, handler.name), []),
+                )
+                for handler in component.handlers.values()
+            ],
+        )
+        for component in service.components.values()
+    ]
+
+
+class _Admin:
+    """Answers of the paths that name a component or an entity."""
+
+    def __init__(self, service: ServiceDescriptor, inspect: Inspect) -> None:
+        self._service = service
+        self._inspect = inspect
+
+    async def entities(self, request: Request) -> Response:
+        component = self._component(request)
+        page = request.query_params.get("page", "")
+        limit = _number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+        return _json(await self._inspect.entities(component, page=page, limit=limit))
+
+    async def state(self, request: Request) -> Response:
+        component, entity = self._component(request), _entity(request)
+        return _json(await self._inspect.state(component, entity))
+
+    async def events(self, request: Request) -> Response:
+        component, entity = self._component(request), _entity(request)
+        found = await self._inspect.events(
+            component,
+            entity,
+            after=_number(request, "after", 0, 0, 2**63 - 1),
+            limit=_number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
+            with_state=bool(_number(request, "with_state", 0, 0, 1)),
+        )
+        return _json(found)
+
+    async def status(self, _: Request) -> Response:
+        return _json(await self._inspect.status())
+
+    def _component(self, request: Request) -> str:
+        wanted: str = request.path_params["component"]
+        if wanted not in self._service.components:
+            raise errors.UnknownRoute(nearest_component(self._service, wanted))
+        return wanted
+
+
+def _entity(request: Request) -> str:
+    """The entity id, from the path as it came: in a decoded one, `%2F` would be a slash."""
+    segments = decoded_segments(raw_path_of(request.scope))
+    if len(segments) != 4:
+        raise errors.UnknownRoute("write the slashes of an entity id as %2F")
+    return checked_entity_id(segments[3])
+
+
+def _number(request: Request, name: str, default: int, lowest: int, highest: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise errors.InvalidPayload(f"{name} is a number, not {text[:40]!r}")
+    if not lowest <= int(text) <= highest:
+        raise errors.InvalidPayload(f"{name} is {lowest:,} to {highest:,}, not {int(text):,}")
+    return int(text)
+
+
+def _guarded(answer: Answer, local: bool) -> Answer:
+    """The answer, or a problem document for what it raises."""
+
+    async def guarded(request: Request) -> Response:
+        request_id = Head(request.scope["headers"]).request_id()
+        try:
+            if local:
+                _refuse_foreign(request)
+            response = await answer(request)
+        except errors.ActorkalixError as error:
+            response = _problem(request, failure_of(error), request_id)
+        except Exception:
+            log.exception("the admin port failed, correlation id %s", request_id)
+            response = _problem(request, BUG, request_id)
+        response.headers["x-request-id"] = request_id
+        return response
+
+    return guarded
+
+
+def _refuse_foreign(request: Request) -> None:
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin")
+    for name, url in (("Host", f"//{host}"), ("Origin", origin)):
+        if url is not None and not _is_local(url):
+            refused = errors.InvalidPayload(
+                f"this port answers to names of this machine alone, not to the {name} {url[:100]!r}"
+            )
+            refused.http_status = 421 if name == "Host" else 403
+            raise refused
+
+
+def _is_local(url: str) -> bool:
+    try:
+        name = urlsplit(url).hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What Starlette itself refuses: unknown paths, other verbs."""
+    assert isinstance(error, HTTPException)
+    request_id = Head(request.scope["headers"]).request_id()
+    allow = dict(error.headers or {})
+    known: errors.ActorkalixError = errors.UnknownRoute("the admin port has no such path")
+    if error.status_code == 405:
+        takes = allow.get("Allow", "another method")
+        known = errors.MethodNotAllowed(f"this path takes {takes}, not {request.method}")
+    response = _problem(request, failure_of(known), request_id)
+    response.headers.update(allow)
+    response.headers["x-request-id"] = request_id
+    return response
+
+
+def _problem(request: Request, failure: Failure, request_id: str) -> Response:
+    path = raw_path_of(request.scope).decode("latin-1")
+    return Response(
+        problem_of(failure, path, request_id),
+        status_of(failure),
+        media_type=PROBLEM_JSON.decode(),
+    )
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

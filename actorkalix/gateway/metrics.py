@@ -1,0 +1,195 @@
+"""Metrics of a host for Prometheus. Everything is told to `Metrics`; nobody else knows
+prometheus-client.
+
+Names and labels are a contract with dashboards: units in the name, labels of few values (never an
+entity id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from actorkalix_cluster.shardhost.observer import HostStats
+
+SECONDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+RECORDS = tuple(float(2**power) for power in range(13))  # 1 to 4,096
+BYTES = tuple(float(4**power) for power in range(3, 12))  # 64 B to 4 MiB
+
+
+class FolderUse(msgspec.Struct, frozen=True):
+    """Bytes that the data folder has, and that its disk has left."""
+
+    used_bytes: int
+    free_bytes: int
+
+
+class Metrics:
+    """Keeps what happened and shows it; an `Observer` of the shard host and `Answered` of the HTTP
+    endpoint.
+
+    Calls come from one event loop. Children of labels are kept at hand: looking one up by its
+    labels costs more than counting.
+    """
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._commands = Counter(
+            "actorkalix_commands",
+            "Commands and queries answered, by result: ok or error.",
+            ["component", "method", "result"],
+            registry=registry,
+        )
+        self._errors = Counter(
+            "actorkalix_errors",
+            "Errors answered, by the number that `actorkalix explain` knows.",
+            ["number"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "actorkalix_command_seconds",
+            "Seconds from a command's or query's arrival at the host to its answer.",
+            ["component"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._commit_records = Histogram(
+            "actorkalix_commit_records",
+            "Records in a commit.",
+            buckets=RECORDS,
+            registry=registry,
+        )
+        self._commit_bytes = Histogram(
+            "actorkalix_commit_bytes",
+            "Bytes that a commit wrote to the log.",
+            buckets=BYTES,
+            registry=registry,
+        )
+        self._commit_seconds = Histogram(
+            "actorkalix_commit_seconds",
+            "Seconds that a commit took, sync included.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._activations = Counter(
+            "actorkalix_activations",
+            "Entities loaded into memory.",
+            ["component"],
+            registry=registry,
+        )
+        self._activation_seconds = Histogram(
+            "actorkalix_activation_seconds",
+            "Seconds that loading an entity took.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._passivations = Counter(
+            "actorkalix_passivations",
+            "Entities that left memory.",
+            ["component"],
+            registry=registry,
+        )
+        self._http = Counter(
+            "actorkalix_http_requests",
+            "HTTP requests answered, by status.",
+            ["status"],
+            registry=registry,
+        )
+        self._results: dict[tuple[str, str, bool], Counter] = {}
+        self._latencies: dict[str, Histogram] = {}
+        self._statuses: dict[int, Counter] = {}
+        self._gauges = _Gauges()
+        registry.register(self._gauges)
+
+    def bind(
+        self,
+        stats: Callable[[], HostStats],
+        folder: Callable[[], FolderUse] | None = None,
+    ) -> None:
+        """Names what is asked at every scrape: the host, and the use of its data folder."""
+        self._gauges.stats = stats
+        self._gauges.folder = folder
+
+    def handled(self, component: str, method: str, seconds: float, number: str) -> None:
+        """A message was answered; `number` is "" or the AK number of its failure."""
+        at = (component, method, number == "")
+        counter = self._results.get(at)
+        if counter is None:
+            result = "error" if number else "ok"
+            counter = self._results[at] = self._commands.labels(component, method, result)
+        counter.inc()
+        latency = self._latencies.get(component)
+        if latency is None:
+            latency = self._latencies[component] = self._seconds.labels(component)
+        latency.observe(seconds)
+
+    def committed(self, appends: int, records: int, bytes_written: int, seconds: float) -> None:
+        """A commit came back."""
+        self._commit_records.observe(records)
+        self._commit_bytes.observe(bytes_written)
+        self._commit_seconds.observe(seconds)
+
+    def activated(self, component: str, seconds: float) -> None:
+        """An entity was loaded."""
+        self._activations.labels(component).inc()
+        self._activation_seconds.observe(seconds)
+
+    def passivated(self, component: str) -> None:
+        """An entity left memory."""
+        self._passivations.labels(component).inc()
+
+    def answered(self, status: int, number: str) -> None:
+        """An HTTP request was answered; `number` is "" or the AK number of its problem."""
+        counter = self._statuses.get(status)
+        if counter is None:
+            counter = self._statuses[status] = self._http.labels(str(status))
+        counter.inc()
+        if number:
+            self._errors.labels(number).inc()
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The metrics as text, and its content type.
+
+        Args:
+            accept: header of the scrape; decides between Prometheus' own format and OpenMetrics.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+
+class _Gauges:
+    """What is looked at when asked for, instead of being told."""
+
+    stats: Callable[[], HostStats] | None = None
+    folder: Callable[[], FolderUse] | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        if self.stats is not None:
+            stats = self.stats()
+            live = GaugeMetricFamily(
+                "actorkalix_live_entities", "Entities in memory.", labels=["component"]
+            )
+            for component, count in stats.live.items():
+                live.add_metric([component], count)
+            yield live
+            yield _gauge("mailbox_depth", "Messages that wait for their entity.", stats.mailbox)
+            yield _gauge("commit_queue", "Appends not yet durable.", stats.commit_queue)
+            yield _gauge("shards", "Shards that this host owns.", stats.shards)
+            damaged = len(stats.damaged)
+            yield _gauge("damaged_shards", "Shards not served for damage.", damaged)
+        if self.folder is not None:
+            use = self.folder()
+            yield _gauge("data_bytes", "Bytes of the data folder.", use.used_bytes)
+            yield _gauge("disk_free_bytes", "Bytes free on its disk.", use.free_bytes)
+
+
+def _gauge(name: str, text: str, value: int) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"actorkalix_{name}", text, value=value)

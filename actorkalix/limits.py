@@ -1,0 +1,49 @@
+"""Every bound in one place, each with where its number comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+COMPONENT_ID_BYTES_MAX = 64  # rules.md, "names"
+ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
+IDEMPOTENCY_KEY_BYTES_MAX = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of a service. Raise one only with the memory and disk for it.
+
+    Attributes:
+        payload_bytes_max: a request or reply of a command (Kalix and Akka: 1 MB).
+        event_bytes_max: one encoded event (Akka: events above 1 MB cannot cross services).
+        state_bytes_max: an encoded state or snapshot (Kalix and Akka: 10 MB).
+        commit_bytes_max: records of one commit; bounds what a crash can leave unanswered.
+        commit_queue_max: commands that wait for a commit on a host; beyond it 503 with Retry-After.
+        speculation_max: commands of one entity that wait for a commit.
+        mailbox_max: commands of one entity that wait for it to be loaded.
+        entities_max: live entities of a host; beyond it the least recently used are passivated.
+        passivate_after: idle time after which an entity leaves memory (Kalix: 30 s).
+        ask_timeout: until a caller is told that the outcome is unknown.
+        body_timeout: until a request's body must have arrived.
+        retention: between delete and cleanup (Kalix and Akka: 7 days).
+        clean_every: between two runs of the cleaner (Akka: 1 hour).
+        idempotency_kept: how long replies are remembered under their keys.
+        drain_timeout: until a stopping host gives up waiting for its work in flight.
+    """
+
+    payload_bytes_max: int = 1_000_000
+    event_bytes_max: int = 1_000_000
+    state_bytes_max: int = 10_000_000
+    commit_bytes_max: int = 1_048_576
+    commit_queue_max: int = 16_384
+    speculation_max: int = 256
+    mailbox_max: int = 1_024
+    entities_max: int = 100_000
+    passivate_after: timedelta = timedelta(seconds=30)
+    ask_timeout: timedelta = timedelta(seconds=5)
+    body_timeout: timedelta = timedelta(seconds=10)
+    retention: timedelta = timedelta(days=7)
+    clean_every: timedelta = timedelta(hours=1)
+    idempotency_kept: timedelta = timedelta(hours=24)
+    drain_timeout: timedelta = timedelta(seconds=20)

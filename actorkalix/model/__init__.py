@@ -1,0 +1,1 @@
+"""What users subclass and call: components, handlers, effects, calls, clients."""

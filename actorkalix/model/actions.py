@@ -1,0 +1,75 @@
+"""Actions: handlers without a state of their own. They run in a later version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
+
+from actorkalix.model.client import Client, Timers
+from actorkalix.model.component import Component
+from actorkalix.model.effects import ActionEffects
+
+_ACTION = ActionEffects()
+
+
+class Action(Component):
+    """Handlers without state: requests, subscriptions, timers. Runs in a later version.
+
+    Class options: `id`; `runs`, "task" for Ray tasks or "inline" for the host's event loop;
+    `num_cpus` and `num_gpus` of a task; or `abstract=True` for a base of your own.
+    """
+
+    _asked_by: ClassVar[str] = "client.action({})"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init_subclass__(
+            cls,
+            *,
+            id: str,
+            runs: Literal["task", "inline"] = "task",
+            num_cpus: float = 0,
+            num_gpus: float = 0,
+        ) -> None: ...
+        @overload
+        def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...
+        def __init_subclass__(cls, **options: Any) -> None: ...
+
+    @property
+    def effects(self) -> ActionEffects:
+        """What it may decide where its reply carries metadata or is forwarded.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        self._seen("context")
+        return _ACTION
+
+    @property
+    def client(self) -> Client:
+        """Calls other components.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        client: Client = self._seen("client")
+        return client
+
+    @property
+    def timers(self) -> Timers:
+        """Keeps calls for later.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        timers: Timers = self._seen("timers")
+        return timers
+
+    @property
+    def resources(self) -> Any:
+        """What `Service(resources=...)` made in this process.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        return self._seen("resources")

@@ -1,0 +1,234 @@
+"""A call: a value that says what to ask of whom. Awaited it is sent; handed on it is data."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from actorkalix.errors import NotInThisVersion
+from actorkalix.model.metadata import Metadata
+from actorkalix.model.names import check_idempotency_key
+from actorkalix.model.transport import Reply, Request
+
+if TYPE_CHECKING:
+    from typing import Self
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Sender(Protocol):
+    """What a call asks of the client that built it."""
+
+    async def send(self, request: Request, /) -> Reply[Any]: ...
+
+    def send_and_wait(self, request: Request, timeout: timedelta | None, /) -> Reply[Any]: ...
+
+
+class Unsent:
+    """What calls and streams have in common: they say what to ask, and are used once."""
+
+    __slots__ = ("_file", "_line", "_request", "_sender", "_spent")
+
+    def __init__(self, request: Request, sender: Sender | None, built_at: tuple[str, int]) -> None:
+        self._spent = ""
+        self._request = request
+        self._sender = sender
+        self._file, self._line = built_at
+
+    @property
+    def request(self) -> Request:
+        """What it says, as data."""
+        return self._request
+
+    def with_idempotency_key(self, key: str, /) -> Self:
+        """The same under a key: within 24 hours it is executed once, however often it is sent.
+
+        Args:
+            key: 1 to 128 bytes of UTF-8 without control characters; its scope is the entity.
+
+        Raises:
+            InvalidIdempotencyKey: the key is something else.
+        """
+        return self._with("with_idempotency_key", idempotency_key=check_idempotency_key(key))
+
+    def with_metadata(self, metadata: Mapping[str, str], /) -> Self:
+        """The same with these metadata, which the handler finds in `self.context.metadata`."""
+        return self._with("with_metadata", metadata=Metadata(metadata))
+
+    def with_timeout(self, timeout: timedelta, /) -> Self:
+        """The same, given up after this time (of each attempt).
+
+        Raises:
+            ValueError: it is not positive.
+        """
+        return self._with("with_timeout", timeout=positive(timeout, "a timeout"))
+
+    def with_retry(self, attempts_max: int, /) -> Self:
+        """The same, sent again where that is safe, with growing pauses.
+
+        Safe is what was not executed, and with an idempotency key also what may have been.
+
+        Args:
+            attempts_max: 1 and up; 1 never sends again.
+
+        Raises:
+            ValueError: it is below 1.
+        """
+        if attempts_max < 1:
+            raise ValueError(
+                f"attempts_max counts the first one too, so it is at least 1, got {attempts_max}"
+            )
+        return self._with("with_retry", attempts_max=attempts_max)
+
+    def spend(self, how: str, /) -> Request:
+        """Mark it used, as everything does that sends it or takes it over, and give what it says.
+
+        Args:
+            how: for the error of a second use, as in "was already *awaited*".
+
+        Raises:
+            RuntimeError: it was used before.
+        """
+        if self._spent:
+            raise RuntimeError(
+                f"{self!r} of {self._file}:{self._line} was already {self._spent}; "
+                "a call is used once, so build another one"
+            )
+        self._spent = how
+        return self._request
+
+    def _with(self, option: str, **changes: Any) -> Self:
+        changed = msgspec.structs.replace(self.spend(f"replaced by .{option}(...)"), **changes)
+        return type(self)(changed, self._sender, (self._file, self._line))
+
+    def __repr__(self) -> str:
+        asked = self._request
+        shown = [
+            *map(repr, asked.args),
+            *(f"{name}={value!r}" for name, value in asked.kwargs.items()),
+        ]
+        entity = "" if asked.entity_id is None else f"({asked.entity_id!r})"
+        kind = type(self).__name__
+        return f"<{kind} {asked.component.__name__}{entity}.{asked.method}({', '.join(shown)})>"
+
+    def __del__(self) -> None:
+        if self._spent or sys.is_finalizing():
+            return
+        self._spent = "dropped"
+        message = f"{self!r} was neither sent nor handed on; is an `await` missing?"
+        warnings.warn_explicit(message, RuntimeWarning, self._file, self._line)
+
+
+class Call(Unsent, Generic[R_co]):
+    """An unsent call: `await call` sends it and gives the reply.
+
+    Hand it on unsent to `effects.forward`, `effects.side_effect`, `then_forward` or timers instead.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, R_co]:
+        """Send it and wait for the reply.
+
+        Cancellation: the command may have been executed.
+        Durability: what the reply tells of is on disk.
+
+        Raises:
+            CommandError: the handler refused.
+            ActorkalixError: anything else; `error.outcome` says whether it may have been executed.
+            RuntimeError: it was used before, or built where nothing can be sent (in an entity).
+        """
+        return self._answer(self.spend("awaited")).__await__()
+
+    def result(self, timeout: timedelta | None = None) -> R_co:
+        """Send it and block until the reply is there: for scripts that enter the client by `with`.
+
+        Args:
+            timeout: how long to wait; None waits as long as the service does.
+
+        Raises:
+            RuntimeError: this thread runs an event loop (`await` the call there), or the client was
+                not entered by `with`.
+            OutcomeUnknown: no reply within `timeout`.
+            CommandError, ActorkalixError: as for `await`.
+        """
+        request = self.spend("sent by .result()")
+        value: R_co = self._value(self._given_sender().send_and_wait(request, timeout))
+        return value
+
+    def reply(self) -> Call[Reply[R_co]]:
+        """The same call, answered with the reply's token and metadata too."""
+        request = self.spend("replaced by .reply()")
+        whole: _WholeReply[R_co] = _WholeReply(request, self._sender, (self._file, self._line))
+        return whole
+
+    async def send(self) -> None:
+        """Return when the call is durably queued, without waiting for its outcome.
+
+        Raises:
+            NotInThisVersion: always, for now.
+        """
+        self.spend("sent by .send()")
+        raise NotInThisVersion(
+            f"{self!r}.send(): durable queues come with a later version; await the call"
+        )
+
+    async def _answer(self, request: Request) -> R_co:
+        value: R_co = self._value(await self._given_sender().send(request))
+        return value
+
+    def _given_sender(self) -> Sender:
+        if self._sender is None:
+            raise RuntimeError(
+                f"{self!r} was built in an entity, and entities do not wait: "
+                "hand it to self.effects.forward(...) or .side_effect(...), or call from an action"
+            )
+        return self._sender
+
+    def _value(self, reply: Reply[Any]) -> Any:
+        return reply.value
+
+
+class _WholeReply(Call[Reply[R_co]]):
+    __slots__ = ()
+
+    def _value(self, reply: Reply[Any]) -> Any:
+        return reply
+
+
+class Stream(Unsent, Generic[R_co]):
+    """An unsent streaming call: `async for row in stream` sends it (in scripts `for`).
+
+    Streams come with a later version; until then iterating raises `NotInThisVersion`.
+    """
+
+    __slots__ = ()
+
+    def __aiter__(self) -> AsyncIterator[R_co]:
+        raise self._not_yet()
+
+    def __iter__(self) -> Iterator[R_co]:
+        raise self._not_yet()
+
+    def _not_yet(self) -> NotInThisVersion:
+        self.spend("iterated")
+        return NotInThisVersion(f"{self!r}: streams come with a later version")
+
+
+def positive(time: object, what: str) -> timedelta:
+    """The time itself.
+
+    Raises:
+        TypeError: it is no timedelta.
+        ValueError: it is not positive.
+    """
+    if not isinstance(time, timedelta):
+        raise TypeError(f"{what} is a timedelta, got {time!r}")
+    if time <= timedelta(0):
+        raise ValueError(f"{what} is positive, got {time}")
+    return time

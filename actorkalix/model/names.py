@@ -1,0 +1,55 @@
+"""What may be an entity id and an idempotency key."""
+
+from __future__ import annotations
+
+import re
+
+from actorkalix.errors import InvalidEntityId, InvalidIdempotencyKey
+from actorkalix.limits import ENTITY_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def check_entity_id(entity_id: object) -> str:
+    """The id itself when it has 1 to 256 bytes of UTF-8 without control characters.
+
+    Raises:
+        InvalidEntityId: it has not, or is no text (ES-02).
+    """
+    problem = _problem(entity_id, ENTITY_ID_BYTES_MAX)
+    if problem:
+        raise InvalidEntityId(f"entity id {_short(entity_id)} {problem}")
+    assert isinstance(entity_id, str)
+    return entity_id
+
+
+def check_idempotency_key(key: object) -> str:
+    """The key itself when it has 1 to 128 bytes of UTF-8 without control characters.
+
+    Raises:
+        InvalidIdempotencyKey: it has not, or is no text.
+    """
+    problem = _problem(key, IDEMPOTENCY_KEY_BYTES_MAX)
+    if problem:
+        raise InvalidIdempotencyKey(f"idempotency key {_short(key)} {problem}")
+    assert isinstance(key, str)
+    return key
+
+
+def _problem(name: object, bytes_max: int) -> str:
+    if not isinstance(name, str):
+        return f"is a {type(name).__name__}, not text"
+    if not name:
+        return "is empty"
+    if _CONTROL.search(name):
+        return "has control characters"
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "is no valid UTF-8"
+    return f"has {size} bytes, at most {bytes_max} are allowed" if size > bytes_max else ""
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else shown[:37] + "..."

@@ -1,0 +1,96 @@
+"""A service: named components that run together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from actorkalix.errors import DefinitionError, NotInThisVersion
+from actorkalix.limits import Limits
+from actorkalix.model.component import Component, Hook
+
+if TYPE_CHECKING:
+    from actorkalix.describe.descriptors import ServiceDescriptor
+
+
+class Acl:
+    """Who may call a service. `allow_all` is the only rule of this version."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+allow_all = Acl("allow_all")
+"""Everybody may call everything; wanted in writing before a service listens beyond loopback."""
+
+
+class Service:
+    """Named components that run together.
+
+    Args:
+        name: letters, digits and `._-`, at most 64; the data folder is named after it.
+        components: classes.
+        acl: who may call; without one the service listens on loopback only.
+        jwt: how bearer tokens are checked (a later version).
+        on_startup: called when the service starts (a later version).
+        resources: called once in every process that runs actions or steps (a later version).
+        limits: bounds of the service.
+
+    Attributes:
+        descriptor: what the machinery knows of it.
+
+    Raises:
+        DefinitionError: the name, or a component; all problems at once.
+        NotInThisVersion: an option or a kind of component comes with a later version.
+    """
+
+    descriptor: ServiceDescriptor
+
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        components: Sequence[type[Component]],
+        acl: Acl | None = None,
+        jwt: object = None,
+        on_startup: Callable[..., Any] | None = None,
+        resources: Callable[[], Any] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self.components = tuple(components)
+        self.acl = acl
+        self.limits = limits or Limits()
+        _check_options(name, acl, limits)
+        later = {"jwt": jwt, "on_startup": on_startup, "resources": resources}
+        given = [f"{option}=" for option, value in later.items() if value is not None]
+        if given:
+            raise NotInThisVersion(
+                f"Service({name!r}): {', '.join(given)} come with a later version; leave them out"
+            )
+        on_service(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"Service({self.name!r}, components=[{', '.join(c.__name__ for c in self.components)}])"
+        )
+
+
+def _check_options(name: str, acl: object, limits: object) -> None:
+    problems: list[str] = []
+    if acl is not None and not isinstance(acl, Acl):
+        problems.append(f"Service({name!r}): acl= takes allow_all, got {acl!r}")
+    if limits is not None and not isinstance(limits, Limits):
+        problems.append(f"Service({name!r}): limits= takes Limits(...), got {limits!r}")
+    if problems:
+        raise DefinitionError("\n".join(problems), tuple(problems))
+
+
+on_service: Hook[[Service], object] = Hook()
+"""Called with each service when it is made; sets its descriptor."""

@@ -1,0 +1,178 @@
+"""Where changes come from and go to: component classes, topics, streams of other services.
+
+These are marks only; what they say happens in a later version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+import msgspec
+
+if TYPE_CHECKING:
+    from actorkalix.crdt import Crdt
+    from actorkalix.model.actions import Action
+    from actorkalix.model.effects import RowEffect
+    from actorkalix.model.entities import EventSourcedEntity, ReplicatedEntity, ValueEntity
+    from actorkalix.model.views import View
+    from actorkalix.model.workflows import Workflow
+
+S = TypeVar("S")
+E = TypeVar("E")
+D = TypeVar("D", bound="Crdt")
+M = TypeVar("M")
+F = TypeVar("F", bound=Callable[..., Any])
+RT = TypeVar("RT")
+Row = TypeVar("Row")
+A = TypeVar("A", bound="Action")
+V = TypeVar("V", bound="View")
+M_co = TypeVar("M_co", covariant=True)
+
+_MARKS = "__actorkalix_sources__"
+
+
+class Source(msgspec.Struct, Generic[M_co], frozen=True):
+    """A topic, or a stream of another service; component classes are sources themselves.
+
+    Attributes:
+        kind: what it is.
+        name: of the topic, or of the stream.
+        service: that offers the stream.
+        message: type of its messages, or None.
+    """
+
+    kind: Literal["topic", "stream"]
+    name: str
+    service: str = ""
+    message: Any = None
+
+
+class SourceMark(msgspec.Struct, frozen=True):
+    """What `@subscribe`, `@publish`, `@table` or `@on_delete` says of a method.
+
+    Attributes:
+        kind: which of them.
+        source: component class or `Source` that it takes from, or publishes to.
+        only: the one type of change that it takes.
+        group: of consumers that share the messages.
+        table: name of the view's table.
+    """
+
+    kind: Literal["subscribe", "publish", "table", "on_delete"]
+    source: Any = None
+    only: Any = None
+    group: str | None = None
+    table: str = ""
+
+
+@overload
+def topic(name: str, /) -> Source[Any]: ...
+@overload
+def topic(name: str, message: type[M], /) -> Source[M]: ...
+def topic(name: str, message: Any = None, /) -> Source[Any]:
+    """A topic of the message broker; with a type, checkers check the handlers' parameter."""
+    return Source("topic", name, message=message)
+
+
+def stream(service: str, name: str, /) -> Source[Any]:
+    """A stream that another service offers."""
+    return Source("stream", name, service)
+
+
+def source_marks_of(method: object) -> tuple[SourceMark, ...]:
+    """What the marks of this module say of a method, the lowest first."""
+    marks: tuple[SourceMark, ...] = getattr(method, _MARKS, ())
+    return marks
+
+
+def _marks(mark: SourceMark) -> Callable[[F], F]:
+    def add(method: F) -> F:
+        setattr(method, _MARKS, (*source_marks_of(method), mark))
+        return method
+
+    return add
+
+
+@overload
+def subscribe(
+    source: type[EventSourcedEntity[Any, Any]] | Source[Any],
+    /,
+    *,
+    only: type[M],
+    group: str | None = None,
+) -> Callable[[Callable[[A, M], RT]], Callable[[A, M], RT]]: ...
+@overload
+def subscribe(
+    source: type[EventSourcedEntity[Any, E]], /, *, group: str | None = None
+) -> Callable[[Callable[[A, E], RT]], Callable[[A, E], RT]]: ...
+@overload
+def subscribe(
+    source: type[ValueEntity[S] | Workflow[S]], /, *, group: str | None = None
+) -> Callable[[Callable[[A, S], RT]], Callable[[A, S], RT]]: ...
+@overload
+def subscribe(
+    source: type[ReplicatedEntity[D]], /, *, group: str | None = None
+) -> Callable[[Callable[[A, D], RT]], Callable[[A, D], RT]]: ...
+@overload
+def subscribe(
+    source: Source[M], /, *, group: str | None = None
+) -> Callable[[Callable[[A, M], RT]], Callable[[A, M], RT]]: ...
+def subscribe(source: Any, /, *, only: Any = None, group: str | None = None) -> Any:
+    """Call this method for every change of the source, in order per entity, at least once.
+
+    Args:
+        source: an entity or workflow class, `topic(...)`, or `stream(service, name)`.
+        only: changes of this type alone; the rest is skipped.
+        group: of consumers that share a topic's messages.
+    """
+    return _marks(SourceMark("subscribe", source, only, group))
+
+
+def publish(target: Source[Any], /) -> Callable[[F], F]:
+    """Publish what this method returns (None: nothing)."""
+    return _marks(SourceMark("publish", target))
+
+
+@overload
+def table(
+    name: str, /, *, source: type[EventSourcedEntity[Any, Any]] | Source[Any], only: type[M]
+) -> Callable[
+    [Callable[[V, Row | None, M], RowEffect[Row]]], Callable[[V, Row | None, M], RowEffect[Row]]
+]: ...
+@overload
+def table(
+    name: str, /, *, source: type[EventSourcedEntity[Any, E]]
+) -> Callable[
+    [Callable[[V, Row | None, E], RowEffect[Row]]], Callable[[V, Row | None, E], RowEffect[Row]]
+]: ...
+@overload
+def table(
+    name: str, /, *, source: type[ValueEntity[S] | Workflow[S]]
+) -> Callable[
+    [Callable[[V, Row | None, S], RowEffect[Row]]], Callable[[V, Row | None, S], RowEffect[Row]]
+]: ...
+@overload
+def table(
+    name: str, /, *, source: Source[M]
+) -> Callable[
+    [Callable[[V, Row | None, M], RowEffect[Row]]], Callable[[V, Row | None, M], RowEffect[Row]]
+]: ...
+def table(name: str, /, *, source: Any, only: Any = None) -> Any:
+    """Keep the rows of a table from the changes of a source, a row for every entity.
+
+    Args:
+        name: of the table, as the view's SQL says it.
+        source: an entity or workflow class, `topic(...)`, or `stream(service, name)`.
+        only: changes of this type alone; the rest is skipped.
+    """
+    return _marks(SourceMark("table", source, only, table=name))
+
+
+def on_delete(
+    name: str, /
+) -> Callable[
+    [Callable[[V, Row | None], RowEffect[Row]]], Callable[[V, Row | None], RowEffect[Row]]
+]:
+    """What happens to the row when its source entity is deleted; without it the row is removed."""
+    return _marks(SourceMark("on_delete", table=name))

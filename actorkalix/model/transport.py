@@ -1,0 +1,74 @@
+"""What a call says, and who carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from actorkalix.model.metadata import NO_METADATA, Metadata
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a call says, as data.
+
+    Attributes:
+        component: the class that is asked.
+        entity_id: which instance; None for actions and views.
+        method: name of the handler.
+        args, kwargs: for the handler, not yet checked or encoded.
+        idempotency_key: 1 to 128 bytes of UTF-8, or None.
+        metadata: for the handler's `self.context.metadata`.
+        timeout: of each attempt; None is the service's `ask_timeout`.
+        attempts_max: 1 and up; beyond 1 the client sends again where that is safe.
+        after: consistency token that a view has to have reached.
+    """
+
+    component: type[Any]
+    entity_id: str | None
+    method: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+    idempotency_key: str | None = None
+    metadata: Metadata = NO_METADATA
+    timeout: timedelta | None = None
+    attempts_max: int = 1
+    after: str | None = None
+
+
+class Reply(msgspec.Struct, Generic[R_co], frozen=True):
+    """A reply with what came beside it.
+
+    Attributes:
+        value: what the handler replied.
+        token: consistency token, for `client.view(..., after=token)`; "" where there is none.
+        metadata: what the handler sent along.
+    """
+
+    value: R_co
+    token: str = ""
+    metadata: Mapping[str, str] = NO_METADATA
+
+
+class Transport(Protocol):
+    """Carries requests to a service. One attempt each: the client in front of it sends again."""
+
+    async def send(self, request: Request, /) -> Reply[Any]:
+        """Send a request and wait for its reply.
+
+        Cancellation: the request may have been executed.
+        Durability: what the reply tells of is on disk.
+
+        Raises:
+            CommandError: the handler refused.
+            ActorkalixError: anything else; its `outcome` says whether it may have been executed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections; nothing is sent after it."""
+        ...

@@ -1,0 +1,197 @@
+"""What `actorkalix run` does: from the name of a service to requests being answered, and back to nothing.
+
+In this order, so that what is wrong is said before anything is started: the service is imported, the folder taken,
+the ports bound; then Ray, the host in it, and the wait for a signal. Everything is closed in the opposite order. The
+reaper, which ends what is left when this process is killed, starts before Ray and holds the folder's lock along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import ExitStack, closing
+from ipaddress import ip_address
+from pathlib import Path
+
+import actorkalix_cluster
+import actorkalix_storage
+import msgspec
+from actorkalix_cluster.rayhost import launch, reaper, supervise
+from actorkalix_cluster.rayhost.sockets import Handover
+
+import actorkalix
+from actorkalix.errors import (
+    AccessNotDeclared,
+    ActorkalixError,
+    HostKeepsDying,
+    InternalError,
+    RayFailed,
+    catalog,
+)
+from actorkalix.gateway.server import bind
+from actorkalix.model import Service
+from actorkalix.runtime import config as said
+from actorkalix.runtime import folders, presence
+from actorkalix.runtime.config import HostConfig, HostFacts, Report, RunConfig
+from actorkalix.runtime.loading import Loaded, load, resolve
+
+FACTORY = "actorkalix.runtime.on_ray:hosted"
+DURABILITY = "fsync before each reply"
+INTERRUPTED = 130  # as shells count a second Ctrl-C
+
+
+def run(config: RunConfig, report: Report) -> int:
+    """Serve until SIGINT, SIGTERM or SIGHUP; in the main thread.
+
+    Args:
+        config: what to serve, and where.
+        report: is told what happens, as it happens; must not block.
+
+    Returns:
+        0 when all requests were drained; 130 when a second signal cut the drain short.
+
+    Raises:
+        DefinitionError: the service cannot be imported, or declares no access beyond loopback.
+        FolderUnusable, ForeignFolder, FolderInUse, PortTaken: as they say; nothing was started.
+        RayFailed, HostKeepsDying: it went wrong on the way; everything was ended.
+        ActorkalixError: why the host refused to start.
+    """
+    loaded = load(resolve(config.service, config.app_dir))
+    _check_access(loaded.service, config.address)
+    with ExitStack() as stack:
+        ending = _Run(config, loaded, report, stack).serve()
+    if ending.cause in ("stopped", "cut"):
+        drained = ending.cause == "stopped"
+        report(said.Stopped(drained))
+        return 0 if drained else INTERRUPTED
+    raise _error_of(ending)
+
+
+class _Run:
+    """One run; what it opens is closed by `stack`."""
+
+    def __init__(self, config: RunConfig, loaded: Loaded, report: Report, stack: ExitStack) -> None:
+        self._loaded = loaded
+        self._service = loaded.service
+        self._report = report
+        self._stack = stack
+        data = Path(config.data) if config.data else loaded.data
+        waiting = said.Waiting(str(data))
+        self._folder = stack.enter_context(
+            folders.taken(data, self._service.name, lambda: report(waiting))
+        )
+        self._http = stack.enter_context(bind(config.address, config.port))
+        self._admin = stack.enter_context(bind(said.LOOPBACK, config.admin_port, "--admin-port"))
+        self._since = time.monotonic()
+        self._options = launch.RayOptions(
+            scratch=launch.scratch_folder(self._folder.path),
+            token_file=self._folder.token_file(),
+            cpus=config.cpus,
+            python_path=launch.python_path(actorkalix, actorkalix_cluster, actorkalix_storage),
+        )
+
+    def serve(self) -> supervise.Ending:
+        """Start Ray and keep a host alive in it until there is a reason not to."""
+        self._report(said.Starting(self._service.name, str(self._folder.path)))
+        scratch = self._options.scratch
+        self._stack.enter_context(reaper.watching(scratch, (self._folder.lock,)))
+        try:
+            self._local = self._stack.enter_context(launch.local_ray(self._options))
+        except launch.RayNotStarted as error:
+            raise RayFailed(f"Ray did not start: {error}; its logs are below {scratch}") from error
+        except SystemExit:
+            raise KeyboardInterrupt from None  # what Ray's own SIGTERM handler raises meanwhile
+        self._stack.callback(presence.withdraw, self._folder.path, os.getpid())
+        return asyncio.run(self._supervise())
+
+    async def _supervise(self) -> supervise.Ending:
+        stop, cut = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop, cut)
+        sys.stdout.flush()
+        files = [1, 2, self._http.fileno(), self._admin.fileno()]
+        with closing(Handover(self._options.scratch, files)) as handover:
+            supervisor = supervise.Supervisor(self._local, handover, self._plan(), self._on_event)
+            return await supervisor.run(stop, cut)
+
+    def _plan(self) -> supervise.Plan:
+        host = HostConfig(self._loaded.spec, str(self._folder.path))
+        return supervise.Plan(
+            name=f"{self._service.name}/host-0",
+            factory=FACTORY,
+            config=msgspec.msgpack.encode(host),
+            grace_s=self._service.limits.drain_timeout.total_seconds(),
+            unwanted_paths=launch.unwanted_paths(self._options),
+        )
+
+    def _on_event(self, event: supervise.HostEvent) -> None:
+        match event:
+            case supervise.HostServes(pid, facts, None):
+                self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
+            case supervise.HostServes(pid, _, away_s):
+                self._report(said.Restarted(pid, away_s))
+            case supervise.HostDied(pid, reason, deaths):
+                self._report(said.HostDied(pid, reason, deaths))
+            case supervise.HostDrains():
+                self._report(said.Draining(self._plan().grace_s))
+
+    def _serving(self, host: int, facts: HostFacts) -> None:
+        url, admin_url = _url(self._http), _url(self._admin)
+        note = presence.Presence(
+            self._service.name, os.getpid(), url, admin_url, time.time_ns() // 1_000_000
+        )
+        presence.announce(self._folder.path, note)
+        components = self._service.descriptor.components
+        self._report(
+            said.Serving(
+                service=self._service.name,
+                url=url,
+                admin_url=admin_url,
+                data=str(self._folder.path),
+                durability=DURABILITY,
+                shards=facts.shards,
+                damaged=facts.damaged,
+                components={name: component.kind for name, component in components.items()},
+                pids={"run": os.getpid(), "host": host, **self._local.processes},
+                ray_logs=str(self._options.scratch / "session_latest" / "logs"),
+                seconds=time.monotonic() - self._since,
+            )
+        )
+
+
+def _on_signal(stop: asyncio.Event, cut: asyncio.Event) -> None:
+    (cut if stop.is_set() else stop).set()
+
+
+def _check_access(service: Service, address: str) -> None:
+    if service.acl is not None or is_loopback(address):
+        return
+    raise AccessNotDeclared(
+        f"{address} can be reached from other machines, and the service {service.name!r} does not say who may "
+        f"call it; if everybody may, write Service({service.name!r}, ..., acl=allow_all)"
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach the address; a name counts by all that it stands for."""
+    try:
+        found = socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ip_address(str(info[4][0])).is_loopback for info in found)
+
+
+def _error_of(ending: supervise.Ending) -> ActorkalixError:
+    """What the ending is to the user."""
+    match ending.cause:
+        case "ray":
+            return RayFailed(ending.message)
+        case "dying":
+            return HostKeepsDying(ending.message)
+        case _:
+            return catalog().get(ending.number, InternalError)(ending.message)

@@ -1,0 +1,3 @@
+"""Where things live. Pure functions: the same everywhere, whoever asks."""
+
+from .sharding import SHARDS_DEFAULT as SHARDS_DEFAULT, shard_of as shard_of

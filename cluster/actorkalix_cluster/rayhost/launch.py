@@ -1,0 +1,248 @@
+"""A Ray of our own on this machine: started by the run process, ended with it.
+
+It is never one that was found: every `RAY_*` variable of the caller (`RAY_ADDRESS` foremost) is kept from it, and its
+own go to its processes alone. All its ports are on the loopback interface and ask for a token that only this data
+folder has. Its files are in a *scratch folder* with a short name, for the names of unix sockets end at 107 bytes.
+
+Ray ties gcs and raylet to the *thread* that started them (PR_SET_PDEATHSIG), so `local_ray` is for the main thread.
+`reaper` sees to the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import select
+import shutil
+import site
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actorkalix_cluster.rayhost import reaper
+
+NAMESPACE = "actorkalix"
+OBJECT_STORE_BYTES = 80 * 2**20  # Ray's least is 75 MB; hosts put nothing there
+SESSIONS_KEPT = 3  # Ray's logs of so many runs stay in the scratch folder
+
+# Ray's wishes for many small workers, turned to one host that is the service:
+_SYSTEM_CONFIG = {
+    "worker_niceness": 0,  # 15 by default: last in line for the processor
+    "worker_oom_score_adjustment": 0,  # 1000 by default: first to be killed
+    "memory_monitor_refresh_ms": 0,  # Ray would kill it when others fill the memory
+    "enable_worker_prestart": False,  # an idle Python for each processor
+    "prestart_worker_first_driver": False,
+    "enable_metrics_collection": False,
+}
+
+
+class RayOptions(msgspec.Struct, frozen=True):
+    """How the local Ray is started.
+
+    Attributes:
+        scratch: from `scratch_folder`.
+        token_file: holds the token of 64 hex digits, mode 0600; absolute.
+        cpus: for tasks, None for what the machine has.
+        python_path: folders from which the packages come, where they are not installed.
+    """
+
+    scratch: Path
+    token_file: Path
+    cpus: int | None = None
+    python_path: tuple[str, ...] = ()
+
+
+class RayNotStarted(Exception):
+    """Ray could not be started; the message is Ray's own."""
+
+
+class LocalRay:
+    """A running local Ray. Made by `local_ray`.
+
+    Attributes:
+        scratch: its folder.
+        processes: ids by name, of those without which it is dead: gcs_server, raylet.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.processes = {
+            name: pid for pid, name in _children() if name in ("gcs_server", "raylet")
+        }
+        assert len(self.processes) == 2, self.processes
+        self._handles = {name: os.pidfd_open(pid) for name, pid in self.processes.items()}
+
+    async def ended(self) -> str:
+        """Wait until one of its processes has ended; returns which."""
+        loop = asyncio.get_running_loop()
+        first: asyncio.Future[str] = loop.create_future()
+        for name, handle in self._handles.items():
+            loop.add_reader(handle, lambda name=name: first.done() or first.set_result(name))
+        try:
+            return await first
+        finally:
+            for handle in self._handles.values():
+                loop.remove_reader(handle)
+
+    def close(self) -> None:
+        """End it and everything in it, politely if it still can be talked to."""
+        import ray
+
+        if not _alive(self._handles.values()):
+            reaper.sweep(
+                self.scratch
+            )  # first: what is left of a broken Ray makes its shutdown wait
+        ray.shutdown()
+        for handle in self._handles.values():
+            os.close(handle)
+        reaper.sweep(self.scratch)
+
+
+def scratch_folder(data: Path) -> Path:
+    """The scratch folder of a data folder: short, ours alone (mode 0700), the same for each run.
+
+    Raises:
+        PermissionError: something with this name belongs to somebody else.
+        OSError: it cannot be made.
+    """
+    digest = hashlib.blake2b(f"{os.geteuid()}:{data.resolve()}".encode(), digest_size=4).hexdigest()
+    base = Path("/tmp")  # gettempdir() may be long
+    folder = (base if os.access(base, os.W_OK) else Path(tempfile.gettempdir())) / f"ak-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    folder.chmod(0o700)
+    return folder
+
+
+@contextlib.contextmanager
+def local_ray(options: RayOptions) -> Iterator[LocalRay]:
+    """A local Ray for the time of the `with` block; in the main thread.
+
+    Raises:
+        RayNotStarted: with the cause.
+    """
+    reaper.sweep(options.scratch)  # of a run whose reaper was killed too
+    _forget_sessions(options.scratch)
+    with _environment(_variables(options)):
+        _init(options)
+    local = LocalRay(options.scratch)
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def _init(options: RayOptions) -> None:
+    import ray
+    from ray._private import ray_constants
+    from ray._private import worker as ray_worker
+    from ray._raylet import (
+        AuthenticationMode,
+        AuthenticationTokenLoader,
+        Config,
+        get_authentication_mode,
+    )
+
+    # All three were read when `ray` was first imported, which may have been before us.
+    ray_constants.ENABLE_RAY_CLUSTER = False  # loopback alone, also when the network changes
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    ray_worker._worker_logs_enabled = False  # "(raylet) A worker died ...": `supervise` says it
+    try:
+        ray.init(
+            address="local",
+            num_cpus=options.cpus,
+            include_dashboard=False,
+            namespace=NAMESPACE,
+            object_store_memory=OBJECT_STORE_BYTES,
+            configure_logging=False,
+            log_to_driver=False,
+            _temp_dir=str(options.scratch),
+            _system_config=dict(_SYSTEM_CONFIG),
+        )
+        if get_authentication_mode() != AuthenticationMode.TOKEN:
+            raise RuntimeError("this version of Ray does not know token authentication")
+    except BaseException as error:  # Ctrl-C too
+        ray.shutdown()
+        reaper.sweep(options.scratch)
+        if isinstance(error, Exception):
+            raise RayNotStarted(f"{type(error).__name__}: {error}") from error
+        raise
+
+
+def _variables(options: RayOptions) -> Mapping[str, str]:
+    path = [*options.python_path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        reaper.MARK: str(options.scratch),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(options.token_file),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_DISABLE_IMPORT_WARNING": "1",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
+    }
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The process's environment without any `RAY_*` and with `variables`, for the processes started meanwhile."""
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("RAY_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def python_path(*modules: Any) -> tuple[str, ...]:
+    """Folders of top-level packages that are not installed: what other processes need to import the same ones."""
+    roots = {str(Path(module.__file__).resolve().parents[1]) for module in modules}
+    installed = {
+        str(Path(folder).resolve())
+        for folder in [*site.getsitepackages(), site.getusersitepackages()]
+    }
+    return tuple(sorted(roots - installed))
+
+
+def unwanted_paths(options: RayOptions) -> tuple[str, ...]:
+    """What Ray puts before everything else in its workers' `sys.path` unasked: working and script folder."""
+    asked = {*options.python_path, *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    return tuple({str(Path.cwd()), str(Path(sys.argv[0]).resolve().parent)} - asked)
+
+
+def _forget_sessions(scratch: Path) -> None:
+    sessions = sorted(scratch.glob("session_2*"), key=lambda folder: folder.stat().st_mtime)
+    for folder in sessions[: -(SESSIONS_KEPT - 1)]:
+        shutil.rmtree(folder, ignore_errors=True)
+    for words in scratch.glob("last-words.*"):
+        words.unlink(missing_ok=True)
+
+
+def _children() -> Iterator[tuple[int, str]]:
+    """Id and name of each child process of ours (proc(5))."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")
+                if int(rest.split()[1]) == os.getpid():
+                    yield int(process.name), name
+
+
+def _alive(handles: Iterable[int]) -> bool:
+    return not select.select(list(handles), [], [], 0)[0]

@@ -1,0 +1,89 @@
+"""The port through which a shard host runs an actor kind.
+
+A behavior is pure: no clock, no I/O, no randomness, and an instance `I` is an immutable value. The host holds two
+values of a live actor: the speculative one, which later commands see at once, and the durable one, which queries
+see. It drops the speculative one when a commit fails.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+from actorkalix_storage.api import History, Record, Snapshot
+
+from .messages import Message, Reply
+
+I = TypeVar("I")  # noqa: E741  an actor's whole state, immutable
+
+
+class Step(msgspec.Struct, Generic[I], frozen=True):
+    """What a message did to an actor.
+
+    Attributes:
+        instance: the actor afterwards (the same object when nothing changed).
+        records: to append, all or none; empty when nothing changed.
+        reply: leaves only when the records, and all that the step saw, are durable.
+        snapshot_due: when the records are durable, ask `snapshot` and store it.
+        forget: with durable records, drop the instance (its id begins anew).
+    """
+
+    instance: I
+    records: tuple[Record, ...]
+    reply: Reply
+    snapshot_due: bool = False
+    forget: bool = False
+
+
+class Behavior(Protocol[I]):
+    """An actor kind: how its instances begin, come back, and answer."""
+
+    def empty(self, entity: str) -> I:
+        """The instance of an id without records."""
+        ...
+
+    def restore(self, entity: str, history: History) -> I:
+        """The instance after its durable history.
+
+        Raises:
+            BehaviorError: what is stored cannot be read; the failure names type and record.
+        """
+        ...
+
+    def step(self, instance: I, message: Message, now_ms: int) -> Step[I]:
+        """Handle one message. The result's records carry `now_ms`.
+
+        Raises:
+            BehaviorError: refused; nothing changed and the instance stays good.
+            Exception: the user's code failed: the host logs it, answers with a correlation id and rebuilds the
+                instance from storage.
+        """
+        ...
+
+    def version(self, instance: I) -> int:
+        """Number of records the instance rests on in this life."""
+        ...
+
+    def snapshot(self, instance: I) -> Snapshot:
+        """The instance as a snapshot (`offset` 0: the host fills it in)."""
+        ...
+
+    def key_hash(self, message: Message) -> bytes:
+        """16 bytes that stand for the message's idempotency key in its subject's scope."""
+        ...
+
+    def remembered(self, message: Message, reply: bytes) -> Reply:
+        """The stored reply in the message's encoding, or the failure that another request has used its key."""
+        ...
+
+
+class BehaviorError(Exception):
+    """A typed refusal; it carries the reply's failure and costs nothing but the message."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.failure.message if reply.failure else "")
+        self.reply = reply
+
+
+class BehaviorFault(BehaviorError):
+    """The user's code broke a rule: as `BehaviorError`, and the host logs it under the correlation id."""

@@ -1,0 +1,99 @@
+"""What travels to an actor and back. Bytes and plain values only: the same on one host and between two."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+from actorkalix_storage.api import Outcome, Position
+
+
+class MessageKind(enum.IntEnum):
+    """What is asked of an actor."""
+
+    COMMAND = 1  # may change it; answered when everything that it saw is durable
+    QUERY = 2  # reads the durable state
+    EXPIRE = 3  # its time to live may have passed (from the host's own timer)
+    CLEAN = 4  # its retention after delete may have passed (from the host's cleaner)
+
+
+class Encoding(enum.IntEnum):
+    """How a payload is written."""
+
+    JSON = 1
+    MSGPACK = 2
+    QUERY_STRING = 3  # parameters of a GET: a JSON object of lists of strings; requests alone
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One thing asked of one actor.
+
+    Attributes:
+        kind: what is asked.
+        component, entity: whom.
+        method: handler name ("" for EXPIRE and CLEAN).
+        payload: the arguments, in `encoding`; b"" is no body.
+        encoding: of the payload.
+        accept: how the reply is to be encoded (JSON or MSGPACK).
+        key: idempotency key, 1 to 128 bytes of UTF-8, or "".
+        metadata: what the caller sent along, in order; names compare without case.
+        correlation_id: in every log line and error of this message.
+        deadline_ms: after this time by the host's clock it is not started any more; 0 is never.
+    """
+
+    kind: MessageKind
+    component: str
+    entity: str
+    method: str = ""
+    payload: bytes = b""
+    encoding: Encoding = Encoding.JSON
+    accept: Encoding = Encoding.JSON
+    key: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
+    correlation_id: str = ""
+    deadline_ms: int = 0
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a message was not answered with a value.
+
+    Attributes:
+        number: AK number.
+        code: gRPC status name in lower case ("failed_precondition").
+        message: for the caller; never a stack trace.
+        outcome: whether anything may have been executed.
+        details: JSON bytes of the domain error's details, or b"".
+        retry_after_ms: when asking again makes sense, 0 for no advice.
+        http_status: 0 for what `code` maps to.
+        type: name of the domain error's class where the service made one of its own, or "".
+        fields: JSON bytes of that class's own attributes, or b"".
+    """
+
+    number: str
+    code: str
+    message: str
+    outcome: Outcome = "not_executed"
+    details: bytes = b""
+    retry_after_ms: int = 0
+    http_status: int = 0
+    type: str = ""
+    fields: bytes = b""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to a message.
+
+    Attributes:
+        payload: the value in the message's `accept` encoding (b"" with a failure).
+        failure: set when it was not answered with a value.
+        metadata: what the handler sent along.
+        shard, position: newest record of the actor's shard that this answer rests on (for tokens), or None.
+        replayed: the answer was remembered under the message's idempotency key.
+    """
+
+    payload: bytes = b""
+    failure: Failure | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    shard: int = 0
+    position: Position | None = None
+    replayed: bool = False

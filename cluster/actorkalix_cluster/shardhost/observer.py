@@ -1,0 +1,61 @@
+"""What a shard host tells whoever measures it. Calls are made on the loop and must not block."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class HostStats(msgspec.Struct, frozen=True):
+    """A look at a host, taken when asked for.
+
+    Attributes:
+        live: live entities by component id.
+        mailbox: messages that wait for their entity (loading, or too many in flight).
+        commit_queue: appends that wait for a commit or are in one.
+        shards: shards owned.
+        damaged: shards that are not served, with the reason.
+    """
+
+    live: dict[str, int]
+    mailbox: int
+    commit_queue: int
+    shards: int
+    damaged: dict[int, str]
+
+
+class Observer(Protocol):
+    """Receives what happened."""
+
+    def handled(self, component: str, method: str, seconds: float, number: str) -> None:
+        """A message was answered; `number` is "" or the AK number of its failure."""
+        ...
+
+    def committed(self, appends: int, records: int, bytes_written: int, seconds: float) -> None:
+        """A commit came back."""
+        ...
+
+    def activated(self, component: str, seconds: float) -> None:
+        """An entity was loaded."""
+        ...
+
+    def passivated(self, component: str) -> None:
+        """An entity left memory."""
+        ...
+
+
+class SilentObserver:
+    """Keeps nothing."""
+
+    def handled(self, component: str, method: str, seconds: float, number: str) -> None:
+        """Nothing."""
+
+    def committed(self, appends: int, records: int, bytes_written: int, seconds: float) -> None:
+        """Nothing."""
+
+    def activated(self, component: str, seconds: float) -> None:
+        """Nothing."""
+
+    def passivated(self, component: str) -> None:
+        """Nothing."""

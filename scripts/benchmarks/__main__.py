@@ -1,0 +1,82 @@
+"""`scripts/bench`: runs the benchmarks, prints tables, appends one JSON line a run to `.bench/results.jsonl`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from .group_commit import bench_group_commit
+from .http import bench_http
+
+RESULTS = Path(__file__).parents[2] / ".bench" / "results.jsonl"
+
+
+def show(console: Console, title: str, rows: list[Any]) -> None:
+    """One table, a column a field."""
+    table = Table(title=title)
+    names = rows[0].__struct_fields__
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="left" if name == "what" else "right")
+    for row in rows:
+        table.add_row(*(_cell(getattr(row, name), name) for name in names))
+    console.print(table)
+
+
+def _cell(value: Any, name: str) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}" if name != "rate" and name != "commits" else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="*", default=["group-commit", "http"], help="group-commit, http"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds of the HTTP benchmark (medians)"
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds a measurement")
+    chosen = parser.parse_args()
+    console = Console()
+    taken: dict[str, Any] = {}
+    if "group-commit" in chosen.what:
+        taken["group_commit"] = bench_group_commit(seconds=chosen.seconds)
+        show(
+            console,
+            "Group commit, in process: clients -> durable commands/s",
+            taken["group_commit"],
+        )
+    if "http" in chosen.what:
+        taken["http"] = bench_http(rounds=chosen.rounds, seconds=chosen.seconds)
+        show(
+            console,
+            "HTTP on one machine with its load generator (12 byte body, fsync before reply)",
+            taken["http"],
+        )
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a") as file:
+        machine = {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+        }
+        line = {
+            "at": datetime.now(UTC).isoformat(),
+            "machine": machine,
+            **msgspec.to_builtins(taken),
+        }
+        file.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A load generator: keep-alive connections, one request in flight on each, as cheap as Python gets.
+
+It shares the machine's cores with the server, as the figures say; what counts are ratios taken in one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+from collections.abc import Callable
+from time import perf_counter
+
+import msgspec
+import uvloop
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What came of it: rate a second, latencies in milliseconds, answers that were not 200."""
+
+    connections: int
+    requests: int
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+
+
+class _Connection(asyncio.Protocol):
+    """Sends a request, waits for its answer, sends the next."""
+
+    def __init__(
+        self, make: Callable[[], bytes], until: list[float], done: asyncio.Future[None]
+    ) -> None:
+        self._make, self._until, self._done = make, until, done
+        self._buffer = b""
+        self.latencies: list[float] = []
+        self.failed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._sent = perf_counter()
+        self._transport.write(self._make())
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self._buffer[:end].lower()
+        at = head.find(b"content-length:")
+        if at < 0:
+            raise RuntimeError(f"an answer without a length: {self._buffer[:200]!r}")
+        length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+        if len(self._buffer) < end + 4 + length:
+            return
+        self.failed += not head.startswith(b"http/1.1 200")
+        self._buffer = b""
+        now = perf_counter()
+        self.latencies.append(now - self._sent)
+        if now < self._until[0]:
+            self._send()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._done.done():
+            if exc is None:
+                self._done.set_result(None)
+            else:
+                self._done.set_exception(exc)
+
+
+async def _run(port: int, connections: int, seconds: float, make: Callable[[], bytes]) -> Load:
+    loop = asyncio.get_running_loop()
+    started = perf_counter()
+    until = [started + seconds]
+    protocols: list[_Connection] = []
+    ends: list[asyncio.Future[None]] = []
+    for _ in range(connections):
+        end: asyncio.Future[None] = loop.create_future()
+        protocol = _Connection(make, until, end)
+        protocols.append(protocol)
+        ends.append(end)
+        await loop.create_connection(lambda p=protocol: p, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.gather(*ends)
+    elapsed = perf_counter() - started
+    latencies = sorted(latency for protocol in protocols for latency in protocol.latencies)
+    return Load(
+        connections,
+        len(latencies),
+        len(latencies) / elapsed,
+        statistics.median(latencies) * 1000,
+        latencies[int(len(latencies) * 0.99)] * 1000,
+        sum(protocol.failed for protocol in protocols),
+    )
+
+
+def post(path: str, body: bytes) -> bytes:
+    """Bytes of a POST request."""
+    return (
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        % (path.encode(), len(body), body)
+    )
+
+
+def get(path: str) -> bytes:
+    """Bytes of a GET request."""
+    return b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path.encode()
+
+
+def load(port: int, connections: int, seconds: float, requests: list[bytes], seed: int = 1) -> Load:
+    """Send requests, drawn from the list at random, for some seconds."""
+    choose = random.Random(seed).choice
+    return uvloop.run(_run(port, connections, seconds, lambda: choose(requests)))

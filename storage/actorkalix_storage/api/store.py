@@ -1,0 +1,159 @@
+"""The protocol of a store. `actorkalix_storage.testing` holds the contract suite that every store passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from .positions import Position
+from .records import Append, Appended, Due, Head, History, Record, Refused, ShardState, Snapshot, StoredRecord, TimerKind
+
+
+class StoreIdentity(msgspec.Struct, frozen=True):
+    """Whose store this is.
+
+    Attributes:
+        cluster: 32 hex digits, made with the first store of a service.
+        service: name of the service.
+        number: number of the store in its service, 0 and up.
+        shards: number of shards of the service, fixed at creation (default 1,024).
+        lineage: 64 random bits of this data directory.
+    """
+
+    cluster: str
+    service: str
+    number: int
+    shards: int
+    lineage: int
+
+
+class Store(Protocol):
+    """One log, its tables, one process.
+
+    Threads: methods marked *writer* are called by the committer thread alone, one at a time; all others may be
+    called from any thread at any time and never block on a writer's sync.
+    Tables change in `apply` alone, which is a pure function of records; `commit` appends and applies in one
+    transaction.
+    """
+
+    @property
+    def identity(self) -> StoreIdentity: ...
+
+    # ---- shards -------------------------------------------------------------------------------------------
+    def shard(self, shard: int) -> ShardState:
+        """What is durable of the shard (offset 0 and epoch 0 when it was never opened)."""
+        ...
+
+    def durable(self, shard: int) -> Position:
+        """Newest durable position of the shard."""
+        ...
+
+    def applied(self, shard: int) -> Position:
+        """Newest position that the tables hold; equal to `durable` except between `append` and `apply`."""
+        ...
+
+    def damaged_shards(self) -> dict[int, str]:
+        """Shards that must not be served, each with what was found."""
+        ...
+
+    def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
+        """*Writer.* Raise the epoch of each shard by one `EPOCH` record, durably; return the new epochs.
+
+        Damaged shards are left out.
+        """
+        ...
+
+    def seal(self, shard: int, epoch: int) -> Position:
+        """*Writer.* Refuse all further appends to the shard, durably; return its last position."""
+        ...
+
+    # ---- writing ------------------------------------------------------------------------------------------
+    def commit(self, appends: Sequence[Append]) -> list[Appended | Refused]:
+        """*Writer.* Append and apply a batch in one transaction.
+
+        An append with an old epoch, a wrong version, an invalid record or a sealed shard is refused alone,
+        inside the transaction; so is what follows it on the same subject with a version that no longer fits.
+
+        Durability: everything `Appended` is on disk (fsync) when this returns.
+
+        Raises:
+            StoreFull: nothing of the batch is stored; the store goes on.
+            DurabilityLost: what is stored is not known; the process must end.
+        """
+        ...
+
+    def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
+        """*Writer.* Append without applying (a log that is decided elsewhere); see `apply`, `truncate_after`.
+
+        Raises:
+            AppendRefused: with the `Refused` that says why.
+        """
+        ...
+
+    def apply(self, shard: int, up_to: int) -> Position:
+        """*Writer.* Apply appended records up to offset `up_to`; applying again what is applied changes nothing."""
+        ...
+
+    def truncate_after(self, shard: int, offset: int) -> Position:
+        """*Writer.* Forget appended records beyond `offset` that were not applied.
+
+        Raises:
+            ValueError: `offset` is below what is applied.
+        """
+        ...
+
+    # ---- subjects -----------------------------------------------------------------------------------------
+    def head(self, shard: int, component: str, entity: str) -> Head | None:
+        """The subject's head, or None when it has no record in this life."""
+        ...
+
+    def load(self, shard: int, component: str, entity: str) -> History | None:
+        """All that is needed to rebuild the subject.
+
+        Raises:
+            Damaged: a record it needs is damaged.
+        """
+        ...
+
+    def remembered(self, shard: int, component: str, entity: str, key: bytes) -> StoredRecord | None:
+        """The record that carries this idempotency key (16 bytes), if it is not forgotten."""
+        ...
+
+    def history(
+        self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
+    ) -> list[StoredRecord]:
+        """The subject's records with version above `after`, oldest first, at most `limit`."""
+        ...
+
+    def subjects(
+        self, component: str, *, after: tuple[int, str] | None = None, limit: int = 100
+    ) -> list[tuple[int, str]]:
+        """(shard, entity id) of the subjects of a component, in order of shard then id, beyond `after`."""
+        ...
+
+    def due(self, kind: TimerKind, up_to_ms: int, limit: int = 100) -> list[Due]:
+        """Subjects whose time is at or before `up_to_ms`, earliest first; each is valid by its head."""
+        ...
+
+    def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
+        """Applied records of a shard beyond offset `after`, in order; cleaned subjects' records are gone."""
+        ...
+
+    # ---- background ---------------------------------------------------------------------------------------
+    def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
+        """*Writer.* Store a snapshot; an older one than is stored, or of another life, is ignored."""
+        ...
+
+    def maintain(self, now_ms: int) -> bool:
+        """*Writer.* One bounded slice of background work (checkpoints, forgetting keys, reclaiming).
+
+        Returns:
+            True while more is waiting.
+        """
+        ...
+
+    def close(self) -> None:
+        """*Writer.* Checkpoint, mark the folder as cleanly closed, release the lock."""
+        ...

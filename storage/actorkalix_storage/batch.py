@@ -1,0 +1,196 @@
+"""A batch: appends become records with a place, or are refused one by one.
+
+A batch is a layer over the store's tables. Every append is checked against what stands in the tables *and* what
+the batch has accepted before it, so a subject may come many times; one that is refused leaves no trace, and what
+was speculated on it is refused after it because its version no longer fits. Only when the batch is on disk is the
+layer absorbed by the tables; a failed commit throws it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .api import (
+    Append,
+    Appended,
+    Head,
+    Position,
+    Record,
+    RecordKind,
+    RefusalKind,
+    Refused,
+    StoredRecord,
+)
+from .api.keys import COMPONENT_BYTES_MAX, ENTITY_BYTES_MAX
+from .tables import SEALED, Layer, Tables
+
+RECORD_BYTES_MAX = 256 * 1024 * 1024  # far above all limits above us, far below LMDB's 4 GiB
+KEY_HASH_BYTES = 16
+_TIME_MS_MAX = (1 << 63) - 1
+_NO_RECORD = Record(RecordKind.EVENT, "", "", 0, 0)
+_CHANGES = (RecordKind.EVENT, RecordKind.STATE)
+
+
+class Batch(Layer):
+    """Appends on their way into the log.
+
+    Attributes:
+        records: what was accepted, in order, with positions.
+    """
+
+    __slots__ = ("_damaged", "_lineage", "_shards", "records")
+
+    def __init__(
+        self, below: Tables, lineage: int, shards: int, damaged: Mapping[int, str]
+    ) -> None:
+        super().__init__(below)
+        self._lineage = lineage
+        self._shards = shards
+        self._damaged = damaged
+        self.records: list[StoredRecord] = []
+
+    def add(self, append: Append) -> Appended | Refused:
+        """Accept the append as a whole, or refuse it."""
+        refused = self._refusal_of_shard(append)
+        if refused:
+            return refused
+        first = append.records[0] if append.records else _NO_RECORD
+        impossible = impossible_id(first.component, first.entity)
+        if impossible:
+            return Refused(RefusalKind.INVALID, impossible)
+        head = self.head((append.shard, first.component, first.entity))
+        version = head.version if head else 0
+        if append.version != version:
+            reason = f"{first.component}/{first.entity} is at version {version}"
+            return Refused(RefusalKind.WRONG_PREVIOUS, f"{reason}, not {append.version}")
+        invalid = _invalid(append.records, head)
+        if invalid:
+            return Refused(RefusalKind.INVALID, invalid)
+        previous = (head.epoch, head.offset) if head else (0, 0)
+        offset = self.state(append.shard).position.offset
+        incarnation = head.incarnation if head else offset + 1
+        position = Position(self._lineage, append.epoch, offset)
+        for record in append.records:
+            offset += 1
+            version += 1
+            position = Position(self._lineage, append.epoch, offset)
+            stored = StoredRecord(append.shard, position, previous, version, incarnation, record)
+            self.apply(stored)
+            self.records.append(stored)
+            previous = (append.epoch, offset)
+        return Appended(position)
+
+    def open(self, shard: int, now_ms: int) -> int | None:
+        """Raise the shard's epoch; None where the shard is damaged or sealed."""
+        self._check_shard(shard)
+        state = self.state(shard)
+        if shard in self._damaged or state.sealed:
+            return None
+        epoch = state.position.epoch + 1
+        self._turn(shard, epoch, now_ms, b"")
+        return epoch
+
+    def seal(self, shard: int, epoch: int) -> Refused | Position:
+        """Let the shard take no more appends; sealing it again changes nothing."""
+        self._check_shard(shard)
+        state = self.state(shard)
+        if shard in self._damaged:
+            return Refused(RefusalKind.DAMAGED, self._damaged[shard])
+        if epoch != state.position.epoch:
+            return _wrong_epoch(shard, state.position.epoch, epoch)
+        if not state.sealed:
+            self._turn(shard, epoch, state.time_ms, SEALED)
+        return self.state(shard).position
+
+    def _turn(self, shard: int, epoch: int, now_ms: int, payload: bytes) -> None:
+        state = self.state(shard)
+        time_ms = max(now_ms, state.time_ms)
+        record = Record(RecordKind.EPOCH, "", "", 0, time_ms, payload)
+        position = Position(self._lineage, epoch, state.position.offset + 1)
+        stored = StoredRecord(shard, position, (0, 0), 0, 0, record)
+        self.apply(stored)
+        self.records.append(stored)
+
+    def _check_shard(self, shard: int) -> None:
+        if not 0 <= shard < self._shards:
+            raise ValueError(f"shard {shard} of {self._shards}")
+
+    def _refusal_of_shard(self, append: Append) -> Refused | None:
+        shard = append.shard
+        if not 0 <= shard < self._shards:
+            return Refused(RefusalKind.INVALID, f"shard {shard} of {self._shards}")
+        if shard in self._damaged:
+            return Refused(RefusalKind.DAMAGED, self._damaged[shard])
+        state = self.state(shard)
+        if state.sealed:
+            return Refused(RefusalKind.SEALED, f"shard {shard} is sealed")
+        if append.epoch != state.position.epoch:
+            return _wrong_epoch(shard, state.position.epoch, append.epoch)
+        if append.epoch == 0:
+            return Refused(RefusalKind.INVALID, f"shard {shard} was never opened")
+        return None
+
+
+def impossible_id(component: str, entity: str) -> str:
+    """Why no record can be of this subject, or nothing."""
+    try:
+        component_bytes, entity_bytes = len(component.encode()), len(entity.encode())
+    except UnicodeEncodeError as error:
+        return f"an id is not valid Unicode: {error}"
+    if not 1 <= component_bytes <= COMPONENT_BYTES_MAX:
+        return f"a component id of {component_bytes} bytes"
+    if not 1 <= entity_bytes <= ENTITY_BYTES_MAX:
+        return f"an entity id of {entity_bytes} bytes"
+    return ""
+
+
+def _wrong_epoch(shard: int, epoch: int, given: int) -> Refused:
+    kind = RefusalKind.OLD_EPOCH if given < epoch else RefusalKind.INVALID
+    return Refused(kind, f"shard {shard} is at epoch {epoch}, not {given}")
+
+
+def _invalid(records: tuple[Record, ...], head: Head | None) -> str:
+    """What is wrong with the records of an append, or nothing."""
+    component, entity = records[0].component, records[0].entity
+    number = head.number if head else 0
+    deleted = head is not None and head.deleted_ms > 0
+    for i, record in enumerate(records):
+        if record.component != component or record.entity != entity:
+            return "records of two subjects"
+        wrong = _invalid_record(record, number, deleted)
+        if wrong:
+            return f"record {i + 1}: {wrong}"
+        if record.kind is RecordKind.CLEANED and record is not records[-1]:
+            return f"record {i + 1}: CLEANED is not the last one"
+        number = record.number
+        deleted = deleted or record.kind is RecordKind.DELETED
+    if records[0].kind is RecordKind.CLEANED and head is None:
+        return "CLEANED for a subject without records"
+    return ""
+
+
+def _invalid_record(record: Record, number: int, deleted: bool) -> str:
+    kind = record.kind
+    if kind in _CHANGES:
+        if deleted:
+            return "a change after DELETED"
+        if record.number != number + 1:
+            return f"number {record.number} after {number}"
+    elif kind is RecordKind.DELETED:
+        if deleted:
+            return "DELETED a second time"
+        if record.time_ms == 0:
+            return "DELETED without a time"
+        if record.number not in (number, number + 1):
+            return f"number {record.number} after {number}"
+    elif kind is RecordKind.EPOCH:
+        return "EPOCH is written by open_shards alone"
+    elif kind is RecordKind.REPLY and record.number != number:
+        return f"number {record.number} where nothing changes {number}"
+    if len(record.key) not in (0, KEY_HASH_BYTES):
+        return f"a key of {len(record.key)} bytes"
+    if not (0 <= record.time_ms <= _TIME_MS_MAX and 0 <= record.expires_ms <= _TIME_MS_MAX):
+        return f"a time of {record.time_ms} or {record.expires_ms} ms"
+    if len(record.payload) + len(record.reply) > RECORD_BYTES_MAX:
+        return f"{len(record.payload) + len(record.reply)} bytes"
+    return ""

@@ -1,0 +1,71 @@
+"""Generations: table changes in memory between two checkpoints.
+
+The youngest generation takes what commits change. A checkpoint freezes it, lays an empty one over it, writes the
+frozen one to rows in slices and then takes it out from between. Readers take all generations first and begin their
+read transaction after that: what leaves memory meanwhile is on disk in their transaction or still in their hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..api import Head, Position, ShardState, StoredRecord
+from ..api.frames import Marker
+from ..tables import Layer, Subject, Tables
+from .environment import Environment
+from .view import View
+
+
+class Disk:
+    """The tables in rows, below all generations. The state of every shard is kept in memory."""
+
+    def __init__(self, environment: Environment, lineage: int) -> None:
+        self._environment = environment
+        self._nothing = ShardState(Position(lineage, 0, 0), 0)
+        self.shards: dict[int, ShardState] = {}
+
+    def head(self, subject: Subject) -> Head | None:
+        with View(self._environment, ()) as view:
+            return view.head(subject)
+
+    def state(self, shard: int) -> ShardState:
+        return self.shards.get(shard, self._nothing)
+
+
+class Generation(Layer):
+    """Table changes, and where the records are that caused them.
+
+    Attributes:
+        pointers: shard -> offset of the first record, pointers of it and all that follow.
+        count: number of records.
+    """
+
+    __slots__ = ("count", "pointers")
+
+    def __init__(self, below: Tables) -> None:
+        super().__init__(below)
+        self.pointers: dict[int, tuple[int, list[int]]] = {}
+        self.count = 0
+
+    def index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
+        """Let records be found; they continue their shards' logs."""
+        held = self.pointers
+        for stored, pointer in zip(records, pointers, strict=True):
+            tail = held.get(stored.shard)
+            if tail is None:
+                held[stored.shard] = (stored.position.offset, [pointer])
+            else:
+                assert tail[0] + len(tail[1]) == stored.position.offset
+                tail[1].append(pointer)
+        self.count += len(records)
+
+    def pointer(self, shard: int, offset: int) -> int:
+        """Where a record is, or 0 when another generation or the disk knows."""
+        tail = self.pointers.get(shard)
+        if tail is None or not 0 <= offset - tail[0] < len(tail[1]):
+            return 0
+        return tail[1][offset - tail[0]]
+
+    @property
+    def is_dirty(self) -> bool:
+        return bool(self.shards or self.heads or self.cleaned)

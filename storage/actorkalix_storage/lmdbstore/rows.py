@@ -1,0 +1,210 @@
+"""Values of rows. Big-endian, no padding; a value that cannot be read raises `Damaged`.
+
+A log row is a directory and the frames of one commit:
+
+    crc32 u32 of directory and sequence | count u16 | start u32 x count | shard u16 x count | frame x count
+
+so a frame is found by its ordinal, a frame may shrink without moving the others' ordinals, and the shard of a
+damaged frame is known from a place that the damage has not touched. A *pointer* is sequence * 65,536 + ordinal.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from hashlib import blake2b
+from zlib import crc32
+
+import msgspec
+
+from ..api import Damaged, Head, Position, ShardState
+from ..api.keys import head_key
+from ..tables import Subject
+
+FORMAT = 0  # may still change; the first release freezes it as 1
+FRAMES_MAX = 65_535  # of a row: an ordinal has 16 bits
+CHUNK_POINTERS_MAX = 512  # 4 KiB: one page's worth
+
+_DIRECTORY = struct.Struct(">IH")
+_U32 = struct.Struct(">I")
+_HEAD = struct.Struct(">QQQIQQQQQ")
+_SHARD = struct.Struct(">QIQQ?")
+_PLACE = struct.Struct(">HQ")
+_OFFSET = struct.Struct(">Q")
+_MANIFEST = struct.Struct(">QQQI")
+
+
+class IdentityRow(msgspec.Struct, frozen=True):
+    """The row `identity`: whose folder this is.
+
+    `inode` is that of the data file when the lineage began: a copy of the folder has another one.
+    """
+
+    format: int
+    cluster: str
+    service: str
+    number: int
+    shards: int
+    lineage: int
+    inode: int
+
+
+class CheckpointRow(msgspec.Struct, frozen=True):
+    """The row `checkpoint`: all rows up to log row `sequence` are in the tables on disk.
+
+    `damaged` are shards that must not be served; `oldest_hour` is the first hour of keys that counts.
+    """
+
+    sequence: int = 0
+    damaged: dict[int, str] = {}
+    oldest_hour: int = 0
+
+
+def pointer(sequence: int, ordinal: int) -> int:
+    """Where a frame is."""
+    return sequence << 16 | ordinal
+
+
+def pack_log(sequence: int, frames: Sequence[bytes], shards: Sequence[int]) -> bytes:
+    """The row of a commit."""
+    count = len(frames)
+    assert 0 < count <= FRAMES_MAX
+    starts = []
+    at = _DIRECTORY.size + 6 * count
+    for frame in frames:
+        starts.append(at)
+        at += len(frame)
+    directory = struct.pack(f">{count}I", *starts) + struct.pack(f">{count}H", *shards)
+    crc = crc32(directory, sequence & 0xFFFFFFFF)
+    return b"".join((_DIRECTORY.pack(crc, count), directory, *frames))
+
+
+def log_directory(
+    row: bytes | memoryview, sequence: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Starts (and, as one more, the end) and shards of the frames in a log row."""
+    if len(row) < _DIRECTORY.size:
+        raise Damaged(f"log row {sequence}: {len(row)} bytes")
+    crc, count = _DIRECTORY.unpack_from(row)
+    end = _DIRECTORY.size + 6 * count
+    if len(row) < end or crc32(row[_DIRECTORY.size : end], sequence & 0xFFFFFFFF) != crc:
+        raise Damaged(f"log row {sequence}: the checksum of its directory does not match")
+    starts = struct.unpack_from(f">{count}I", row, _DIRECTORY.size)
+    shards = struct.unpack_from(f">{count}H", row, _DIRECTORY.size + 4 * count)
+    return (*starts, len(row)), shards
+
+
+def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
+    """Start and end of a frame; not checked against the directory's checksum (a frame has its own)."""
+    if len(row) < _DIRECTORY.size:
+        raise Damaged(f"a log row of {len(row)} bytes")
+    count = _DIRECTORY.unpack_from(row)[1]
+    if ordinal >= count or len(row) < _DIRECTORY.size + 6 * count:
+        raise Damaged(f"frame {ordinal} of a log row with {count}")
+    at = _DIRECTORY.size + 4 * ordinal
+    start: int = _U32.unpack_from(row, at)[0]
+    end: int = len(row) if ordinal + 1 == count else _U32.unpack_from(row, at + 4)[0]
+    return start, end
+
+
+def pack_head(head: Head) -> bytes:
+    """The row of a head."""
+    return _HEAD.pack(
+        head.version,
+        head.number,
+        head.incarnation,
+        head.epoch,
+        head.offset,
+        head.state_offset,
+        head.deleted_ms,
+        head.expires_ms,
+        head.time_ms,
+    )
+
+
+def unpack_head(row: bytes | memoryview) -> Head:
+    if len(row) != _HEAD.size:
+        raise Damaged(f"a head of {len(row)} bytes")
+    return Head(*_HEAD.unpack(row))
+
+
+def pack_shard(state: ShardState) -> bytes:
+    """The row of a shard."""
+    p = state.position
+    return _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
+
+
+def unpack_shard(row: bytes | memoryview) -> ShardState:
+    if len(row) != _SHARD.size:
+        raise Damaged(f"a shard's row of {len(row)} bytes")
+    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack(row)
+    return ShardState(Position(lineage, epoch, offset), time_ms, sealed)
+
+
+def pack_pointers(pointers: Sequence[int]) -> bytes:
+    """A chunk of a shard's index."""
+    return struct.pack(f">{len(pointers)}Q", *pointers)
+
+
+def unpack_pointers(row: bytes | memoryview) -> tuple[int, ...]:
+    if len(row) % 8:
+        raise Damaged(f"a chunk of pointers of {len(row)} bytes")
+    return struct.unpack(f">{len(row) // 8}Q", row)
+
+
+def pointer_at(row: bytes | memoryview, i: int) -> int:
+    """The i-th pointer of a chunk, or 0 beyond its end."""
+    value: int = _OFFSET.unpack_from(row, 8 * i)[0] if 0 <= 8 * i <= len(row) - 8 else 0
+    return value
+
+
+def key_hash(subject: Subject, key: bytes) -> bytes:
+    """16 bytes for an idempotency key of a subject."""
+    return blake2b(head_key(*subject) + key, digest_size=16).digest()
+
+
+def pack_place(shard: int, offset: int) -> bytes:
+    """The row of an idempotency key."""
+    return _PLACE.pack(shard, offset)
+
+
+def unpack_place(row: bytes | memoryview) -> tuple[int, int]:
+    if len(row) != _PLACE.size:
+        raise Damaged(f"an idempotency row of {len(row)} bytes")
+    shard, offset = _PLACE.unpack(row)
+    return shard, offset
+
+
+def pack_offset(offset: int) -> bytes:
+    """The row of a life to strip."""
+    return _OFFSET.pack(offset)
+
+
+def unpack_offset(row: bytes | memoryview) -> int:
+    if len(row) != _OFFSET.size:
+        raise Damaged(f"an offset of {len(row)} bytes")
+    offset: int = _OFFSET.unpack(row)[0]
+    return offset
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What stands before the bytes of a snapshot's piece 0."""
+
+    incarnation: int
+    offset: int
+    length: int
+    crc: int
+
+
+MANIFEST_BYTES = _MANIFEST.size
+
+
+def pack_manifest(m: Manifest) -> bytes:
+    """The beginning of a snapshot's piece 0."""
+    return _MANIFEST.pack(m.incarnation, m.offset, m.length, m.crc)
+
+
+def unpack_manifest(row: bytes | memoryview) -> Manifest:
+    if len(row) < _MANIFEST.size:
+        raise Damaged(f"a snapshot's first piece of {len(row)} bytes")
+    return Manifest(*_MANIFEST.unpack_from(row))

@@ -1,0 +1,204 @@
+"""A view: the generations in memory and one short read transaction, asked together.
+
+A view lives for one call. When a walk takes long it renews its transaction every few hundred reads, so none
+outlives 50 ms; nothing it hands out refers to the map.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import lmdb
+
+from ..api import Damaged, Due, Head, Snapshot, StoredRecord, TimerKind
+from ..api.frames import Marker, decode
+from ..api.keys import (
+    KeyKind,
+    chunk_key,
+    component_key,
+    head_key,
+    hour_key,
+    kind_key,
+    log_key,
+    shard_offset_of,
+    subject_of,
+    timer_of,
+    timers_key,
+)
+from ..batch import impossible_id
+from ..tables import Subject
+from . import snapshots
+from .environment import Environment
+from .rows import (
+    frame_bounds,
+    key_hash,
+    pointer_at,
+    unpack_head,
+    unpack_place,
+)
+
+if TYPE_CHECKING:
+    from .generation import Generation
+
+READS_MAX = 256  # in one transaction; each copies one record at most
+_LOCK = threading.Lock()
+
+
+class View:
+    """A `reading.Source`; use it as a context manager.
+
+    Args:
+        environment: where the rows are.
+        layers: generations, newest first, taken before this call.
+        lock: the owner's, for walks through a generation.
+        hours: hours with idempotency rows that count, any order.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        layers: Sequence[Generation],
+        lock: threading.Lock = _LOCK,
+        hours: Sequence[int] = (),
+        oldest_hour: int = 0,
+    ) -> None:
+        self._environment = environment
+        self.layers = layers
+        self.lock = lock
+        self._hours = hours
+        self._oldest_hour = oldest_hour
+        self._transaction: lmdb.Transaction[memoryview] | None = None
+        self._chunk: tuple[int, int, memoryview] | None = None
+        self._reads = 0
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+        if isinstance(error, lmdb.Error):
+            raise Damaged(f"the table cannot be read: {error}") from error
+
+    # ---- questions ------------------------------------------------------------------------
+    def head(self, subject: Subject) -> Head | None:
+        for layer in self.layers:
+            if subject in layer.heads:
+                return layer.heads[subject]
+        if impossible_id(subject[1], subject[2]):
+            return None
+        row = self._rows().get(head_key(*subject))
+        return None if row is None else unpack_head(row)
+
+    def at(self, shard: int, offset: int) -> StoredRecord | None:
+        pointer = self.pointer(shard, offset)
+        row = self._rows().get(log_key(pointer >> 16)) if pointer else None
+        if row is None:
+            raise Damaged(f"shard {shard}, offset {offset}: no record")
+        start, end = frame_bounds(row, pointer & 0xFFFF)
+        frame = decode(row, start, end, pointer >> 16)
+        if frame.shard != shard or frame.position.offset != offset:
+            place = f"shard {frame.shard}, offset {frame.position.offset}"
+            raise Damaged(f"shard {shard}, offset {offset}: the index leads to {place}")
+        return None if isinstance(frame, Marker) else frame
+
+    def pointer(self, shard: int, offset: int) -> int:
+        """Where a record is, or 0 for nowhere."""
+        for layer in self.layers:
+            pointer = layer.pointer(shard, offset)
+            if pointer:
+                return pointer
+        rows = self._rows()
+        if self._chunk is None or self._chunk[0] != shard or self._chunk[1] > offset:
+            self._chunk = None
+            cursor = rows.cursor()
+            if _seek_last(cursor, chunk_key(shard, offset)):
+                key = cursor.key()
+                if key[:2] == kind_key(KeyKind.SHARD_LOG) and shard_offset_of(key)[0] == shard:
+                    self._chunk = (*shard_offset_of(key), cursor.value())
+        if self._chunk is None:
+            return 0
+        pointer = pointer_at(self._chunk[2], offset - self._chunk[1])
+        if not pointer:
+            self._chunk = None
+        return pointer
+
+    def keyed(self, subject: Subject, key: bytes) -> int:
+        for layer in self.layers:
+            if (subject, key) in layer.keys:
+                hour, offset = layer.keys[(subject, key)]
+                return offset if hour >= self._oldest_hour else 0
+        rows, row_hash = self._rows(), key_hash(subject, key)
+        newest = 0
+        for hour in self._hours:
+            row = rows.get(hour_key(hour) + row_hash)
+            if row is not None and hour >= self._oldest_hour:
+                shard, offset = unpack_place(row)
+                newest = max(newest, offset if shard == subject[0] else 0)
+        return newest
+
+    def snapshot(self, subject: Subject, head: Head) -> Snapshot | None:
+        return snapshots.newest(self._rows(), subject, head)
+
+    def subject_rows(self, component: str, after: tuple[int, str]) -> Iterator[tuple[int, str]]:
+        if impossible_id(component, "-"):
+            return
+        shard, entity = (0, "") if after[0] < 0 else after
+        key = component_key(shard, component) + entity.encode()
+        while True:
+            cursor = self._rows().cursor()
+            if not cursor.set_range(key) or cursor.key()[:2] != kind_key(KeyKind.HEAD):
+                return
+            found = subject_of(cursor.key())
+            if found[1] == component:
+                if (found[0], found[2]) > after:
+                    yield found[0], found[2]
+                key = bytes(cursor.key()) + b"\0"
+            elif component_key(found[0], component) > bytes(cursor.key()):
+                key = component_key(found[0], component)
+            else:
+                key = component_key(found[0] + 1, component)
+
+    def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterator[Due]:
+        key = timers_key(kind)
+        while True:
+            cursor = self._rows().cursor()
+            if not cursor.set_range(key) or cursor.key()[:3] != timers_key(kind)[:3]:
+                return
+            _, at_ms, shard, component, entity = timer_of(cursor.key())
+            if at_ms > up_to_ms:
+                return
+            yield Due(kind, at_ms, shard, component, entity)
+            key = bytes(cursor.key()) + b"\0"
+
+    # ---- the transaction ------------------------------------------------------------------
+    def _rows(self) -> lmdb.Transaction[memoryview]:
+        self._reads += 1
+        if self._reads > READS_MAX:
+            self._end()
+        if self._transaction is None:
+            self._transaction = self._environment.read()
+        return self._transaction
+
+    def _end(self) -> None:
+        self._chunk = None
+        self._reads = 0
+        if self._transaction is not None:
+            with contextlib.suppress(lmdb.Error):
+                self._transaction.abort()
+            self._transaction = None
+
+
+def _seek_last(cursor: lmdb.Cursor[memoryview], key: bytes) -> bool:
+    """Stand on the last row at or before a key."""
+    if cursor.set_range(key):
+        return bytes(cursor.key()) == key or cursor.prev()
+    return cursor.last()

@@ -1,0 +1,312 @@
+"""What all stores share: a log, tables over it, and the rules between them.
+
+A store that builds on `LogStore` says how frames become durable (`_persist`), where a record is found again
+(`_index`, `_source`) and what it does in the background. Everything else happens here, in this order:
+
+    check a batch against the tables -> persist it -> only then let index and tables know
+
+so what anyone reads is durable, and a failed commit leaves no trace. Records of `append` wait between the second
+and the third step until `apply`; a marker in the log says that they were applied or cut off, and a replay of the
+log takes the same steps (`_replay`).
+
+Threads: the writer changes tables under `_lock`, which is never held over a sync; readers take it only to walk
+through a whole table in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from . import reading
+from .api import (
+    Append,
+    Appended,
+    AppendRefused,
+    Damaged,
+    Due,
+    DurabilityLost,
+    Head,
+    History,
+    Position,
+    Record,
+    RefusalKind,
+    Refused,
+    ShardState,
+    Snapshot,
+    StoredRecord,
+    StoreIdentity,
+    TimerKind,
+    Unreadable,
+)
+from .api.frames import Marker, MarkerKind
+from .batch import Batch
+from .tables import Layer, Subject
+
+T = TypeVar("T")
+READ_ATTEMPTS_MAX = 3
+
+
+class Waiting:
+    """Records of one shard that are durable and not applied, with a layer of what they will do."""
+
+    def __init__(self, below: Layer) -> None:
+        self.records: list[StoredRecord] = []
+        self.pointers: list[int] = []
+        self.ahead = Layer(below)
+
+    def extend(self, records: Sequence[StoredRecord], pointers: Sequence[int]) -> None:
+        self.records.extend(records)
+        self.pointers.extend(pointers)
+        for stored in records:
+            self.ahead.apply(stored)
+
+
+class LogStore(ABC):
+    """A store but for its medium; see `Store` for the contract of each method."""
+
+    def __init__(self, identity: StoreIdentity, tables: Layer) -> None:
+        self._identity = identity
+        self._tables = tables
+        self._lock = threading.Lock()
+        self._damaged: dict[int, str] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._lost = ""  # why nothing more may be asked of this object
+
+    # ---- the medium -----------------------------------------------------------------------
+    @abstractmethod
+    def _persist(
+        self, frames: Sequence[StoredRecord | Marker], pending: bool = False
+    ) -> list[int]:
+        """Make the frames durable in one transaction; return where each one is."""
+
+    @abstractmethod
+    def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
+        """Let applied records be found by shard and offset."""
+
+    @abstractmethod
+    def _source(self) -> AbstractContextManager[reading.Source]:
+        """A view to read from, for less than a few milliseconds."""
+
+    @abstractmethod
+    def put_snapshot(
+        self, shard: int, component: str, entity: str, snapshot: Snapshot
+    ) -> None: ...
+
+    @abstractmethod
+    def maintain(self, now_ms: int) -> bool: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    # ---- shards ---------------------------------------------------------------------------
+    @property
+    def identity(self) -> StoreIdentity:
+        return self._identity
+
+    def shard(self, shard: int) -> ShardState:
+        waiting = self._waiting.get(shard)
+        return (waiting.ahead if waiting else self._tables).state(shard)
+
+    def durable(self, shard: int) -> Position:
+        return self.shard(shard).position
+
+    def applied(self, shard: int) -> Position:
+        return self._tables.state(shard).position
+
+    def damaged_shards(self) -> dict[int, str]:
+        return dict(self._damaged)
+
+    def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
+        batch = self._batch()
+        epochs: dict[int, int] = {}
+        for shard in shards:
+            self._check_nothing_waits(shard)
+            epoch = batch.open(shard, now_ms)
+            if epoch is not None:
+                epochs[shard] = epoch
+        self._write(batch)
+        return epochs
+
+    def seal(self, shard: int, epoch: int) -> Position:
+        self._check_nothing_waits(shard)
+        batch = self._batch()
+        position = batch.seal(shard, epoch)
+        if isinstance(position, Refused):
+            raise AppendRefused(position)
+        self._write(batch)
+        return position
+
+    # ---- writing --------------------------------------------------------------------------
+    def commit(self, appends: Sequence[Append]) -> list[Appended | Refused]:
+        if self._waiting:
+            for append in appends:
+                self._check_nothing_waits(append.shard)
+        batch = self._batch()
+        outcomes = [batch.add(append) for append in appends]
+        self._write(batch)
+        return outcomes
+
+    def append(
+        self, shard: int, epoch: int, version: int, records: Sequence[Record]
+    ) -> Position:
+        waiting = self._waiting.get(shard) or Waiting(self._tables)
+        batch = self._batch(waiting.ahead)
+        outcome = batch.add(Append(shard, epoch, version, tuple(records)))
+        if isinstance(outcome, Refused):
+            raise AppendRefused(outcome)
+        pointers = self._persist(batch.records, pending=True)
+        self._wait(batch.records, pointers)
+        return outcome.position
+
+    def apply(self, shard: int, up_to: int) -> Position:
+        waiting = self._waiting.get(shard)
+        if waiting and up_to > self.applied(shard).offset:
+            last = min(up_to, waiting.records[-1].position.offset)
+            self._mark(MarkerKind.APPLIED, shard, last)
+        return self.applied(shard)
+
+    def truncate_after(self, shard: int, offset: int) -> Position:
+        if offset < self.applied(shard).offset:
+            raise ValueError(f"offset {offset} of shard {shard} is applied")
+        if offset < self.durable(shard).offset:
+            self._mark(MarkerKind.TRUNCATED, shard, offset)
+        return self.durable(shard)
+
+    # ---- subjects -------------------------------------------------------------------------
+    def head(self, shard: int, component: str, entity: str) -> Head | None:
+        return self._read(shard, lambda source: source.head((shard, component, entity)))
+
+    def load(self, shard: int, component: str, entity: str) -> History | None:
+        return self._read(shard, lambda source: reading.load(source, (shard, component, entity)))
+
+    def remembered(
+        self, shard: int, component: str, entity: str, key: bytes
+    ) -> StoredRecord | None:
+        subject = (shard, component, entity)
+        return self._read(shard, lambda source: reading.remembered(source, subject, key))
+
+    def history(
+        self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
+    ) -> list[StoredRecord]:
+        subject = (shard, component, entity)
+        return self._read(shard, lambda source: reading.history(source, subject, after, limit))
+
+    def subjects(
+        self, component: str, *, after: tuple[int, str] | None = None, limit: int = 100
+    ) -> list[tuple[int, str]]:
+        start = after or (-1, "")
+        return self._read(None, lambda source: reading.subjects(source, component, start, limit))
+
+    def due(self, kind: TimerKind, up_to_ms: int, limit: int = 100) -> list[Due]:
+        return self._read(None, lambda source: reading.due(source, kind, up_to_ms, limit))
+
+    def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
+        last = self.applied(shard).offset
+        return self._read(
+            shard, lambda source: reading.records(source, shard, after, last, limit)
+        )
+
+    # ---- inside ---------------------------------------------------------------------------
+    def _batch(self, below: Layer | None = None) -> Batch:
+        self._check_usable()
+        identity = self._identity
+        return Batch(below or self._tables, identity.lineage, identity.shards, self._damaged)
+
+    def _write(self, batch: Batch) -> None:
+        if batch.records:
+            pointers = self._persist(batch.records)
+            with self._lock:
+                self._index(batch.records, pointers)
+                self._tables.absorb(batch)
+
+    def _mark(self, kind: MarkerKind, shard: int, offset: int) -> None:
+        self._check_usable()
+        epoch = self.durable(shard).epoch
+        marker = Marker(kind, shard, Position(self._identity.lineage, epoch, offset))
+        self._persist([marker])
+        self._settle(marker)
+
+    def _wait(self, records: Sequence[StoredRecord], pointers: Sequence[int]) -> None:
+        shard = records[0].shard
+        waiting = self._waiting.get(shard) or Waiting(self._tables)
+        waiting.extend(records, pointers)
+        self._waiting[shard] = waiting
+
+    def _settle(self, marker: Marker) -> None:
+        """Take waiting records up to the marker into the tables, or cut off those beyond it."""
+        waiting = self._waiting.pop(marker.shard, None)
+        if waiting is None:
+            return
+        offset = marker.position.offset
+        split = sum(1 for stored in waiting.records if stored.position.offset <= offset)
+        first, rest = waiting.records[:split], waiting.records[split:]
+        if marker.kind is MarkerKind.APPLIED:
+            with self._lock:
+                for stored, pointer in zip(first, waiting.pointers, strict=False):
+                    self._take(stored, pointer)
+            left, pointers = rest, waiting.pointers[split:]
+        else:
+            left, pointers = first, waiting.pointers[:split]
+        if left:
+            self._wait(left, pointers)
+
+    def _take(self, stored: StoredRecord, pointer: int) -> None:
+        """Index and apply one record, unless the index has it."""
+        if stored.position.offset > self.applied(stored.shard).offset:
+            self._index((stored,), (pointer,))
+        self._tables.apply(stored)
+
+    def _replay(self, frame: StoredRecord | Marker, pending: bool, pointer: int) -> None:
+        """Do again what was done when the frame was written; see the order above."""
+        shard, position = frame.shard, frame.position
+        if shard in self._damaged:
+            return
+        if isinstance(frame, Marker) and frame.kind is not MarkerKind.REMOVED:
+            self._settle(frame)
+            return
+        known = self.durable(shard)
+        follows = position.offset == known.offset + 1 and position.epoch >= known.epoch
+        if position.offset > known.offset and not follows:
+            self._damaged[shard] = (
+                f"shard {shard}: offset {position.offset} of epoch {position.epoch} "
+                f"after offset {known.offset} of epoch {known.epoch}"
+            )
+        elif isinstance(frame, Marker):
+            if position.offset > known.offset:
+                self._index((frame,), (pointer,))
+                self._tables.move(shard, position)
+        elif pending:
+            self._wait((frame,), (pointer,))
+        else:
+            self._take(frame, pointer)
+
+    def _read(self, shard: int | None, ask: Callable[[reading.Source], T]) -> T:
+        """Ask a view; what it finds damaged takes the shard out of service."""
+        for attempt in range(1, READ_ATTEMPTS_MAX + 1):
+            self._check_usable()
+            if shard is not None and shard in self._damaged:
+                raise Damaged(self._damaged[shard])
+            try:
+                with self._source() as source:
+                    return ask(source)
+            except Damaged as error:
+                # A subject that is cleaned meanwhile takes its records along: look again.
+                if attempt == READ_ATTEMPTS_MAX:
+                    if shard is not None:
+                        self._damaged[shard] = str(error)
+                    raise
+        raise AssertionError("unreachable")
+
+    def _check_nothing_waits(self, shard: int) -> None:
+        if shard in self._waiting:
+            raise ValueError(f"shard {shard} has records that wait for apply or truncate_after")
+
+    def _check_usable(self) -> None:
+        if self._lost == "closed":
+            raise Unreadable("the store is closed")
+        if self._lost:
+            raise DurabilityLost(self._lost)

@@ -1,0 +1,195 @@
+"""Reading a subject or a shard, once for all stores.
+
+A `Source` answers single questions; here is what is made of them: a subject's records are found from its head, each
+record naming the one before it. What a source finds damaged it raises as `Damaged`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any, Protocol
+
+from .api import (
+    Damaged,
+    Due,
+    Head,
+    History,
+    RecordKind,
+    Snapshot,
+    StoredRecord,
+    TimerKind,
+)
+from .tables import Layer, Subject
+
+
+class Source(Protocol):
+    """What a store can say at one moment.
+
+    Attributes:
+        layers: the tables in memory, newest first; they lie over the rows.
+        lock: held while the dictionaries of a layer are walked through.
+    """
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+
+    def head(self, subject: Subject) -> Head | None: ...
+
+    def at(self, shard: int, offset: int) -> StoredRecord | None:
+        """The applied record at an offset, or None when it was removed."""
+        ...
+
+    def keyed(self, subject: Subject, key: bytes) -> int:
+        """Offset of the newest record known under the key (it may be of an earlier life), or 0."""
+        ...
+
+    def snapshot(self, subject: Subject, head: Head) -> Snapshot | None:
+        """The newest snapshot of the head's life."""
+        ...
+
+    def subject_rows(self, component: str, after: tuple[int, str]) -> Iterable[tuple[int, str]]:
+        """(shard, entity id) beyond `after` from the rows, in order."""
+        ...
+
+    def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterable[Due]:
+        """Timers up to a time from the rows, in order."""
+        ...
+
+
+def load(source: Source, subject: Subject) -> History | None:
+    """See `Store.load`."""
+    head = source.head(subject)
+    if head is None:
+        return None
+    snapshot = source.snapshot(subject, head)
+    folded = snapshot.offset if snapshot else 0
+    if head.state_offset > folded:
+        state = source.at(subject[0], head.state_offset)
+        if state is None or not _belongs(state, subject, head):
+            raise Damaged(_missing(subject, head.state_offset))
+        return History(head, None, (state,))
+    if head.state_offset:
+        return History(head, snapshot, ())
+    events = [s for s in _back(source, subject, head, folded) if s.record.kind is RecordKind.EVENT]
+    events.reverse()
+    return History(head, snapshot, tuple(events))
+
+
+def history(source: Source, subject: Subject, after: int, limit: int) -> list[StoredRecord]:
+    """See `Store.history`."""
+    head = source.head(subject)
+    if head is None or limit <= 0:
+        return []
+    page: deque[StoredRecord] = deque(maxlen=limit)
+    for stored in _back(source, subject, head, 0):
+        if stored.version <= after:
+            break
+        page.appendleft(stored)
+    return list(page)
+
+
+def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | None:
+    """See `Store.remembered`."""
+    head = source.head(subject)
+    offset = source.keyed(subject, key) if head else 0
+    if head is None or offset < head.incarnation:
+        return None
+    stored = source.at(subject[0], offset)
+    if stored is None or stored.record.key != key or not _belongs(stored, subject, head):
+        raise Damaged(_missing(subject, offset))
+    return stored
+
+
+def records(
+    source: Source, shard: int, after: int, newest: int, limit: int
+) -> list[StoredRecord]:
+    """See `Store.records`; `newest` is the last applied offset."""
+    page: list[StoredRecord] = []
+    for offset in range(max(after, 0) + 1, newest + 1):
+        if len(page) >= limit:
+            break
+        stored = source.at(shard, offset)
+        if stored is not None and _present(source, stored):
+            page.append(stored)
+    return page
+
+
+def subjects(
+    source: Source, component: str, after: tuple[int, str], limit: int
+) -> list[tuple[int, str]]:
+    """See `Store.subjects`."""
+    held: dict[tuple[int, str], bool] = {}
+    with source.lock:
+        for layer in reversed(source.layers):
+            for (shard, name, entity), head in layer.heads.items():
+                if name == component and (shard, entity) > after:
+                    held[(shard, entity)] = head is not None
+    present = sorted(place for place, alive in held.items() if alive)
+    rows = (place for place in source.subject_rows(component, after) if place not in held)
+    return list(islice(heapq.merge(present, rows), limit))
+
+
+def due(source: Source, kind: TimerKind, up_to_ms: int, limit: int) -> list[Due]:
+    """See `Store.due`."""
+    held: list[Due] = []
+    layers = source.layers
+    with source.lock:
+        for i, layer in enumerate(layers):
+            for subject, (its_kind, at_ms) in layer.timers.items():
+                newer = _held(layers[:i], subject)
+                if its_kind is kind and at_ms <= up_to_ms and not newer:
+                    held.append(Due(kind, at_ms, *subject))
+    held.sort(key=_time)
+    rows = (
+        timer
+        for timer in source.timer_rows(kind, up_to_ms)
+        if not _held(layers, (timer.shard, timer.component, timer.entity))
+    )
+    return list(islice(heapq.merge(held, rows, key=_time), limit))
+
+
+def _time(timer: Due) -> tuple[int, int, str, str]:
+    return timer.at_ms, timer.shard, timer.component, timer.entity
+
+
+def _held(layers: Sequence[Layer], subject: Subject) -> bool:
+    return any(subject in layer.heads for layer in layers)
+
+
+def _back(source: Source, subject: Subject, head: Head, down_to: int) -> Iterator[StoredRecord]:
+    """A subject's records from the newest back to those beyond offset `down_to`."""
+    offset, version = head.offset, head.version
+    while offset > down_to:
+        stored = source.at(subject[0], offset)
+        if stored is None or stored.version != version or not _belongs(stored, subject, head):
+            raise Damaged(_missing(subject, offset))
+        yield stored
+        offset, version = stored.previous[1], version - 1
+    if down_to == 0 and version != 0:
+        raise Damaged(_missing(subject, offset))
+
+
+def _belongs(stored: StoredRecord, subject: Subject, head: Head) -> bool:
+    record = stored.record
+    return stored.incarnation == head.incarnation and (
+        (stored.shard, record.component, record.entity) == subject
+    )
+
+
+def _present(source: Source, stored: StoredRecord) -> bool:
+    if stored.record.kind is RecordKind.EPOCH:
+        return True
+    head = source.head((stored.shard, stored.record.component, stored.record.entity))
+    return head is not None and head.incarnation == stored.incarnation
+
+
+def _missing(subject: Subject, offset: int) -> str:
+    shard, component, entity = subject
+    return f"shard {shard}, offset {offset}: not the record that {component}/{entity} leads to"

@@ -1,0 +1,156 @@
+"""Tables: what follows from the log, as a pure function of its records.
+
+`Layer.apply` is the only place where a record changes a table. Layers lie on each other: what a layer does not hold
+is asked of the tables below, down to what is on disk. So the same function serves a batch that may still fail, the
+changes since the last checkpoint, records that wait for `apply`, a store in memory, and the replay after a crash.
+
+Applying a record again changes nothing: a shard's state and a subject's head know how far they have come, and
+whatever a partly written checkpoint holds, replaying from the last complete one ends in the same tables.
+
+Tables of a shard: its state; of a subject: its head, at most one timer, the offsets that its idempotency keys
+stand at. Nothing here reads a payload.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .api import Head, Position, RecordKind, ShardState, StoredRecord, TimerKind
+
+Subject = tuple[int, str, str]  # shard, component id, entity id
+
+HOUR_MS = 3_600_000
+SEALED = b"sealed"  # payload of the EPOCH record after which a shard takes no more
+
+
+class Tables(Protocol):
+    """What a batch must know before it may add a record."""
+
+    def head(self, subject: Subject) -> Head | None: ...
+
+    def state(self, shard: int) -> ShardState: ...
+
+
+class NoTables:
+    """Below the lowest layer: nothing."""
+
+    def __init__(self, lineage: int) -> None:
+        self._nothing = ShardState(Position(lineage, 0, 0), 0)
+
+    def head(self, subject: Subject) -> Head | None:
+        return None
+
+    def state(self, shard: int) -> ShardState:
+        return self._nothing
+
+
+def timer_of(head: Head | None) -> tuple[TimerKind, int] | None:
+    """The one time that a head asks for: its expiry while it is alive, then its cleanup."""
+    if head is None:
+        return None
+    if head.deleted_ms:
+        return TimerKind.CLEANUP, head.deleted_ms
+    if head.expires_ms:
+        return TimerKind.EXPIRY, head.expires_ms
+    return None
+
+
+def head_after(head: Head | None, stored: StoredRecord) -> Head | None:
+    """A subject's head after a record of its own."""
+    record, position = stored.record, stored.position
+    if head is not None and head.offset >= position.offset:
+        return head
+    kind = record.kind
+    if kind is RecordKind.CLEANED:
+        return None
+    state_offset, deleted_ms = (head.state_offset, head.deleted_ms) if head else (0, 0)
+    if kind is RecordKind.STATE:
+        state_offset = position.offset
+    elif kind is RecordKind.DELETED:
+        deleted_ms = record.time_ms
+    return Head(
+        stored.version,
+        record.number,
+        stored.incarnation,
+        position.epoch,
+        position.offset,
+        state_offset,
+        deleted_ms,
+        record.expires_ms,
+        record.time_ms,
+    )
+
+
+class Layer:
+    """Changes to tables, over the tables below.
+
+    One thread changes a layer; any thread may ask it for one entry. Who walks through one of its dictionaries
+    holds the owner's lock.
+
+    Attributes:
+        heads: subject -> head, or None where it was cleaned.
+        timers: subject -> kind and time, for heads in this layer that ask for one.
+        shards: shard -> state.
+        keys: (subject, idempotency key) -> hour of the record, its offset.
+        cleaned: shard and offset of `CLEANED` records.
+    """
+
+    __slots__ = ("below", "cleaned", "heads", "keys", "shards", "timers")
+
+    def __init__(self, below: Tables) -> None:
+        self.below = below
+        self.heads: dict[Subject, Head | None] = {}
+        self.timers: dict[Subject, tuple[TimerKind, int]] = {}
+        self.shards: dict[int, ShardState] = {}
+        self.keys: dict[tuple[Subject, bytes], tuple[int, int]] = {}
+        self.cleaned: list[tuple[int, int]] = []
+
+    def head(self, subject: Subject) -> Head | None:
+        try:
+            return self.heads[subject]
+        except KeyError:
+            return self.below.head(subject)
+
+    def state(self, shard: int) -> ShardState:
+        return self.shards.get(shard) or self.below.state(shard)
+
+    def apply(self, stored: StoredRecord) -> None:
+        """Change the tables as the record says."""
+        record, shard = stored.record, stored.shard
+        if record.kind is RecordKind.EPOCH:
+            self.move(shard, stored.position, record.time_ms, record.payload == SEALED)
+            return
+        self.move(shard, stored.position, record.time_ms)
+        subject = (shard, record.component, record.entity)
+        head = head_after(self.head(subject), stored)
+        self.heads[subject] = head
+        timer = timer_of(head)
+        if timer:
+            self.timers[subject] = timer
+        else:
+            self.timers.pop(subject, None)
+        if record.key:
+            place = (record.time_ms // HOUR_MS, stored.position.offset)
+            self.keys[(subject, record.key)] = place
+        if record.kind is RecordKind.CLEANED:
+            self.cleaned.append((shard, stored.position.offset))
+
+    def move(
+        self, shard: int, position: Position, time_ms: int = 0, sealed: bool = False
+    ) -> None:
+        """Move a shard's state on to a position; a removed record does no more than this."""
+        state = self.state(shard)
+        if position.offset > state.position.offset:
+            time_ms = max(time_ms, state.time_ms)
+            self.shards[shard] = ShardState(position, time_ms, sealed or state.sealed)
+
+    def absorb(self, above: Layer) -> None:
+        """Take over the changes of a layer that was above this one."""
+        self.heads.update(above.heads)
+        self.shards.update(above.shards)
+        self.keys.update(above.keys)
+        self.cleaned.extend(above.cleaned)
+        if self.timers or above.timers:
+            for subject in above.heads:
+                self.timers.pop(subject, None)
+            self.timers.update(above.timers)

@@ -1,0 +1,83 @@
+"""A service started as users start it: `actorkalix run` in a process of its own, watched through its event lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+SERVICE = f"{Path(__file__).parent / 'tokens_service.py'}:service"
+WAIT_S = 60
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """One `actorkalix run`; `with Running(data) as running:` waits until it serves and drains it at the end."""
+
+    def __init__(self, data: Path, service: str = SERVICE, *, port: int = 0, admin_port: int = 0) -> None:
+        self.data = data
+        self.port = port or free_port()
+        self.admin_port = admin_port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.admin = f"http://127.0.0.1:{self.admin_port}"
+        self._command = [
+            *(sys.executable, "-m", "actorkalix", "run", service, "--json", "--data", str(data)),
+            *("--port", str(self.port), "--admin-port", str(self.admin_port)),
+        ]
+        self._events: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def start(self) -> dict[str, Any]:
+        """Start it and wait until it serves; gives the `serving` event."""
+        self.process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        return self.wait_for("serving")
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self._events.put(json.loads(line))
+        self._events.put({"event": "end"})
+
+    def wait_for(self, *names: str) -> dict[str, Any]:
+        """The next event of one of these names; what comes before it is dropped.
+
+        Raises:
+            AssertionError: the process ended, or said nothing of it for a minute.
+        """
+        while True:
+            try:
+                event = self._events.get(timeout=WAIT_S)
+            except queue.Empty:
+                raise AssertionError(f"none of {names} within {WAIT_S} s") from None
+            if event["event"] in names:
+                return event
+            if event["event"] == "end":
+                raise AssertionError(f"the process ended with {self.process.wait()} before {names}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it and give its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(WAIT_S)
+
+    def __enter__(self) -> Running:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.stop()

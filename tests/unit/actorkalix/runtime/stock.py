@@ -1,0 +1,55 @@
+"""Fills a store as a shard host would, command by command, without a loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from actorkalix_cluster.placement.sharding import shard_of
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_storage.api import Append, Appended, Store, StoreIdentity
+from actorkalix_storage.memorystore import MemoryStore
+
+from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.engine import behavior_for
+
+NOW_MS = 1_700_000_000_000
+SHARDS = 8
+IDENTITY = StoreIdentity("c" * 32, "shop", 0, SHARDS, 0xFEED)
+
+
+class Stock:
+    """A store and the service whose commands fill it."""
+
+    def __init__(self, service: ServiceDescriptor, store: Store | None = None) -> None:
+        self.store: Store = store or MemoryStore(IDENTITY)
+        self._behaviors = {name: behavior_for(c) for name, c in service.components.items()}
+        self._shards = self.store.identity.shards
+        self._epochs = self.store.open_shards(range(self._shards), NOW_MS)
+        self.now_ms = NOW_MS
+
+    def send(
+        self, component: str, entity: str, method: str, /, key: str = "", **arguments: Any
+    ) -> Reply:
+        """One command, durable when this returns; what it answers is no failure."""
+        behavior = self._behaviors[component]
+        shard = shard_of(component, entity, self._shards)
+        history = self.store.load(shard, component, entity)
+        instance = behavior.restore(entity, history) if history else behavior.empty(entity)
+        body = msgspec.json.encode(arguments) if arguments else b""
+        message = Message(MessageKind.COMMAND, component, entity, method, body, key=key)
+        self.now_ms += 1000
+        step = behavior.step(instance, message, self.now_ms)
+        if step.records:
+            append = Append(
+                shard, self._epochs[shard], behavior.version(instance), step.records
+            )
+            (outcome,) = self.store.commit([append])
+            assert isinstance(outcome, Appended), outcome
+        if step.snapshot_due:
+            history = self.store.load(shard, component, entity)
+            assert history is not None
+            snapshot = behavior.snapshot(behavior.restore(entity, history))
+            snapshot = msgspec.structs.replace(snapshot, offset=history.head.offset)
+            self.store.put_snapshot(shard, component, entity, snapshot)
+        return step.reply

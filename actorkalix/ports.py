@@ -1,10 +1,13 @@
-"""Ports: what the floors above need of a running service. The runtime plugs hosts, routers and stores into them."""
+"""Ports: what the floors above need of a running service. The runtime plugs hosts, routers and
+stores into them.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
 import msgspec
+
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
 
@@ -21,14 +24,18 @@ class Clock(Protocol):
 
 
 class EntityPage(msgspec.Struct, frozen=True):
-    """Ids of a component's entities; `next_page` is "" on the last page, else the argument for the next."""
+    """Ids of a component's entities; `next_page` is "" on the last page, else the argument for the
+    next.
+    """
 
     ids: list[str]
     next_page: str
 
 
 class EntityView(msgspec.Struct, frozen=True):
-    """An entity as an operator sees it; `state` is what JSON makes of it, `note` what it does not hold."""
+    """An entity as an operator sees it; `state` is what JSON makes of it, `note` what it does not
+    hold.
+    """
 
     component: str
     entity: str
@@ -42,7 +49,9 @@ class EntityView(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """A record of an entity as an operator sees it; `state` is the state after it where asked for."""
+    """A record of an entity as an operator sees it; `state` is the state after it where asked
+    for.
+    """
 
     sequence_number: int
     kind: str

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "shopping_cart" / "service.py"
@@ -44,6 +45,16 @@ def call(url: str, body: object | None = None) -> dict[str, object]:
     return answer
 
 
+def wait_until_serving(lines: Iterable[str]) -> dict[str, str]:
+    """The event that says where the service serves; other lines are shown."""
+    for line in lines:
+        event: dict[str, str] = json.loads(line)
+        if event.get("event") == "serving":
+            return event
+        print(line.rstrip(), flush=True)
+    sys.exit("actorkalix run ended before it served")
+
+
 def serve_and_call() -> None:
     """Starts the service, adds an item, reads the cart, has it drained."""
     port, admin_port = free_port(), free_port()
@@ -54,8 +65,7 @@ def serve_and_call() -> None:
     )
     assert process.stdout is not None
     try:
-        events = (json.loads(line) for line in process.stdout)
-        serving = next(event for event in events if event["event"] == "serving")
+        serving = wait_until_serving(process.stdout)
         call(
             f"{serving['http']}/shopping-cart/c1/add-item",
             {"product_id": "p", "name": "pen", "quantity": 2},

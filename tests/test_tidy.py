@@ -81,6 +81,7 @@ BANS = (
 )
 BAN_EXEMPT = {
     "tests/test_tidy.py": "names what it bans",
+    "tests/unit/test_stand_alone.py": "shows that it is refused",
 }
 
 BANNED_NAMES = {"utils", "common", "manager", "helper", "helpers", "misc"}
@@ -97,9 +98,10 @@ ENTRY_POINTS = {
     "actorkalix_storage.testing": "the contract suite, for the tests of any store",
 }
 
-WITHOUT_TWIN = {
-    "actorkalix.__main__": "one line; tests/e2e run it",
+TESTED_THROUGH = {
+    "actorkalix.__main__": "tests/test_readme.py",
 }
+"""Modules (or patterns) without unit tests of their own name, and the tests that stand for them."""
 
 NOT_IMPLEMENTED_ALLOWED = {
     "examples/*": "the body of a @sql method",
@@ -278,7 +280,8 @@ def test_nothing_is_left_unimplemented() -> None:
 
 
 def test_no_module_is_an_orphan() -> None:
-    imported = {name for source in sources() for name in _imports(source)}
+    names = [name.split(".") for source in sources() for name in _imports(source)]
+    imported = {".".join(parts[:end]) for parts in names for end in range(1, len(parts) + 1)}
     say([
         f"{source.name}: nothing imports {name}; use it, remove it, or name it in ENTRY_POINTS"
         for name, source in modules().items()
@@ -294,7 +297,8 @@ def _imports(source: Source) -> Iterator[str]:
         match node:
             case ast.Import(names):
                 yield from (alias.name for alias in names)
-            case ast.ImportFrom(module=str(module), names=names):
+            case ast.ImportFrom(names=names):
+                module = _origin(node, source)
                 yield module
                 yield from (f"{module}.{alias.name}" for alias in names)
             case ast.Constant(value=str(text)) if re.fullmatch(r"actorkalix[\w.]*:\w+", text):
@@ -303,14 +307,29 @@ def _imports(source: Source) -> Iterator[str]:
                 pass
 
 
+def _origin(node: ast.ImportFrom, source: Source) -> str:
+    """The module that a `from ... import` names, also when it is relative to the file."""
+    if node.level == 0:
+        return node.module or ""
+    home = next((name for name, each in modules().items() if each.path == source.path), "")
+    parents = home.split(".")
+    if source.path.name != "__init__.py":
+        parents.pop()
+    parents = parents[: len(parents) - node.level + 1]
+    return ".".join((*parents, node.module) if node.module else parents)
+
+
 def test_every_module_has_a_twin_in_the_unit_tests() -> None:
     problems: list[str] = []
     for name, source in modules().items():
-        if source.path.name == "__init__.py" or name in WITHOUT_TWIN or not _does_something(source):
+        if source.path.name == "__init__.py" or not _does_something(source):
             continue
         package, *inner, module = name.split(".")
         folder = ROOT.joinpath("tests", "unit", UNIT_TESTS[package], *inner)
-        if not [*folder.glob(f"test_{module}.py"), *folder.glob(f"test_{module}_*.py")]:
+        if [*folder.glob(f"test_{module}.py"), *folder.glob(f"test_{module}_*.py")]:
+            continue
+        others = [path for pattern, path in TESTED_THROUGH.items() if fnmatch(name, pattern)]
+        if not any(ROOT.joinpath(path).exists() for path in others):
             problems.append(f"{source.name} has no {folder.relative_to(ROOT)}/test_{module}.py")
     say(problems)
 

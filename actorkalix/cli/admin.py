@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from actorkalix.errors import ActorkalixError, AdminUnreachable, catalog
+from actorkalix.gateway.headers import checked_entity_id
 from actorkalix.ports import EntityPage, EntityView, EventView
 
 TIMEOUT_S = 10.0
@@ -48,7 +49,7 @@ class AdminInspection:
 
     async def state(self, component: str, entity: str) -> EntityView:
         """An entity with its state."""
-        return await self._get(EntityView, f"state/{_segment(component)}/{_segment(entity)}")
+        return await self._get(EntityView, f"state/{_subject(component, entity)}")
 
     async def events(
         self,
@@ -62,7 +63,7 @@ class AdminInspection:
         """Changes of an entity."""
         return await self._get(
             list[EventView],
-            f"events/{_segment(component)}/{_segment(entity)}",
+            f"events/{_subject(component, entity)}",
             {"after": after, "limit": limit, "with_state": int(with_state)},
         )
 
@@ -75,7 +76,7 @@ class AdminInspection:
     ) -> R:
         try:
             response = await self._http.get(f"/admin/{path}", params=query)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OverflowError) as error:
             said = str(error) or type(error).__name__
             raise AdminUnreachable(f"no service answers at {self.url}: {said}") from error
         if not response.is_success:
@@ -102,6 +103,10 @@ def _problem(response: httpx.Response, url: str) -> ActorkalixError:
     except (msgspec.MsgspecError, KeyError):
         status = f"{response.status_code} {response.reason_phrase}"
         return AdminUnreachable(f"{url} is no admin port: it answers {status}")
+
+
+def _subject(component: str, entity: str) -> str:
+    return f"{_segment(component)}/{_segment(checked_entity_id(entity))}"
 
 
 def _segment(text: str) -> str:

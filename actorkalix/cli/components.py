@@ -178,7 +178,7 @@ def _handlers(component: ComponentInfo) -> RenderableType:
     table.add_column()
     table.add_column(overflow="fold")
     for handler in component.handlers:
-        table.add_row(f"  {handler.kind}", _signature(handler), _routes(handler.routes))
+        table.add_row(f"  {handler.kind}", _signature(handler), route_lines(handler.routes))
     for role in ("event", "state"):
         stored = [_versions(found) for found in component.stored if found.role == role]
         if stored:
@@ -194,7 +194,7 @@ def _signature(handler: HandlerInfo) -> str:
     return f"{handler.name}({parameters}) -> {handler.reply}"
 
 
-def _routes(routes: list[RouteInfo]) -> str:
+def route_lines(routes: list[RouteInfo]) -> str:
     """A line a path, with the verbs that it has."""
     verbs: dict[str, list[str]] = {}
     for route in routes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -56,6 +57,10 @@ class Output:
         from rich.text import Text
 
         self._console(stderr=True).print(Text(text, "dim"), soft_wrap=True)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """Show on a terminal that something takes its time."""
+        return self._console(stderr=True).status(what)
 
     def error(self, error: ActorkalixError) -> None:
         """An error: its number, its message, what to do now."""

@@ -69,4 +69,6 @@ def find(wanted: str) -> Page:
     names = [page.number for page in known]
     near = difflib.get_close_matches(name if name.startswith("AK") else f"AK{name}", names, n=3)
     hint = f"; near it: {', '.join(near)}" if near else ""
-    raise InvalidCommandLine(f"there is no error {wanted!r}{hint}; `actorkalix explain` lists all")
+    raise InvalidCommandLine(
+        f"there is no error {wanted[:80]!r}{hint}; `actorkalix explain` lists all"
+    )

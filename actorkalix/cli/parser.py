@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, NoReturn
 
 from actorkalix.cli.exits import HELP
 from actorkalix.errors import InvalidCommandLine
+from actorkalix.runtime.config import ADMIN_PORT, LOOPBACK, PORT
 
-PORT, GRPC_PORT, ADMIN_PORT = 9000, 9001, 9889
+GRPC_PORT = 9001
 SERVICE_HELP = "as shop:service or path/to/shop.py:service"
 
 
@@ -99,7 +100,9 @@ def parser() -> Parser:
 
 def _run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
-    sub.add_argument("--port", type=_port, default=PORT, help="of the HTTP API (%(default)s)")
+    sub.add_argument(
+        "--port", type=_port, default=PORT, help="of the HTTP API; 0 is any (%(default)s)"
+    )
     sub.add_argument(
         "--grpc-port", type=_port, help=f"of the gRPC API of a later version ({GRPC_PORT})"
     )
@@ -111,7 +114,7 @@ def _run(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--host-address",
-        default="127.0.0.1",
+        default=LOOPBACK,
         metavar="ADDRESS",
         help="address to listen on (%(default)s: this machine alone)",
     )
@@ -189,7 +192,7 @@ def _nothing(sub: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    return _between(text, 1, 65535, "a port")
+    return _between(text, 0, 65535, "a port")
 
 
 def _count(text: str) -> int:

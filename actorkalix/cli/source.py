@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from actorkalix.cli.admin import AdminInspection
 from actorkalix.cli.output import Output
-from actorkalix.cli.parser import ADMIN_PORT
 from actorkalix.errors import (
     ActorkalixError,
     AdminUnreachable,
@@ -24,6 +23,7 @@ from actorkalix.errors import (
     catalog,
 )
 from actorkalix.runtime import presence
+from actorkalix.runtime.config import ADMIN_PORT, LOOPBACK
 from actorkalix.runtime.inspection import StoreInspection, lineage_text
 from actorkalix_storage.api import StoreError
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from actorkalix.runtime.loading import Loaded
     from actorkalix_storage.api import Store
 
-USUAL_ADMIN = f"http://127.0.0.1:{ADMIN_PORT}"
+USUAL_ADMIN = f"http://{LOOPBACK}:{ADMIN_PORT}"
 
 PROBE_TIMEOUT_S = 2.0
 """Until a service that is said to run must have answered."""
@@ -118,7 +118,14 @@ def _open(folder: Path, loaded: Loaded | None) -> Store:
     if not folder.exists():
         raise FolderUnusable(f"there is no folder {folder}: nothing has run on it yet")
     try:
-        service = loaded.service.name if loaded else read_identity(folder).service
-        return open_store(folder, service=service, create=False)
+        identity = read_identity(folder)
+        return open_store(
+            folder,
+            service=loaded.service.name if loaded else identity.service,
+            shards=identity.shards,
+            cluster=identity.cluster,
+            number=identity.number,
+            create=False,
+        )
     except StoreError as error:
         raise catalog().get(error.number, ActorkalixError)(str(error)) from error

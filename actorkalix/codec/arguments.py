@@ -3,30 +3,29 @@
 A handler whose only parameter is structured takes the whole body; any other takes an object with a
 key per parameter. A handler with exactly one structured parameter that must be given, and further
 ones with defaults, takes both: when the body has that parameter's name as a key and an object under
-it, it is the object with keys, else it is the structured value itself. So a parameter with a default
-can be added later and old bodies keep working.
+it, it is the object with keys, else it is the structured value itself. So a parameter with a
+default can be added later and old bodies keep working.
 Between processes (MessagePack) arguments always are an object with a key per parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import inspect as shape
 
+from actorkalix.codec.hooks import decode_strict, encode_hook
+from actorkalix.codec.strictness import LONG_NUMBER, Checker, checker, unknown, wrong_number
+from actorkalix.codec.untyped import is_object
+from actorkalix.codec.wording import DECODE_ERRORS, invalid, words, wrong_payload
 from actorkalix.describe.descriptors import HandlerDescriptor, Parameter
 from actorkalix.describe.shapes import contains, is_flat, is_list, shape_of
 from actorkalix.errors import InvalidPayload
 from actorkalix_cluster.shardhost.messages import Encoding
 
-from .hooks import decode_strict, encode_hook
-from .strictness import LONG_NUMBER, Checker, checker, unknown, wrong_number
-from .wording import DECODE_ERRORS, invalid, words, wrong_payload
-
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-T = TypeVar("T")
 
 
 class _Form:
@@ -101,9 +100,9 @@ class ArgumentCodec:
             encoding: JSON, MSGPACK, or QUERY_STRING (a JSON object of lists of strings).
 
         Raises:
-            InvalidPayload: names the field and what would be right: it is unknown, missing, repeated
-                or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the bytes are not
-                UTF-8 or not JSON.
+            InvalidPayload: names the field and what would be right: it is unknown, missing,
+                repeated or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the
+                bytes are not UTF-8 or not JSON.
         """
         if not payload.strip():
             return self._split(self._defaults())
@@ -136,9 +135,7 @@ class ArgumentCodec:
             untyped = msgspec.json.decode(payload)
         except DECODE_ERRORS:
             return False
-        return not (
-            isinstance(untyped, dict) and isinstance(untyped.get(self._lone.name), (dict, list))
-        )
+        return not (is_object(untyped) and isinstance(untyped.get(self._lone.name), (dict, list)))
 
     def _defaults(self) -> Any:
         missing = [one for one in self._parameters if one.required]
@@ -208,7 +205,7 @@ def _as_struct(handler: HandlerDescriptor) -> type[msgspec.Struct]:
     return msgspec.defstruct(handler.name, fields, kw_only=True, forbid_unknown_fields=True)
 
 
-def _giving(value: T) -> Any:
+def _giving(value: Any) -> Callable[[], Any]:
     return lambda: value
 
 

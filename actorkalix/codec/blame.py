@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
-from .hooks import encode_hook
+from actorkalix.codec.hooks import encode_hook
+from actorkalix.codec.untyped import is_array, is_object
 
 
 def blame(where: str, value: Any, problem: Exception) -> str:
@@ -42,9 +43,15 @@ def _inside(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f".{field.name}", getattr(value, field.name)) for field in fields(value))
     elif isinstance(value, msgspec.Struct):
         yield from ((f".{name}", getattr(value, name)) for name in value.__struct_fields__)
-    elif isinstance(value, dict):
+    elif is_object(value):
         yield from ((f".{key}", inner) for key, inner in value.items())
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        yield from ((f".{name}", inner) for name, inner in zip(value._fields, value, strict=True))
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        yield from ((f"[{index}]", inner) for index, inner in enumerate(value))
+    elif is_array(value):
+        names: tuple[str, ...] = getattr(value, "_fields", ())
+        for index, inner in enumerate(value):
+            yield f".{names[index]}" if names else f"[{index}]", inner
+    elif _is_set(value):
+        yield from (("[]", inner) for inner in value)
+
+
+def _is_set(value: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, (set, frozenset))

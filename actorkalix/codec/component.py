@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
+from actorkalix.codec.arguments import ArgumentCodec
+from actorkalix.codec.replies import ReplyCodec
+from actorkalix.codec.stored import StoredCodec
 from actorkalix.describe.descriptors import ComponentDescriptor
-
-from .arguments import ArgumentCodec
-from .replies import ReplyCodec
-from .stored import StoredCodec
 
 
 class ComponentCodec:

@@ -16,7 +16,7 @@ def encode_hook(value: Any) -> Any:
     """Turn what msgspec does not know into what it does."""
     if is_model(type(value)):
         return value.model_dump(mode="json")
-    raise NotImplementedError(f"objects of type {type(value).__name__} cannot be encoded")
+    raise TypeError(f"objects of type {type(value).__name__} cannot be encoded")
 
 
 def decode_strict(tp: type[Any], value: Any) -> Any:

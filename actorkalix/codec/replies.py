@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shape
 
+from actorkalix.codec.blame import blame
+from actorkalix.codec.hooks import decode_stored, encode_hook
+from actorkalix.codec.strictness import wrong_number
 from actorkalix.describe.descriptors import HandlerDescriptor
-from actorkalix.describe.shapes import contains, name_of
+from actorkalix.describe.shapes import contains, is_class, name_of
 from actorkalix.errors import NotEncodable
 from actorkalix_cluster.shardhost.messages import Encoding
-
-from .blame import blame
-from .hooks import decode_stored, encode_hook
-from .strictness import wrong_number
 
 _NEVER: tuple[Any, ...] = (typing.Never, typing.NoReturn)
 
@@ -65,7 +64,7 @@ class ReplyCodec:
         """The reply in these bytes.
 
         Raises:
-            msgspec.DecodeError: they are not of the declared type (the service has another version).
+            msgspec.DecodeError: not of the declared type: the service has another version.
         """
         decoder: Callable[[bytes], Any]
         decoder = (
@@ -84,12 +83,13 @@ def instances(tp: Any) -> tuple[type[Any], ...]:
     if origin is typing.Annotated:
         return instances(typing.get_args(tp)[0])
     if origin is typing.Literal:
-        return tuple({type(value) for value in typing.get_args(tp)})
+        values: tuple[object, ...] = typing.get_args(tp)
+        return tuple({type(value) for value in values})
     if typing.is_typeddict(origin or tp):
         return (dict,)
     if isinstance(tp, typing.NewType):
         return instances(tp.__supertype__)
-    cls = origin or tp
-    if not isinstance(cls, type):
-        return (object,)
-    return (int, float) if cls is float else (cls,)
+    if tp is float:
+        return (int, float)
+    cls: Any = origin or tp
+    return (cls,) if is_class(cls) else (object,)

@@ -2,9 +2,9 @@
 
 The envelope is MessagePack `[tag, version, data, metadata or nil]`. The tag is a name of the user's
 choice, never a module path, so classes may move. Data of an older version is lifted by the user's
-migrations, as a dict, one version at a time, before it becomes an object. What is stored is read back
-once before it is handed on: a value that could not be read again is refused while the command can
-still fail, not at the next recovery.
+migrations, as a dict, one version at a time, before it becomes an object. What is stored is read
+back once before it is handed on: a value that could not be read again is refused while the command
+can still fail, not at the next recovery.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.codec.blame import blame
+from actorkalix.codec.hooks import decode_stored, encode_hook
+from actorkalix.codec.replies import instances
+from actorkalix.codec.untyped import unpack
+from actorkalix.codec.wording import validation
 from actorkalix.describe.descriptors import ComponentDescriptor, StoredType
 from actorkalix.describe.shapes import name_of
 from actorkalix.errors import InvalidEffect, NotEncodable, StoredDataUnreadable
-
-from .blame import blame
-from .hooks import decode_stored, encode_hook
-from .replies import instances
-from .untyped import unpack
-from .wording import validation
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
 _Envelope = tuple[str, int, msgspec.Raw, dict[str, str] | None]
@@ -181,11 +180,10 @@ class StoredCodec:
         tag, version, data, _ = self._open(payload, "state")
         return self._state.read(data, tag, version, "state")
 
-    def _open(
-        self, payload: bytes, what: str
-    ) -> tuple[str, int, msgspec.Raw, dict[str, str] | None]:
+    def _open(self, payload: bytes, what: str) -> _Envelope:
         try:
-            return self._envelope.decode(payload)
+            opened: _Envelope = self._envelope.decode(payload)
+            return opened
         except _UNREADABLE as problem:
             raise StoredDataUnreadable(
                 f"{what} of {self._owner}: no envelope of type name, version and data ({problem})"

@@ -1,8 +1,8 @@
 """What msgspec lets pass and we refuse: keys that nobody asked for, and numbers that are none.
 
-msgspec ignores unknown keys of dataclasses, reads integers of any size and, in MessagePack and query
-strings, takes NaN for a float. A checker is built once per type and walks the untyped value; it
-returns None, or where and what.
+msgspec ignores unknown keys of dataclasses, reads integers of any size and, in MessagePack and
+query strings, takes NaN for a float. A checker is built once per type and walks the untyped value;
+it returns None, or where and what.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import inspect as shape
 
+from actorkalix.codec.untyped import is_array, is_object
 from actorkalix.describe.shapes import Shape
 
 Wrong = tuple[str, str]
@@ -37,9 +38,9 @@ def wrong_number(value: Any) -> Wrong | None:
         )
     if isinstance(value, float):
         return None if math.isfinite(value) else ("", f"expected a finite number, got {value}")
-    if isinstance(value, dict):
+    if is_object(value):
         return _first((f".{key}", one) for key, one in value.items())
-    if isinstance(value, (list, tuple)):
+    if is_array(value):
         return _first((f"[{index}]", one) for index, one in enumerate(value))
     return None
 
@@ -135,7 +136,7 @@ class _Builder:
             return None
 
         def check(value: Any) -> Wrong | None:
-            if isinstance(value, dict):
+            if is_object(value):
                 each = by_tag.get(value.get(tag_field), objects) if by_tag else objects
             else:
                 each = arrays if isinstance(value, list) else strings
@@ -154,7 +155,7 @@ def _tag(picture: Any) -> tuple[str, ...]:
 
 def _keys(known: frozenset[str], nested: tuple[tuple[str, Checker], ...]) -> Checker:
     def check(value: Any) -> Wrong | None:
-        if not isinstance(value, dict):
+        if not is_object(value):
             return None
         if not value.keys() <= known:
             key = next(key for key in value if key not in known)
@@ -172,7 +173,7 @@ def _values(each: Checker | None) -> Checker | None:
         return None
 
     def check(value: Any) -> Wrong | None:
-        if isinstance(value, dict):
+        if is_object(value):
             for key, one in value.items():
                 if (wrong := each(one)) is not None:
                     return f".{key}{wrong[0]}", wrong[1]
@@ -186,7 +187,7 @@ def _elements(each: Checker | None) -> Checker | None:
         return None
 
     def check(value: Any) -> Wrong | None:
-        if isinstance(value, (list, tuple)):
+        if is_array(value):
             for index, one in enumerate(value):
                 if (wrong := each(one)) is not None:
                     return f"[{index}]{wrong[0]}", wrong[1]
@@ -200,7 +201,7 @@ def _positions(each: tuple[Checker | None, ...], exact: bool = False) -> Checker
         return None
 
     def check(value: Any) -> Wrong | None:
-        if not isinstance(value, (list, tuple)):
+        if not is_array(value):
             return None
         if exact and len(value) > len(each):
             return f"[{len(each)}]", f"unknown; at most {len(each)} elements are expected"

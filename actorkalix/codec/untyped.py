@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgpack
 import msgspec
 
 from actorkalix.errors import StoredDataUnreadable
+
+_MSGPACK: Any = msgpack  # has no types
+
+
+def is_object(value: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether an untyped value is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether an untyped value is an array."""
+    return isinstance(value, (list, tuple))
 
 
 class Peeked(msgspec.Struct, frozen=True):
@@ -34,7 +46,7 @@ def unpack(payload: bytes) -> Any:
         ValueError: they are not MessagePack.
     """
     try:
-        return msgpack.unpackb(payload, timestamp=3, strict_map_key=False)
+        return _MSGPACK.unpackb(payload, timestamp=3, strict_map_key=False)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as problem:
         raise ValueError(f"not MessagePack: {problem}") from problem
 
@@ -64,15 +76,15 @@ class _Envelope(msgspec.Struct, array_like=True):
 
 
 def jsonable(value: Any) -> Any:
-    """A value as JSON can show it: times in RFC 3339, bytes in base64, decimals and NaN as strings."""
+    """A value as JSON can show it: times in RFC 3339, bytes in base64, NaN as string."""
     return _finite(msgspec.to_builtins(value, str_keys=True, enc_hook=repr))
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if is_array(value):
         return [_finite(inner) for inner in value]
     return value

@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shape
 
+from actorkalix.codec.strictness import Wrong, wrong_number
 from actorkalix.describe.shapes import Shape, alternatives
 from actorkalix.errors import InvalidPayload
-
-from .strictness import Wrong, wrong_number
 
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoders raise for bytes that do not fit; `ValidationError` is a `DecodeError`."""
@@ -131,7 +130,7 @@ def _fields(picture: Any) -> dict[str, Shape]:
     return {field.encode_name: field.type for field in getattr(picture, "fields", ())}
 
 
-_WORDS = {
+_WORDS: dict[type[Shape], str] = {
     shape.AnyType: "any value",
     shape.NoneType: "null",
     shape.BoolType: "bool",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 import typing
@@ -19,7 +20,7 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
-from .shapes import has_fields, substitute
+from actorkalix.describe.shapes import has_fields, substitute
 
 _LOCALS: WeakKeyDictionary[type[Any], Mapping[str, Any]] = WeakKeyDictionary()
 """Names around each component class made inside a function: annotations of its methods use them."""
@@ -32,7 +33,7 @@ def remember_locals(cls: type[Any], names: Mapping[str, Any]) -> None:
 
 
 def scope_of(owner: type[Any]) -> dict[str, Any]:
-    """Local names for annotations in the body of `owner`: around it, its type parameters, itself."""
+    """Local names for annotations in the body of `owner`: around it, type parameters, itself."""
     parameters = {one.__name__: one for one in getattr(owner, "__type_params__", ())}
     return {**_LOCALS.get(owner, {}), **parameters, owner.__name__: owner}
 
@@ -56,16 +57,16 @@ def expand(tp: Any) -> Any:
     origin, args = get_origin(tp), get_args(tp)
     if origin is not None and type(origin).__name__ == "TypeAliasType":
         return expand(origin.__value__[args])
-    if (
-        not args
-        or origin in (typing.Literal, Annotated)
-        or not any(_holds_alias(one) for one in args)
-    ):
+    if origin in (typing.Literal, Annotated) or not any(_holds_alias(one) for one in args):
         return tp
     expanded = tuple(expand(one) for one in args)
     if origin in (Union, types.UnionType):
-        return Union[expanded]  # noqa: UP007  # made from values, there is no other way to write it
-    return tp.copy_with(expanded) if hasattr(tp, "copy_with") else origin[expanded]  # type: ignore[index]
+        union = expanded[0]
+        for one in expanded[1:]:
+            union = union | one
+        return union
+    generic: Any = origin
+    return tp.copy_with(expanded) if hasattr(tp, "copy_with") else generic[expanded]
 
 
 def _holds_alias(tp: Any) -> bool:
@@ -76,6 +77,12 @@ def _holds_alias(tp: Any) -> bool:
 def members(tp: Any) -> tuple[Any, ...]:
     """Members of a union; anything else alone."""
     return get_args(tp) if get_origin(tp) in (Union, types.UnionType) else (tp,)
+
+
+def arguments_of(cls: type[Any], base: type[Any]) -> tuple[Any, ...]:
+    """Type arguments that a class gives to a generic base; type variables where it gives none."""
+    given = bindings(cls).get(base, {})
+    return tuple(given.get(one, one) for one in getattr(base, "__parameters__", ()))
 
 
 def bindings(cls: type[Any]) -> dict[type[Any], dict[Any, Any]]:
@@ -123,17 +130,16 @@ def _settle(tp: Any, local: Mapping[str, Any], seen: set[int]) -> None:
         return
     seen.add(id(cls))
     for base in cls.__mro__:
-        annotations = base.__dict__.get("__annotations__", {})
         module = sys.modules.get(base.__module__)
         names = vars(module) if module else {}
-        for name, annotation in list(annotations.items()):
+        for name, annotation in inspect.get_annotations(base).items():
             found = annotation
             if isinstance(annotation, (str, ForwardRef)):
                 found = _settled(annotation, names, {**local, base.__name__: base})
                 if found is None:
                     continue
                 if _settled(annotation, names, {}) is None:
-                    annotations[name] = found
+                    base.__annotations__[name] = found
             _settle(found, local, seen)
 
 

@@ -7,22 +7,27 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, cast
 
+from actorkalix.describe.annotations import arguments_of, remember_locals, settle
+from actorkalix.describe.descriptors import (
+    ComponentDescriptor,
+    ComponentKind,
+    HandlerDescriptor,
+    Place,
+    StoredType,
+)
+from actorkalix.describe.handlers import Scope, any_marked, describe_handlers
+from actorkalix.describe.later import check_later
+from actorkalix.describe.names import check_id, check_options
+from actorkalix.describe.problems import Problems, class_frame, class_place, place_of, written_twice
+from actorkalix.describe.routes import check_clashes
+from actorkalix.describe.shapes import free_variables, name_of
+from actorkalix.describe.storage import describe_events, describe_state
 from actorkalix.errors import DefinitionError
 from actorkalix.model.actions import Action
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ReplicatedEntity, ValueEntity
 from actorkalix.model.views import View
 from actorkalix.model.workflows import Workflow
-
-from .annotations import remember_locals, settle
-from .descriptors import ComponentDescriptor, ComponentKind, HandlerDescriptor, Place, StoredType
-from .handlers import Scope, describe_handlers
-from .later import check_later
-from .names import check_id, check_options
-from .problems import Problems, class_frame, class_place, place_of, written_twice
-from .routes import check_clashes
-from .shapes import free_variables
-from .storage import describe_events, describe_state
 
 BASES: dict[ComponentKind, type[Any]] = {
     "event_sourced": EventSourcedEntity,
@@ -78,7 +83,7 @@ def define(
     return descriptor
 
 
-def descriptor_of(cls: type[Any]) -> ComponentDescriptor:
+def descriptor_of(cls: Any) -> ComponentDescriptor:
     """The descriptor of a component class.
 
     Raises:
@@ -87,16 +92,15 @@ def descriptor_of(cls: type[Any]) -> ComponentDescriptor:
     found: ComponentDescriptor | None = getattr(cls, "__dict__", {}).get(_DESCRIPTOR)
     if found is not None:
         return found
-    given: object = cls
-    if not (isinstance(given, type) and issubclass(given, Component)):
+    if not (isinstance(cls, type) and issubclass(cls, Component)):
         raise DefinitionError(
-            f"{cls!r} is no component: subclass one of the component bases of actorkalix"
+            f"{name_of(cls)} is no component: subclass one of the kinds, like EventSourcedEntity"
         )
     raise DefinitionError(f"{cls.__name__} is abstract: subclass it with an id")
 
 
 def _kind_of(cls: type[Any], place: Place, problems: Problems) -> ComponentKind | None:
-    kinds = [kind for kind, base in BASES.items() if issubclass(cls, base)]
+    kinds: list[ComponentKind] = [kind for kind, base in BASES.items() if issubclass(cls, base)]
     names = [BASES[kind].__name__ for kind in kinds]
     if len(kinds) > 1:
         problems.add(place, f"is {' and '.join(names)} at once; make it two components")
@@ -129,7 +133,7 @@ def _describe(
     handlers = describe_handlers(scope)
     _check_written_twice(cls, handlers, frame, problems)
     _check_made(cls, place, problems)
-    if kind in ("event_sourced", "value") and not handlers:
+    if kind in ("event_sourced", "value") and not any_marked(cls):
         problems.add(place, "has no handler; mark one with @command or @query")
     for name, parameters in _HOOKS.get(kind, {}).items():
         _check_hook(scope, name, parameters)
@@ -155,9 +159,7 @@ def _stored(scope: Scope) -> tuple[StoredType | None, tuple[StoredType, ...]]:
     kind = scope.kind
     if kind not in _ARGUMENTS:
         return None, ()
-    arguments = [
-        scope.argument(BASES[kind], index) for index in range(2 if kind == "event_sourced" else 1)
-    ]
+    arguments = arguments_of(scope.cls, BASES[kind])
     if any(free_variables(one) for one in arguments):
         scope.problems.add(
             scope.place, f"says no types: write class {scope.cls.__name__}({_ARGUMENTS[kind]}, ...)"

@@ -1,4 +1,4 @@
-"""Descriptors: what the machinery knows of a user's class, frozen. Nothing above reads the class."""
+"""Descriptors: what the machinery knows of a user's class, frozen. It never reads the class."""
 
 from __future__ import annotations
 

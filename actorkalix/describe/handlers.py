@@ -7,12 +7,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, cast, get_args, get_origin
 
-from actorkalix.model.component import Component
-from actorkalix.model.effects import Effect, Update
-from actorkalix.model.handlers import Method, StreamMethod, handlers_of
-
-from .annotations import bindings, resolve, scope_of, settle
-from .descriptors import (
+from actorkalix.describe.annotations import bindings, resolve, scope_of, settle
+from actorkalix.describe.descriptors import (
     ComponentKind,
     HandlerDescriptor,
     HandlerKind,
@@ -20,9 +16,11 @@ from .descriptors import (
     Place,
     RouteDescriptor,
 )
-from .problems import Problems, place_of
-from .routes import WITH_INSTANCES, check_routes
-from .shapes import free_variables, is_structured, name_of, substitute, unfit
+from actorkalix.describe.problems import Problems, place_of
+from actorkalix.describe.routes import WITH_INSTANCES, check_routes
+from actorkalix.describe.shapes import free_variables, is_structured, name_of, substitute, unfit
+from actorkalix.model.effects import Effect, Update
+from actorkalix.model.handlers import Method, StreamMethod, handlers_of
 
 AnyMethod = Method[Any, ..., Any, Any] | StreamMethod[Any, ..., Any]
 
@@ -36,19 +34,9 @@ MARKS: dict[ComponentKind, tuple[str, ...]] = {
 }
 """Marks that handlers of a kind may have; "route" is a method with nothing but routes."""
 
-RESERVED = frozenset(
-    (
-        "state",
-        "effects",
-        "client",
-        "context",
-        "entity_id",
-        "timers",
-        "resources",
-        "empty_state",
-        "apply_event",
-    )
-)
+HOOKS = ("empty_state", "apply_event")
+"""Methods of users that the runtime calls."""
+
 _WAYS_OUT = (
     "entities do not wait: hand a call on with forward or side_effect, or do it in an action"
 )
@@ -60,14 +48,12 @@ class Scope:
     def __init__(
         self, cls: type[Any], kind: ComponentKind, place: Place, problems: Problems
     ) -> None:
-        self.cls, self.kind, self.place, self.problems = cls, kind, place, problems
+        self.cls = cls
+        self.kind: ComponentKind = kind
+        self.place = place
+        self.problems = problems
         self.local = scope_of(cls)
         self._bindings = bindings(cls)
-
-    def argument(self, base: type[Any], index: int) -> Any:
-        """A type argument of a base, or its bare type variable where none was given."""
-        variable = base.__parameters__[index]
-        return self._bindings.get(base, {}).get(variable, variable)
 
     def owner(self, name: str) -> type[Any]:
         """The class in whose body a name stands."""
@@ -91,39 +77,37 @@ def describe_handlers(scope: Scope) -> dict[str, HandlerDescriptor]:
     found: dict[str, HandlerDescriptor] = {}
     for name, method in handlers_of(scope.cls).items():
         found[name] = _Described(scope, name, method).descriptor()
-    for name in RESERVED:
-        _check_reserved(scope, name)
+    _check_taken(scope)
     _check_unmarked(scope)
     return found
 
 
-def _check_reserved(scope: Scope, name: str) -> None:
-    for base in scope.cls.__mro__:
-        value = vars(base).get(name)
-        if value is None or base.__module__.startswith("actorkalix."):
-            continue
-        hook = name in ("empty_state", "apply_event")
-        if isinstance(value, (Method, StreamMethod)):
-            place = place_of(value.fn, scope.place)
-            why = (
-                "is called by the runtime, not by clients; take the mark away"
-                if hook
-                else "is taken"
-            )
-            way = "" if hook else f"; self.{name} is there already, give the handler another name"
-            scope.problems.add(place, f"{name} {why}{way}")
-        elif not hook and hasattr(Component, name) | (name in _kind_names(scope.cls)):
-            place = place_of(value, scope.place) if callable(value) else scope.place
-            scope.problems.add(place, f"{name} hides self.{name}; give it another name")
-
-
-def _kind_names(cls: type[Any]) -> set[str]:
-    return {
-        name
+def any_marked(cls: type[Any]) -> bool:
+    """Whether a class or a base of it marks any method."""
+    return any(
+        isinstance(value, (Method, StreamMethod))
         for base in cls.__mro__
-        if base.__module__.startswith("actorkalix.")
-        for name in vars(base)
-    }
+        for value in vars(base).values()
+    )
+
+
+def _check_taken(scope: Scope) -> None:
+    """Names that the bases use: `state`, `effects`, `client` and so on."""
+    ours = [base for base in scope.cls.__mro__ if base.__module__.startswith("actorkalix.")]
+    taken = {name for base in ours for name in vars(base) if not name.startswith("__")}
+    for base in scope.cls.__mro__:
+        if base in ours:
+            continue
+        for name in taken & vars(base).keys():
+            value = vars(base)[name]
+            marked = isinstance(value, (Method, StreamMethod))
+            place = place_of(value.fn if marked else value, scope.place)
+            if name not in HOOKS:
+                scope.problems.add(place, f"{name} hides self.{name}; give it another name")
+            elif marked:
+                scope.problems.add(
+                    place, f"{name} is called by the runtime, not by clients; take the mark away"
+                )
 
 
 def _check_unmarked(scope: Scope) -> None:
@@ -250,7 +234,7 @@ class _Described:
                 "import or define it above"
             )
             return Any
-        except Exception as problem:  # noqa: BLE001  # an annotation is any expression of the user's
+        except Exception as problem:  # noqa: BLE001  # annotations may be anything
             self.wrong(f"has a type for its {what} that cannot be read: {annotation!r} ({problem})")
             return Any
         if free_variables(tp):

@@ -8,15 +8,14 @@ from datetime import timedelta
 from types import CodeType
 from typing import Any
 
+from actorkalix.describe.annotations import arguments_of, members
+from actorkalix.describe.handlers import Scope
+from actorkalix.describe.problems import code_of, place_of
+from actorkalix.describe.shapes import name_of
 from actorkalix.model.entities import EventSourcedEntity
 from actorkalix.model.handlers import Method, StreamMethod, handlers_of
 from actorkalix.model.sources import source_marks_of
 from actorkalix.model.workflows import Step
-
-from .annotations import bindings, members
-from .handlers import Scope
-from .problems import code_of, place_of
-from .shapes import name_of
 
 STEP_TIMEOUT = timedelta(seconds=5)
 _SQL_TEXT = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::", re.DOTALL)
@@ -35,7 +34,7 @@ def check_later(scope: Scope, options: Mapping[str, Any]) -> None:
 def _check_steps(scope: Scope, timeout: Any) -> None:
     steps: dict[str, Step[Any, ...]] = {}
     for base in reversed(scope.cls.__mro__):
-        steps.update({name: value for name, value in vars(base).items() if isinstance(value, Step)})
+        steps |= {name: value for name, value in vars(base).items() if isinstance(value, Step)}
     for name, step in steps.items():
         place = place_of(step.fn, scope.place)
         if step.recover and step.recover.step is not None and step.recover.step not in steps:
@@ -59,9 +58,8 @@ def _check_sources(scope: Scope) -> None:
             for mark in source_marks_of(value):
                 if mark.only is None or not _is_entity(mark.source):
                     continue
-                declared = bindings(mark.source).get(EventSourcedEntity, {})
-                events = members(declared.get(EventSourcedEntity.__parameters__[1], Any))  # type: ignore[attr-defined]
-                if mark.only not in events and Any not in events:
+                events = members(arguments_of(mark.source, EventSourcedEntity)[1])
+                if mark.only not in events:
                     union = " | ".join(name_of(one) for one in events)
                     place = place_of(getattr(value, "fn", value), scope.place)
                     text = (

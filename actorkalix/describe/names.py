@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from .descriptors import ComponentKind, Place
-from .problems import Problems
+from actorkalix.describe.descriptors import ComponentKind, Place
+from actorkalix.describe.problems import Problems
 
 COMPONENT_ID_BYTES_MAX = 64
 """As in the table of limits; ids stand in every stored record."""

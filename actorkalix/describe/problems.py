@@ -8,9 +8,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from actorkalix.describe.descriptors import Place
 from actorkalix.errors import DefinitionError
-
-from .descriptors import Place
 
 NOWHERE = Place("<unknown>", 0)
 
@@ -67,6 +66,14 @@ def class_frame(cls: type[Any]) -> FrameType | None:
     while frame is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
         frame = frame.f_back
     return frame
+
+
+def caller_place() -> Place:
+    """Where the user's code is that called us."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and f"{frame.f_globals.get('__name__')}.".startswith("actorkalix."):
+        frame = frame.f_back
+    return Place(frame.f_code.co_filename, frame.f_lineno) if frame else NOWHERE
 
 
 def class_place(cls: type[Any], frame: FrameType | None) -> Place:

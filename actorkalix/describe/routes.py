@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .descriptors import (
+from actorkalix.describe.descriptors import (
     ComponentDescriptor,
     ComponentKind,
     HandlerDescriptor,
@@ -13,8 +13,8 @@ from .descriptors import (
     RouteDescriptor,
     Verb,
 )
-from .problems import Problems
-from .shapes import is_flat, is_scalar, name_of
+from actorkalix.describe.problems import Problems
+from actorkalix.describe.shapes import is_flat, is_scalar, name_of
 
 WITH_INSTANCES: frozenset[ComponentKind] = frozenset(
     ("event_sourced", "value", "replicated", "workflow")

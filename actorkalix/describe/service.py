@@ -6,13 +6,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from actorkalix.describe.component import descriptor_of
+from actorkalix.describe.descriptors import (
+    ComponentDescriptor,
+    ComponentKind,
+    Place,
+    ServiceDescriptor,
+)
+from actorkalix.describe.problems import Problems, caller_place
+from actorkalix.describe.routes import check_clashes
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.model.component import Component
-
-from .component import descriptor_of
-from .descriptors import ComponentDescriptor, ComponentKind, ServiceDescriptor
-from .problems import NOWHERE, Problems
-from .routes import check_clashes
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
@@ -35,13 +39,16 @@ def describe_service(name: str, classes: Sequence[type[Any]]) -> ServiceDescript
         NotInThisVersion: a later version runs this kind of component; names class, file and line.
     """
     problems = Problems(f"service {name!r}")
-    if not _NAME.fullmatch(name) or name in (".", ".."):
+    place = caller_place()
+    if not _is_name(name):
         problems.add(
-            NOWHERE, f"its name is {name!r}; use 1 to 64 of letters, digits, '.', '_' and '-'"
+            place, f"its name is {name!r}; use 1 to 64 of letters, digits, '.', '_' and '-'"
         )
     if not classes:
-        problems.add(NOWHERE, "it has no components; write components=[...]")
-    descriptors = [found for cls in classes if (found := _described(cls, problems)) is not None]
+        problems.add(place, "it has no components; write components=[...]")
+    descriptors = [
+        found for cls in classes if (found := _described(cls, place, problems)) is not None
+    ]
     by_id: dict[str, ComponentDescriptor] = {}
     for one in descriptors:
         other = by_id.setdefault(one.component_id, one)
@@ -61,18 +68,22 @@ def describe_service(name: str, classes: Sequence[type[Any]]) -> ServiceDescript
     return ServiceDescriptor(name, by_id)
 
 
-def _described(cls: Any, problems: Problems) -> ComponentDescriptor | None:
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in (".", "..")
+
+
+def _described(cls: Any, place: Place, problems: Problems) -> ComponentDescriptor | None:
     if isinstance(cls, Component):
         called = type(cls).__name__
         problems.add(
-            NOWHERE,
+            place,
             f"components takes classes, got an object of {called}; write {called} without ()",
         )
         return None
     try:
         return descriptor_of(cls)
     except DefinitionError as problem:
-        problems.add(NOWHERE, str(problem))
+        problems.add(place, str(problem))
         return None
 
 

@@ -1,8 +1,8 @@
 """Shapes of types: what can be written as JSON and MessagePack, and what is said about the rest.
 
 msgspec decides. This module asks it before anything runs, names the field that it refuses, and says
-what to write instead. It also knows what msgspec leaves to hooks: pydantic models, without importing
-pydantic.
+what to write instead. It also knows what msgspec leaves to hooks: pydantic models, without
+importing pydantic.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ class Unfit(typing.NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.why}" if self.path else self.why
+
+
+def is_class(tp: Any) -> TypeGuard[type[Any]]:
+    """Whether a type is a class, not an alias or a union."""
+    return isinstance(tp, type)
 
 
 def is_model(tp: Any) -> TypeGuard[type[Any]]:
@@ -233,13 +238,9 @@ def _required(hint: Any) -> Any:
 
 def has_fields(cls: Any) -> bool:
     """Whether a class declares fields: dataclass, struct, attrs, TypedDict, NamedTuple."""
-    return isinstance(cls, type) and (
-        hasattr(cls, "__dataclass_fields__")
-        or hasattr(cls, "__attrs_attrs__")
-        or issubclass(cls, msgspec.Struct)
-        or typing.is_typeddict(cls)
-        or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
-    )
+    marks = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
+    marked = typing.is_typeddict(cls) or any(hasattr(cls, mark) for mark in marks)
+    return is_class(cls) and marked
 
 
 def substitute(tp: Any, names: dict[Any, Any]) -> Any:

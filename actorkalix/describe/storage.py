@@ -6,12 +6,11 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from actorkalix.describe.annotations import members
+from actorkalix.describe.descriptors import Place, StoredType
+from actorkalix.describe.problems import Problems
+from actorkalix.describe.shapes import name_of, unfit
 from actorkalix.model import stored
-
-from .annotations import members
-from .descriptors import Place, StoredType
-from .problems import Problems
-from .shapes import name_of, unfit
 
 _PLAIN = (dict, list, tuple, set, frozenset, object, type(None))
 

@@ -1,21 +1,22 @@
 """The engine: what a message does to an entity, as a pure function of instance, message and time.
 
-No clock, no I/O, no randomness, no Ray. `behavior_for` makes the behavior of a component; a shard host, a test kit
-or a simulator runs it.
+No clock, no I/O, no randomness, no Ray. `behavior_for` makes the behavior of a component; a shard
+host, a test kit or a simulator runs it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from actorkalix_cluster.shardhost.behavior import Behavior
-
 from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.errors import NotInThisVersion
 from actorkalix.limits import Limits
+from actorkalix_cluster.shardhost.behavior import Behavior
 
 from .event_sourced import EventSourcedBehavior
-from .instance import Instance as Instance, Life as Life, life_of as life_of
+from .instance import Instance as Instance
+from .instance import Life as Life
+from .instance import life_of as life_of
 from .value import ValueBehavior
 
 
@@ -35,5 +36,5 @@ def behavior_for(descriptor: ComponentDescriptor, limits: Limits | None = None) 
     if descriptor.kind == "value":
         return ValueBehavior(descriptor, limits)
     raise NotInThisVersion(
-        f"{descriptor.cls.__name__}: components of the kind {descriptor.kind!r} come with a later version"
+        f"{descriptor.cls.__name__}: {descriptor.kind} components come with a later version"
     )

@@ -1,14 +1,16 @@
 """What event sourced and value entities have in common: running a handler and keeping its reply.
 
-Theory of operation. A message meets the table of `instance.py`, which says what it may do in this part of the
-entity's life. A handler runs on a fresh object of the user's class, so that nothing but the state can outlive it
-(ES-06). What it returns is a decision; the kinds below turn the decision into records and the next instance. Every
-value that crosses is encoded here, on every host and in every kit alike (ES-05): arguments are decoded from bytes,
-events, states and replies leave as bytes, so behaviour never depends on who called from where.
+Theory of operation. A message meets the table of `instance.py`, which says what it may do in this
+part of the entity's life. A handler runs on a fresh object of the user's class, so that nothing but
+the state can outlive it (ES-06). What it returns is a decision; the kinds below turn the decision
+into records and the next instance. Every value that crosses is encoded here, on every host and in
+every kit alike (ES-05): arguments are decoded from bytes, events, states and replies leave as
+bytes, so behaviour never depends on who called from where.
 
-Invariants: a step either returns a whole new instance with all its records, or raises and has changed nothing; the
-reply is worked out on the new state (CX-03) but belongs to the records, whoever runs the step must not let it go
-before they are durable; an error beats every change named in the same effect (ES-24).
+Invariants: a step either returns a whole new instance with all its records, or raises and has
+changed nothing; the reply is worked out on the new state (CX-03) but belongs to the records,
+whoever runs the step must not let it go before they are durable; an error beats every change named
+in the same effect (ES-24).
 """
 
 from __future__ import annotations
@@ -17,9 +19,6 @@ import inspect
 from typing import Any, NamedTuple
 
 import msgspec
-from actorkalix_cluster.shardhost.behavior import Step
-from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
-from actorkalix_storage.api import History, Record, RecordKind
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
@@ -31,7 +30,7 @@ from actorkalix.errors import (
     InvalidEffect,
     InvalidPayload,
     NotInThisVersion,
-    PayloadTooLarge,
+    ResultTooLarge,
     UnknownRoute,
 )
 from actorkalix.limits import Limits
@@ -39,6 +38,9 @@ from actorkalix.model.client import Calls
 from actorkalix.model.component import Context, Live
 from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
+from actorkalix_cluster.shardhost.behavior import Step
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
 from .replies import StoredReply, digest, failure_of, fault, pack, refusal, unpack
@@ -69,7 +71,8 @@ class EntityBehavior:
         self._replies = codec.replies
         self._stored = codec.stored
 
-    # ---- the port -----------------------------------------------------------------------------------------
+    # ---- the port
+    # -----------------------------------------------------------------------------------------
     def empty(self, entity: str) -> Instance:
         """The instance of an id without records (ES-03, ES-10)."""
         return Instance(entity, self._empty_state(entity))
@@ -87,11 +90,14 @@ class EntityBehavior:
         return digest(message.key.encode())
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
-        """The stored reply, or `IdempotencyKeyReused` when the request is another one (architecture 12)."""
+        """The stored reply, or `IdempotencyKeyReused` when the request is another one
+        (architecture 12).
+        """
         stored = unpack(reply)
         if stored.request != self._request_digest(message):
             error = IdempotencyKeyReused(
-                f"idempotency key {message.key!r} was used for another request to {self._id} {message.entity!r}"
+                f"idempotency key {message.key!r} was used for another request "
+                f"to {self._id} {message.entity!r}"
             )
             return Reply(failure=failure_of(error))
         if stored.failure is not None:
@@ -115,7 +121,8 @@ class EntityBehavior:
             return Step(self.empty(instance.entity), (record,), Reply(), forget=True)
         return Step(instance, _NOTHING_WRITTEN, Reply())
 
-    # ---- running a handler --------------------------------------------------------------------------------
+    # ---- running a handler
+    # --------------------------------------------------------------------------------
     def _handle(self, instance: Instance, message: Message, now_ms: int) -> Step[Instance]:
         handler = self._handlers.get(message.method)
         if handler is None:
@@ -138,7 +145,9 @@ class EntityBehavior:
             component._live = None
 
     def _awake(self, instance: Instance, message: Message) -> tuple[Any, Live]:
-        """A fresh object of the user's class whose `state`, `context` and `client` answer (ES-11, ES-30)."""
+        """A fresh object of the user's class whose `state`, `context` and `client` answer (ES-11,
+        ES-30).
+        """
         component = self._cls()
         context = Context(
             name=message.method,
@@ -173,9 +182,15 @@ class EntityBehavior:
                 "make it a @command"
             )
 
-    # ---- from a decision to records -----------------------------------------------------------------------
+    # ---- from a decision to records
+    # -----------------------------------------------------------------------
     def _decided(
-        self, handler: HandlerDescriptor, run: Run, instance: Instance, message: Message, now_ms: int
+        self,
+        handler: HandlerDescriptor,
+        run: Run,
+        instance: Instance,
+        message: Message,
+        now_ms: int,
     ) -> Step[Instance]:
         decision = run.decision
         key = message.key if message.kind is MessageKind.COMMAND else ""
@@ -187,7 +202,9 @@ class EntityBehavior:
             changed, records = self._remember(instance, _NOTHING_WRITTEN, message, stored, now_ms)
             return Step(changed, records, Reply(failure=failure))
         if decision.forward is not None or decision.side_effects:
-            raise NotInThisVersion(f"{self._cls.__name__}.{handler.name}: forward and side_effect come later")
+            raise NotInThisVersion(
+                f"{self._cls.__name__}.{handler.name}: forward and side_effect come later"
+            )
         changed, records = instance, _NOTHING_WRITTEN
         if decision.events or decision.has_state or decision.delete:
             if life_of(instance) is Life.DELETED:
@@ -217,7 +234,9 @@ class EntityBehavior:
         stored: StoredReply,
         now_ms: int,
     ) -> tuple[Instance, tuple[Record, ...]]:
-        """Key and reply ride in the command's last record; without one they get a record of their own."""
+        """Key and reply ride in the command's last record; without one they get a record of their
+        own.
+        """
         key, reply = self.key_hash(message), pack(stored)
         if records:
             last = msgspec.structs.replace(records[-1], key=key, reply=reply)
@@ -232,10 +251,7 @@ class EntityBehavior:
 
     def _check_size(self, what: str, size: int, size_max: int) -> None:
         if size > size_max:
-            error = PayloadTooLarge(f"{self._id}: a {what} of {size} bytes is above the limit of {size_max}")
-            error.http_status = 500  # the service made it, not the caller
-            error.code = "internal"
-            raise error
+            raise ResultTooLarge(f"{self._id}: {what} of {size} bytes, the limit is {size_max}")
 
     def _record(
         self,
@@ -261,7 +277,9 @@ class EntityBehavior:
         )
 
     def _request_digest(self, message: Message) -> bytes:
-        """Stands for method and arguments as values: spacing and order of JSON keys do not matter."""
+        """Stands for method and arguments as values: spacing and order of JSON keys do not
+        matter.
+        """
         arguments = self._arguments.get(message.method)
         if arguments is None:
             raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
@@ -271,7 +289,8 @@ class EntityBehavior:
             raise refusal(problem) from None
         return digest(message.method.encode(), arguments.encode(args, kwargs, Encoding.MSGPACK))
 
-    # ---- what the kinds say -------------------------------------------------------------------------------
+    # ---- what the kinds say
+    # -------------------------------------------------------------------------------
     def _empty_state(self, entity: str) -> Any:
         component = self._cls()
         component._live = Live(entity_id=entity, context=Context(subject=entity), client=_CALLS)
@@ -280,7 +299,9 @@ class EntityBehavior:
         finally:
             component._live = None
 
-    def _changes(self, run: Run, instance: Instance, now_ms: int) -> tuple[Instance, tuple[Record, ...]]:
+    def _changes(
+        self, run: Run, instance: Instance, now_ms: int
+    ) -> tuple[Instance, tuple[Record, ...]]:
         """The instance and the records after the decision's changes, encoded."""
         raise AssertionError("each kind changes in its own way")
 

@@ -1,17 +1,19 @@
-"""Event sourced entities: the state is the fold of the events, live and at recovery by the same code (ES-15)."""
+"""Event sourced entities: the state is the fold of the events, live and at recovery by the same
+code (ES-15).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from actorkalix_cluster.shardhost.behavior import BehaviorError
-from actorkalix_cluster.shardhost.messages import Reply
-from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
 
 from actorkalix.errors import StoredDataUnreadable
 from actorkalix.model.component import Context, Live
 from actorkalix.model.metadata import NO_METADATA, Metadata
+from actorkalix_cluster.shardhost.behavior import BehaviorError
+from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
 
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
@@ -25,9 +27,10 @@ class EventSourcedBehavior(EntityBehavior):
         """Newest snapshot, then the events after it, in order (ES-41).
 
         Raises:
-            BehaviorError: an event or the snapshot cannot be read, or the event handler refuses it; the failure
-                names component, id, event and sequence number (ES-18, ES-42), and the entity stays unavailable
-                until the code is mended.
+            BehaviorError: an event or the snapshot cannot be read, or the event handler refuses it;
+            the failure
+                names component, id, event and sequence number (ES-18, ES-42), and the entity stays
+                unavailable until the code is mended.
         """
         component, live = self._replaying(entity)
         snapshot = history.snapshot
@@ -55,8 +58,11 @@ class EventSourcedBehavior(EntityBehavior):
         self._check_size("snapshot", len(payload), self._limits.state_bytes_max)
         return Snapshot(instance.incarnation, instance.number, 0, payload)
 
-    # ---- forward ------------------------------------------------------------------------------------------
-    def _changes(self, run: Run, instance: Instance, now_ms: int) -> tuple[Instance, tuple[Record, ...]]:
+    # ---- forward
+    # ------------------------------------------------------------------------------------------
+    def _changes(
+        self, run: Run, instance: Instance, now_ms: int
+    ) -> tuple[Instance, tuple[Record, ...]]:
         decision, live = run.decision, run.live
         expires_ms = expiry(decision, now_ms)
         metadata = decision.event_metadata or None
@@ -100,7 +106,9 @@ class EventSourcedBehavior(EntityBehavior):
         return changed, tuple(records)
 
     def _deleted(self, instance: Instance, now_ms: int) -> tuple[Instance, Record]:
-        """A delete is no event: the sequence number stays, the state can be read until cleanup (ES-50, ES-51)."""
+        """A delete is no event: the sequence number stays, the state can be read until cleanup
+        (ES-50, ES-51).
+        """
         changed = msgspec.structs.replace(
             instance, version=instance.version + 1, deleted_ms=now_ms, expires_ms=0
         )
@@ -110,10 +118,13 @@ class EventSourcedBehavior(EntityBehavior):
         every = self._descriptor.snapshot_every
         return every > 0 and instance.number - instance.snapshot_number >= every
 
-    # ---- recovery -----------------------------------------------------------------------------------------
+    # ---- recovery
+    # -----------------------------------------------------------------------------------------
     def _replaying(self, entity: str) -> tuple[Any, Live]:
         component = self._cls()
-        component._live = live = Live(entity_id=entity, context=Context("apply_event", subject=entity))
+        component._live = live = Live(
+            entity_id=entity, context=Context("apply_event", subject=entity)
+        )
         return component, live
 
     def _start(self, component: Any, snapshot: Snapshot | None, entity: str) -> Any:
@@ -122,7 +133,9 @@ class EventSourcedBehavior(EntityBehavior):
         try:
             return self._stored.decode_state(snapshot.payload)
         except StoredDataUnreadable as problem:
-            raise self._unreadable(entity, f"snapshot after event {snapshot.number}", problem) from problem
+            raise self._unreadable(
+                entity, f"snapshot after event {snapshot.number}", problem
+            ) from problem
 
     def _replay(self, component: Any, live: Live, stored: StoredRecord) -> Any:
         number = stored.record.number
@@ -142,11 +155,17 @@ class EventSourcedBehavior(EntityBehavior):
         return state
 
     def _unreadable(self, entity: str, what: str, problem: Exception) -> BehaviorError:
-        said = problem if isinstance(problem, StoredDataUnreadable) else f"{type(problem).__name__}: {problem}"
+        said = (
+            problem
+            if isinstance(problem, StoredDataUnreadable)
+            else f"{type(problem).__name__}: {problem}"
+        )
         error = StoredDataUnreadable(f"{self._id} {entity!r}, {what}: {said}")
         return BehaviorError(Reply(failure=failure_of(error)))
 
 
 def _fell_through(cls: str, event: Any) -> str:
     name = type(event).__name__
-    return f"{cls}.apply_event returned None for {name}: every event needs a case that returns a state"
+    return (
+        f"{cls}.apply_event returned None for {name}: every event needs a case that returns a state"
+    )

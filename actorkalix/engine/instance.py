@@ -6,6 +6,7 @@ import enum
 from typing import Any
 
 import msgspec
+
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 
@@ -51,7 +52,8 @@ class Instance(msgspec.Struct, frozen=True):
         state: the user's state; replaced, never mutated.
         number: changes in this life (events, or states of a value entity): the sequence number.
         version: records in this life, replies remembered under keys included.
-        incarnation: offset of the first record of this life; 0 until the entity was loaded from storage.
+        incarnation: offset of the first record of this life; 0 until the entity was loaded from
+            storage.
         deleted_ms: when it was deleted, 0 while it is not.
         expires_ms: when it expires, 0 for never.
         snapshot_number: `number` of the newest snapshot taken.

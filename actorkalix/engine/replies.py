@@ -6,14 +6,22 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+
+from actorkalix.errors import (
+    HTTP_STATUS,
+    ActorkalixError,
+    CommandError,
+    HandlerFailed,
+    NotEncodable,
+)
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
-from actorkalix.errors import HTTP_STATUS, ActorkalixError, CommandError, HandlerFailed, NotEncodable
-
 
 class StoredReply(msgspec.Struct, frozen=True, array_like=True):
-    """What is stored under a key: the request's hash, and its value (MessagePack) or its domain error."""
+    """What is stored under a key: the request's hash, and its value (MessagePack) or its domain
+    error.
+    """
 
     request: bytes
     payload: bytes = b""
@@ -77,7 +85,9 @@ def encode_details(details: Any) -> bytes:
     try:
         return _JSON.encode(details)
     except (TypeError, ValueError, OverflowError) as problem:
-        raise NotEncodable(f"details of the error cannot be written as JSON: {problem}") from problem
+        raise NotEncodable(
+            f"details of the error cannot be written as JSON: {problem}"
+        ) from problem
 
 
 def refusal(error: ActorkalixError) -> BehaviorError:
@@ -86,9 +96,15 @@ def refusal(error: ActorkalixError) -> BehaviorError:
 
 
 def fault(error: ActorkalixError, message: Message) -> BehaviorFault:
-    """What a behavior raises where the service's code is at fault: the host logs it with the correlation id."""
+    """What a behavior raises where the service's code is at fault: the host logs it with the
+    correlation id.
+    """
     failure = failure_of(error)
-    told = f"{failure.message} [{message.correlation_id}]" if message.correlation_id else failure.message
+    told = (
+        f"{failure.message} [{message.correlation_id}]"
+        if message.correlation_id
+        else failure.message
+    )
     return BehaviorFault(Reply(failure=msgspec.structs.replace(failure, message=told)))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+
+from actorkalix.errors import StoredDataUnreadable
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
-
-from actorkalix.errors import StoredDataUnreadable
 
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
@@ -28,19 +28,31 @@ class ValueBehavior(EntityBehavior):
             try:
                 state = self._stored.decode_state(history.records[-1].record.payload)
             except StoredDataUnreadable as problem:
-                error = StoredDataUnreadable(f"{self._id} {entity!r}, state {head.number}: {problem}")
+                error = StoredDataUnreadable(
+                    f"{self._id} {entity!r}, state {head.number}: {problem}"
+                )
                 raise BehaviorError(Reply(failure=failure_of(error))) from problem
         else:
             state = self._empty_state(entity)
         return Instance(
-            entity, state, head.number, head.version, head.incarnation, head.deleted_ms, head.expires_ms
+            entity,
+            state,
+            head.number,
+            head.version,
+            head.incarnation,
+            head.deleted_ms,
+            head.expires_ms,
         )
 
     def snapshot(self, instance: Instance) -> Snapshot:
         """The state's bytes; a store needs none of a value entity, test kits compare them."""
-        return Snapshot(instance.incarnation, instance.number, 0, self._stored.encode_state(instance.state))
+        return Snapshot(
+            instance.incarnation, instance.number, 0, self._stored.encode_state(instance.state)
+        )
 
-    def _changes(self, run: Run, instance: Instance, now_ms: int) -> tuple[Instance, tuple[Record, ...]]:
+    def _changes(
+        self, run: Run, instance: Instance, now_ms: int
+    ) -> tuple[Instance, tuple[Record, ...]]:
         decision = run.decision
         records: tuple[Record, ...] = ()
         if decision.has_state:

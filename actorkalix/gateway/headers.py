@@ -170,7 +170,7 @@ def reply_headers(reply: Reply, base: Headers) -> Headers:
     if reply.replayed:
         headers.append((b"idempotent-replayed", b"true"))
     for name, value in reply.metadata:
-        headers.append((_reply_name(name), _CONTROL.sub(" ", value).encode()))
+        headers.append((_reply_name(name), _CONTROL.sub(" ", value).encode(errors="replace")))
     return headers
 
 

@@ -50,7 +50,7 @@ class Metrics:
         )
         self._errors = Counter(
             "actorkalix_errors",
-            "Errors answered, by the number that `actorkalix explain` knows.",
+            "Errors answered over HTTP, by the number that `actorkalix explain` knows.",
             ["number"],
             registry=registry,
         )

@@ -77,7 +77,7 @@ def problem_of(failure: Failure, path: str, correlation_id: str) -> bytes:
             type=f"urn:actorkalix:error:{failure.number}",
             title=_TITLE.get(failure.number, "Error"),
             status=status_of(failure),
-            detail=failure.message,
+            detail=failure.message.encode(errors="replace").decode(),
             instance=path,
             code=failure.code,
             number=failure.number,

@@ -12,12 +12,11 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from actorkalix.errors import PortTaken
@@ -158,7 +157,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         # uvicorn makes the scope when a head begins, and adds its method when the head is complete.
-        scope = cast("HTTPScope | None", self.scope)
+        scope = cast("Mapping[str, object] | None", self.scope)
         if scope is None or "method" not in scope:
             self._head_went_on(data)
             return

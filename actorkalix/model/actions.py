@@ -42,8 +42,7 @@ class Action(Component):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _ACTION
+        return self._during("effects", _ACTION)
 
     @property
     def client(self) -> Client:

@@ -105,6 +105,10 @@ def _no_handler(component: type[Any], name: str) -> str:
     return f"{component.__name__} has no handler {name!r}{there}{hint} Its handlers: {has}"
 
 
+def _asked_by(component: object) -> str | None:
+    return getattr(component, "_asked_by", None) if isinstance(component, type) else None
+
+
 class Calls:
     """Builds calls. What it returns has the class's handlers; checkers see the class itself."""
 
@@ -142,8 +146,8 @@ class Calls:
     def _proxy(
         self, kind: str, component: type[T], entity_id: str | None, after: str | None = None
     ) -> type[T]:
-        asked_by: object = getattr(component, "_asked_by", None)
-        if not isinstance(asked_by, str):
+        asked_by = _asked_by(component)
+        if asked_by is None:
             raise TypeError(f"client.{kind}(...) takes a component class, got {component!r}")
         if not asked_by.startswith(f"client.{kind}("):
             raise TypeError(f"write {asked_by.format(component.__name__)}, not client.{kind}(...)")

@@ -6,11 +6,18 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
 from actorkalix.model.metadata import NO_METADATA, Metadata
+
+if TYPE_CHECKING:
+    # Checkers refuse to construct a class that lacks a hook only below ABC. At run time there is no
+    # metaclass, so that users may mix in what they like; the DefinitionError names what is missing.
+    from abc import ABC
+else:
+    ABC = object
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,7 +99,7 @@ class Live:
         self.resources = resources
 
 
-class Component:
+class Component(ABC):
     """Root of all components. Subclass one of its kinds: `EventSourcedEntity`, `ValueEntity` …"""
 
     _live: Live | None = None
@@ -118,13 +125,19 @@ class Component:
         live = self._live
         value = MISSING if live is None else getattr(live, name)
         if value is MISSING:
-            here = (
-                "exists only while a handler runs"
-                if live is None
-                else "does not exist in this method"
-            )
-            raise RuntimeError(f"{type(self).__name__}.{name} {here}")
+            raise self._unseen(name)
         return value
+
+    def _during(self, name: str, value: R) -> R:
+        """The value of a property that exists wherever a context does."""
+        if self._live is None or self._live.context is MISSING:
+            raise self._unseen(name)
+        return value
+
+    def _unseen(self, name: str) -> RuntimeError:
+        outside = self._live is None
+        why = "exists only while a handler runs" if outside else "does not exist in this method"
+        return RuntimeError(f"{type(self).__name__}.{name} {why}")
 
 
 class ComponentClass(Protocol[C_co, S_co, E_co]):

@@ -44,8 +44,7 @@ class Entity(Component):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _CALLS
+        return self._during("client", _CALLS)
 
 
 class EventSourcedEntity(Entity, Generic[S, E]):
@@ -84,8 +83,7 @@ class EventSourcedEntity(Entity, Generic[S, E]):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _EVENT_SOURCED
+        return self._during("effects", _EVENT_SOURCED)
 
     @abstractmethod
     def empty_state(self) -> S:
@@ -136,8 +134,7 @@ class ValueEntity(Entity, Generic[S]):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _VALUE
+        return self._during("effects", _VALUE)
 
     @abstractmethod
     def empty_state(self) -> S:
@@ -182,5 +179,4 @@ class ReplicatedEntity(Entity, Generic[D]):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _REPLICATED
+        return self._during("effects", _REPLICATED)

@@ -33,5 +33,4 @@ class View(Component):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _ROWS
+        return self._during("effects", _ROWS)

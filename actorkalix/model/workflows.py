@@ -185,8 +185,7 @@ class Workflow(Component, Generic[S]):
         Raises:
             RuntimeError: no handler runs.
         """
-        self._seen("context")
-        return _WORKFLOW
+        return self._during("effects", _WORKFLOW)
 
     @property
     def client(self) -> Client:

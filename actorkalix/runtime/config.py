@@ -1,4 +1,4 @@
-"""What `actorkalix run` is asked to do, what a host is told to be, and what is reported meanwhile: plain values."""
+"""What `actorkalix run` is asked, what a host is told, what is reported meanwhile: plain values."""
 
 from __future__ import annotations
 
@@ -59,20 +59,26 @@ class HostFacts(msgspec.Struct, frozen=True):
     damaged: dict[int, str]
 
 
-class Starting(msgspec.Struct, frozen=True, tag=True):
+class Starting(msgspec.Struct, frozen=True, tag_field="event", tag="starting"):
     """All that can be checked beforehand is good; Ray is started now."""
 
     service: str
     data: str
 
 
-class Waiting(msgspec.Struct, frozen=True, tag=True):
+class Waiting(msgspec.Struct, frozen=True, tag_field="event", tag="waiting"):
     """The run before in this folder was killed, and the rest of it is ending."""
 
     data: str
 
 
-class Serving(msgspec.Struct, frozen=True, tag=True):
+class Serving(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="event",
+    tag="serving",
+    rename={"url": "http", "admin_url": "admin"},
+):
     """Requests are taken.
 
     Attributes:
@@ -101,7 +107,7 @@ class Serving(msgspec.Struct, frozen=True, tag=True):
     seconds: float
 
 
-class HostDied(msgspec.Struct, frozen=True, tag=True):
+class HostDied(msgspec.Struct, frozen=True, tag_field="event", tag="host_died"):
     """A host process ended unasked; another takes its place.
 
     Attributes:
@@ -115,20 +121,20 @@ class HostDied(msgspec.Struct, frozen=True, tag=True):
     deaths: int
 
 
-class Restarted(msgspec.Struct, frozen=True, tag=True):
-    """Requests are taken again, by another host process, `away_s` seconds after the one before had ended."""
+class Restarted(msgspec.Struct, frozen=True, tag_field="event", tag="restarted"):
+    """Requests are taken again, `away_s` seconds after the last host had ended."""
 
     pid: int
     away_s: float
 
 
-class Draining(msgspec.Struct, frozen=True, tag=True):
+class Draining(msgspec.Struct, frozen=True, tag_field="event", tag="draining"):
     """No more requests are taken; those in flight have `grace_s` seconds."""
 
     grace_s: float
 
 
-class Stopped(msgspec.Struct, frozen=True, tag=True):
+class Stopped(msgspec.Struct, frozen=True, tag_field="event", tag="stopped"):
     """Everything has ended; `drained` says whether all requests were answered."""
 
     drained: bool

@@ -1,8 +1,9 @@
 """The data folder of a run: whose it is, who has it, and what the run itself keeps there.
 
-Besides the store there lie `run.lock`, held by the run process and by its reaper until the last process of the run
-is gone; `ray-token`, which alone opens the run's Ray; and the note of `presence`. The lock says who holds it, the OS
-releases it, so nothing that is left over can lock anybody out.
+Besides the store there lie `run.lock`, held by the run process and by its reaper until the last
+process of the run is gone; `ray-token`, which alone opens the run's Ray; and the note of
+`presence`. The lock says who holds it, the OS releases it, so nothing that is left over can lock
+anybody out.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ import os
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
-from actorkalix_storage.api import StoreError
-from actorkalix_storage.lmdbstore import holder, read_identity
 
 from actorkalix.errors import FolderInUse, FolderUnusable, ForeignFolder, catalog
+from actorkalix_storage.api import StoreError, Unreadable
+from actorkalix_storage.lmdbstore import holder, read_identity
 
 LOCK_NAME = "run.lock"
 TOKEN_NAME = "ray-token"
@@ -42,7 +42,7 @@ class DataFolder(msgspec.Struct, frozen=True):
     lock: int
 
     def token_file(self) -> Path:
-        """The file with the token of the run's Ray: 64 hex digits, mode 0600, made at the first run."""
+        """Holds the token of the run's Ray: 64 hex digits, mode 0600, made at the first run."""
         file = self.path / TOKEN_NAME
         if not file.exists():
             waiting = self.path / f".{TOKEN_NAME}"
@@ -55,7 +55,7 @@ class DataFolder(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def taken(path: Path, service: str, waiting: Callable[[], None]) -> Iterator[DataFolder]:
+def taken(path: Path, service: str, waiting: Callable[[], None]) -> Generator[DataFolder]:
     """The data folder, made if it is not there, for this process alone while the block runs.
 
     Args:
@@ -91,13 +91,13 @@ def taken(path: Path, service: str, waiting: Callable[[], None]) -> Iterator[Dat
 def _check_owner(path: Path, service: str) -> None:
     """Refuse another service's folder before anything is written to it."""
     try:
-        identity = read_identity(path)
+        owner = read_identity(path).service
+    except Unreadable:
+        return  # no store yet; if there is one that cannot be read, opening it says why
     except StoreError as error:
-        raise catalog().get(error.number, FolderUnusable)(str(error)) from error
-    if identity is not None and identity.service != service:
-        raise ForeignFolder(
-            f"{path} is the data folder of the service {identity.service!r}, not of {service!r}"
-        )
+        raise catalog()[error.number](str(error)) from error
+    if owner != service:
+        raise ForeignFolder(f"{path} is the data folder of the service {owner!r}, not {service!r}")
 
 
 def _lock(path: Path, lock: int, waiting: Callable[[], None]) -> None:
@@ -107,10 +107,11 @@ def _lock(path: Path, lock: int, waiting: Callable[[], None]) -> None:
         pid = int(os.pread(lock, 20, 0) or b"0")
         if _alive(pid) or time.monotonic() > until:
             raise FolderInUse(f"{path} is in use by process {_shown(pid)}")
-        if not told:
-            waiting()
+        if told:
+            time.sleep(_LOOK_EVERY_S)
+        else:
             told = True
-        time.sleep(_LOOK_EVERY_S)
+            waiting()
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
 

@@ -1,8 +1,9 @@
-"""What `actorkalix run` does: from the name of a service to requests being answered, and back to nothing.
+"""What `actorkalix run` does: from the name of a service to answered requests, and back to nothing.
 
-In this order, so that what is wrong is said before anything is started: the service is imported, the folder taken,
-the ports bound; then Ray, the host in it, and the wait for a signal. Everything is closed in the opposite order. The
-reaper, which ends what is left when this process is killed, starts before Ray and holds the folder's lock along.
+In this order, so that what is wrong is said before anything is started: the service is imported,
+the folder taken, the ports bound; then Ray, the host in it, and the wait for a signal. Everything
+is closed in the opposite order. The reaper, which ends what is left when this process is killed,
+starts before Ray and holds the folder's lock along.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ from contextlib import ExitStack, closing
 from ipaddress import ip_address
 from pathlib import Path
 
-import actorkalix_cluster
-import actorkalix_storage
 import msgspec
-from actorkalix_cluster.rayhost import launch, reaper, supervise
-from actorkalix_cluster.rayhost.sockets import Handover
 
 import actorkalix
+import actorkalix_cluster
+import actorkalix_storage
 from actorkalix.errors import (
     AccessNotDeclared,
     ActorkalixError,
@@ -33,11 +32,13 @@ from actorkalix.errors import (
     catalog,
 )
 from actorkalix.gateway.server import bind
-from actorkalix.model import Service
+from actorkalix.model.service import Service
 from actorkalix.runtime import config as said
 from actorkalix.runtime import folders, presence
 from actorkalix.runtime.config import HostConfig, HostFacts, Report, RunConfig
 from actorkalix.runtime.loading import Loaded, load, resolve
+from actorkalix_cluster.rayhost import launch, reaper, supervise
+from actorkalix_cluster.rayhost.sockets import Handover
 
 FACTORY = "actorkalix.runtime.on_ray:hosted"
 DURABILITY = "fsync before each reply"
@@ -113,8 +114,8 @@ class _Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop, cut)
-        sys.stdout.flush()
-        files = [1, 2, self._http.fileno(), self._admin.fileno()]
+        # Standard output is for the events alone; what the host and its handlers print goes to 2.
+        files = [2, self._http.fileno(), self._admin.fileno()]
         with closing(Handover(self._options.scratch, files)) as handover:
             supervisor = supervise.Supervisor(self._local, handover, self._plan(), self._on_event)
             return await supervisor.run(stop, cut)
@@ -131,13 +132,17 @@ class _Run:
 
     def _on_event(self, event: supervise.HostEvent) -> None:
         match event:
-            case supervise.HostServes(pid, facts, None):
-                self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
-            case supervise.HostServes(pid, _, away_s):
-                self._report(said.Restarted(pid, away_s))
+            case supervise.HostServes(pid, facts, away_s):
+                if away_s is None:
+                    self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
+                else:
+                    self._report(said.Restarted(pid, away_s))
             case supervise.HostDied(pid, reason, deaths):
                 self._report(said.HostDied(pid, reason, deaths))
             case supervise.HostDrains():
+                # The host has its own; closed here too, new connections are refused, not queued.
+                self._http.close()
+                self._admin.close()
                 self._report(said.Draining(self._plan().grace_s))
 
     def _serving(self, host: int, facts: HostFacts) -> None:
@@ -172,8 +177,8 @@ def _check_access(service: Service, address: str) -> None:
     if service.acl is not None or is_loopback(address):
         return
     raise AccessNotDeclared(
-        f"{address} can be reached from other machines, and the service {service.name!r} does not say who may "
-        f"call it; if everybody may, write Service({service.name!r}, ..., acl=allow_all)"
+        f"{address} can be reached from other machines, and the service {service.name!r} does not "
+        f"say who may call it; if all may, write Service({service.name!r}, ..., acl=allow_all)"
     )
 
 
@@ -184,6 +189,11 @@ def is_loopback(address: str) -> bool:
     except OSError:
         return False
     return all(ip_address(str(info[4][0])).is_loopback for info in found)
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _error_of(ending: supervise.Ending) -> ActorkalixError:

@@ -7,9 +7,6 @@ from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
-from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
-from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
-from actorkalix_storage.api import Head, History, Position, Record, RecordKind, Snapshot, StoredRecord
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
@@ -17,6 +14,17 @@ from actorkalix.engine import Instance, behavior_for
 from actorkalix.errors import ActorkalixError, Code, InvalidPayload, revive
 from actorkalix.model.component import ComponentClass
 from actorkalix.model.handlers import HandlerRef
+from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
+from actorkalix_storage.api import (
+    Head,
+    History,
+    Position,
+    Record,
+    RecordKind,
+    Snapshot,
+    StoredRecord,
+)
 
 from .results import Result
 
@@ -32,14 +40,16 @@ _START_MS = 1_700_000_000_000
 class EntityTestKit(Generic[C, S, E]):
     """Plays commands and queries against one entity; keeps its state from call to call (TK-01).
 
-    Everything that crosses is written to bytes and read back, as in a running service, and an error says what
-    cannot make the round trip (TK-08). A handler that changes the state in place is an error too.
+    Everything that crosses is written to bytes and read back, as in a running service, and an error
+    says what cannot make the round trip (TK-08). A handler that changes the state in place is an
+    error too.
 
     Args:
         entity: the class of an event sourced or a value entity.
         entity_id: its id.
         state: state to start from, as if it had been stored.
-        events: events to start from (event sourced entities), applied to `state` or the empty state.
+        events: events to start from (event sourced entities), applied to `state` or the empty
+            state.
     """
 
     def __init__(
@@ -63,7 +73,8 @@ class EntityTestKit(Generic[C, S, E]):
         if state is not None or events:
             self._begin(entity_id, state, events)
 
-    # ---- what it holds ------------------------------------------------------------------------------------
+    # ---- what it holds
+    # ------------------------------------------------------------------------------------
     @property
     def state(self) -> S:
         """The state now."""
@@ -84,20 +95,23 @@ class EntityTestKit(Generic[C, S, E]):
         """Every event so far, those that the kit started from included."""
         return self._events(stored.record for stored in self._stored)
 
-    # ---- what it does -------------------------------------------------------------------------------------
+    # ---- what it does
+    # -------------------------------------------------------------------------------------
     def with_metadata(self, metadata: Mapping[str, str], /) -> EntityTestKit[C, S, E]:
         """This kit; its next call carries the metadata."""
         self._metadata = tuple(metadata.items())
         return self
 
-    def call(self, handler: HandlerRef[C, P, R], /, *args: P.args, **kwargs: P.kwargs) -> Result[S, E, R]:
+    def call(
+        self, handler: HandlerRef[C, P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Result[S, E, R]:
         """Run one handler; the kit then holds the new state.
 
         Raises:
             InvalidPayload: an argument is not of its declared type.
             NotEncodable, InvalidEffect, HandlerFailed: what the handler made breaks a rule.
-            AssertionError: the handler changed the state in place, or the state does not survive storage.
-            Exception: whatever else the handler raised.
+            AssertionError: the handler changed the state in place, or the state does not survive
+            storage. Exception: whatever else the handler raised.
         """
         name = handler.name
         if name not in self._descriptor.handlers:
@@ -134,7 +148,8 @@ class EntityTestKit(Generic[C, S, E]):
         else:
             self._instance = self._behavior.restore(entity, self._history())
 
-    # ---- within -------------------------------------------------------------------------------------------
+    # ---- within
+    # -------------------------------------------------------------------------------------------
     def _begin(self, entity: str, state: S | None, events: Sequence[E]) -> None:
         codec, kind = self._codec.stored, RecordKind.EVENT
         payloads = [codec.encode_event(event) for event in events]
@@ -223,7 +238,7 @@ class EntityTestKit(Generic[C, S, E]):
 
     def _image(self) -> bytes:
         """The state's bytes: what a mutation in place would change."""
-        return cast("bytes", self._behavior.snapshot(self._instance).payload)
+        return self._behavior.snapshot(self._instance).payload
 
 
 def _error_of(failure: Failure | None) -> ActorkalixError:

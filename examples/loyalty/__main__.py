@@ -88,7 +88,8 @@ def main() -> int:
 
 
 def _first(failure: BaseException) -> BaseException:
-    return _first(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure
+    inside: tuple[BaseException, ...] = getattr(failure, "exceptions", ())
+    return _first(inside[0]) if inside else failure
 
 
 if __name__ == "__main__":

@@ -60,9 +60,7 @@ class Serving:
             if event.get("event") == "serving" and not self._urls.done():
                 self._urls.set_result((event["http"], event["admin"]))
             else:
-                print(
-                    event.get("message") or line.decode(errors="replace").rstrip(), file=sys.stderr
-                )
+                print(line.decode(errors="replace").rstrip(), file=sys.stderr)
         if not self._urls.done():
             self._urls.set_exception(ServiceStopped(await self._process.wait()))
 

@@ -1,4 +1,6 @@
-"""`scripts/bench`: runs the benchmarks, prints tables, appends one JSON line a run to `.bench/results.jsonl`."""
+"""`scripts/bench`: runs the benchmarks, prints tables, appends one JSON line a run to
+`.bench/results.jsonl`.
+"""
 
 from __future__ import annotations
 

@@ -9,15 +9,15 @@ from time import perf_counter
 
 import msgspec
 import uvloop
+
+from actorkalix.limits import Limits
+from actorkalix.runtime.composition import build_host
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.messages import Message, MessageKind
 from actorkalix_cluster.shardhost.observer import SilentObserver
 from actorkalix_storage.lmdbstore import open_store
-
-from actorkalix.limits import Limits
-from actorkalix.runtime.composition import build_host
 
 from .service import service
 

@@ -112,7 +112,9 @@ def bench_http(
     rounds: int = 5,
     keys: int = 1000,
 ) -> list[Row]:
-    """Rates and latencies of the empty handler, commands, one hot key, and queries, round by round in turn."""
+    """Rates and latencies of the empty handler, commands, one hot key, and queries, round by round
+    in turn.
+    """
     kinds = {
         "empty handler": commands(keys),
         "durable command": commands(keys),

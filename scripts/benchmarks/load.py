@@ -1,6 +1,7 @@
 """A load generator: keep-alive connections, one request in flight on each, as cheap as Python gets.
 
-It shares the machine's cores with the server, as the figures say; what counts are ratios taken in one run.
+It shares the machine's cores with the server, as the figures say; what counts are ratios taken in
+one run.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ async def _run(port: int, connections: int, seconds: float, make: Callable[[], b
 def post(path: str, body: bytes) -> bytes:
     """Bytes of a POST request."""
     return (
-        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-        % (path.encode(), len(body), body)
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from .api import (
     Append,
     Appended,
+    Damaged,
     Head,
     Position,
     Record,
@@ -58,7 +59,10 @@ class Batch(Layer):
         impossible = impossible_id(first.component, first.entity)
         if impossible:
             return Refused(RefusalKind.INVALID, impossible)
-        head = self.head((append.shard, first.component, first.entity))
+        try:
+            head = self.head((append.shard, first.component, first.entity))
+        except Damaged as error:
+            return Refused(RefusalKind.DAMAGED, str(error))
         version = head.version if head else 0
         if append.version != version:
             reason = f"{first.component}/{first.entity} is at version {version}"

@@ -21,9 +21,7 @@ from .api import (
 )
 from .api.frames import Marker
 from .logstore import LogStore
-from .tables import HOUR_MS, Layer, NoTables, Subject
-
-KEYS_KEPT_MS = 24 * HOUR_MS
+from .tables import KEYS_KEPT_MS, Layer, NoTables, Subject, fits, oldest_hour
 
 
 class MemoryStore(LogStore):
@@ -150,15 +148,3 @@ class _View:
 
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterable[Due]:
         return ()
-
-
-def fits(snapshot: Snapshot, head: Head) -> bool:
-    """Whether a snapshot is of the head's life and not beyond it."""
-    return snapshot.incarnation == head.incarnation and (
-        snapshot.offset <= head.offset and snapshot.number <= head.number
-    )
-
-
-def oldest_hour(now_ms: int, kept_ms: int) -> int:
-    """The first hour of which some key is younger than `kept_ms`."""
-    return max(0, now_ms - kept_ms) // HOUR_MS

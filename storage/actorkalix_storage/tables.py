@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .api import Head, Position, RecordKind, ShardState, StoredRecord, TimerKind
+from .api import Head, Position, RecordKind, ShardState, Snapshot, StoredRecord, TimerKind
 
 Subject = tuple[int, str, str]  # shard, component id, entity id
 
 HOUR_MS = 3_600_000
+KEYS_KEPT_MS = 24 * HOUR_MS
 SEALED = b"sealed"  # payload of the EPOCH record after which a shard takes no more
 
 
@@ -53,6 +54,18 @@ def timer_of(head: Head | None) -> tuple[TimerKind, int] | None:
     if head.expires_ms:
         return TimerKind.EXPIRY, head.expires_ms
     return None
+
+
+def fits(snapshot: Snapshot, head: Head) -> bool:
+    """Whether a snapshot is of the head's life and not beyond it."""
+    return snapshot.incarnation == head.incarnation and (
+        snapshot.offset <= head.offset and snapshot.number <= head.number
+    )
+
+
+def oldest_hour(now_ms: int, kept_ms: int) -> int:
+    """The first hour of which some idempotency key is younger than `kept_ms`."""
+    return max(0, now_ms - kept_ms) // HOUR_MS
 
 
 def head_after(head: Head | None, stored: StoredRecord) -> Head | None:

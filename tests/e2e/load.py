@@ -1,4 +1,6 @@
-"""Writers that keep count: what they attempted, what was acknowledged, and a barrier on how much was."""
+"""Writers that keep count: what they attempted, what was acknowledged, and a barrier on how much
+was.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Count:
     Attributes:
         attempted: entity -> tokens that were sent at least once.
         acknowledged: entity -> tokens whose command was answered with 200.
-        keyed: tokens that were sent under an idempotency key, over and over until they were answered.
+        keyed: tokens that were sent under an idempotency key, over and over until they were
+            answered.
         pairs: two tokens of one command each.
     """
 
@@ -80,7 +83,12 @@ class Writers:
                 await self._until_answered(client, entity, token)
 
     async def _once(
-        self, client: httpx.AsyncClient, entity: str, path: str, body: dict[str, Any], tokens: tuple[str, ...]
+        self,
+        client: httpx.AsyncClient,
+        entity: str,
+        path: str,
+        body: dict[str, Any],
+        tokens: tuple[str, ...],
     ) -> None:
         """Send without a key: whatever is not answered with 200 may or may not be stored."""
         self._count.attempted.setdefault(entity, set()).update(tokens)
@@ -113,7 +121,9 @@ class Writers:
 
 
 async def stored_tokens(admin: str, entity: str) -> list[str]:
-    """Every token of an entity in stored order; asserts that sequence numbers run from 1 without a gap."""
+    """Every token of an entity in stored order; asserts that sequence numbers run from 1 without a
+    gap.
+    """
     tokens: list[str] = []
     async with httpx.AsyncClient(base_url=admin, timeout=30) as client:
         while True:
@@ -130,7 +140,9 @@ async def stored_tokens(admin: str, entity: str) -> list[str]:
 
 
 async def check(admin: str, count: Count) -> int:
-    """Acknowledged is in stored is in attempted; keyed tokens once; pairs whole. Gives the number stored."""
+    """Acknowledged is in stored is in attempted; keyed tokens once; pairs whole. Gives the number
+    stored.
+    """
     everything: set[str] = set()
     total = 0
     for entity, attempted in count.attempted.items():
@@ -138,7 +150,9 @@ async def check(admin: str, count: Count) -> int:
         known = set(stored)
         lost = count.acknowledged.get(entity, set()) - known
         assert not lost, f"{entity}: acknowledged and not stored: {sorted(lost)[:5]}"
-        assert known <= attempted, f"{entity}: stored and never sent: {sorted(known - attempted)[:5]}"
+        assert known <= attempted, (
+            f"{entity}: stored and never sent: {sorted(known - attempted)[:5]}"
+        )
         assert len(stored) == len(known), f"{entity}: stored twice"
         everything |= known
         total += len(stored)

@@ -1,4 +1,6 @@
-"""A service started as users start it: `actorkalix run` in a process of its own, watched through its event lines."""
+"""A service started as users start it: `actorkalix run` in a process of its own, watched through
+its event lines.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,13 @@ def free_port() -> int:
 
 
 class Running:
-    """One `actorkalix run`; `with Running(data) as running:` waits until it serves and drains it at the end."""
+    """One `actorkalix run`; `with Running(data) as running:` waits until it serves and drains it
+    at the end.
+    """
 
-    def __init__(self, data: Path, service: str = SERVICE, *, port: int = 0, admin_port: int = 0) -> None:
+    def __init__(
+        self, data: Path, service: str = SERVICE, *, port: int = 0, admin_port: int = 0
+    ) -> None:
         self.data = data
         self.port = port or free_port()
         self.admin_port = admin_port or free_port()
@@ -42,7 +48,10 @@ class Running:
     def start(self) -> dict[str, Any]:
         """Start it and wait until it serves; gives the `serving` event."""
         self.process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            self._command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         return self.wait_for("serving")

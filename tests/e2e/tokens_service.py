@@ -1,10 +1,21 @@
-"""A service whose entities keep every token they were given: what was stored can be counted exactly."""
+"""A service whose entities keep every token they were given: what was stored can be counted
+exactly.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actorkalix import CommandError, Effect, EventSourcedEntity, Service, ValueEntity, command, http, query
+from actorkalix import (
+    CommandError,
+    Effect,
+    EventSourcedEntity,
+    Service,
+    ValueEntity,
+    command,
+    http,
+    query,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,9 @@ class Bag(EventSourcedEntity[Tokens, Taken], id="bag", snapshot_every=25):
     @command
     @http.post("/bags/{entity_id}/pairs")
     def take_two(self, first: str, second: str) -> Effect[int]:
-        return self.effects.persist(Taken(first), Taken(second)).then_reply(lambda tokens: tokens.count)
+        return self.effects.persist(Taken(first), Taken(second)).then_reply(
+            lambda tokens: tokens.count
+        )
 
     @command
     def explode(self) -> Effect[int]:

@@ -1,4 +1,4 @@
-"""The engine behind a host equals a plain fold of the acknowledged commands, whatever fails and whenever it restarts."""
+"""The engine behind a host equals a plain fold of the acknowledged commands, restarts included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actorkalix import CommandError, Effect, EventSourcedEntity, Service, ValueEntity, command, query
+from actorkalix import (
+    CommandError,
+    Effect,
+    EventSourcedEntity,
+    Service,
+    ValueEntity,
+    command,
+    query,
+)
 from actorkalix.errors import EntityDeleted
 from actorkalix.testkit import TestService
 
@@ -44,7 +52,9 @@ class Pawn(EventSourcedEntity[Piece, Moved | Renamed], id="pawn", snapshot_every
 
     @command
     def hop(self, *, by: int, name: str) -> Effect[Piece]:
-        return self.effects.persist(Moved(by), Renamed(name), Moved(-by)).then_reply(lambda piece: piece)
+        return self.effects.persist(Moved(by), Renamed(name), Moved(-by)).then_reply(
+            lambda piece: piece
+        )
 
     @query
     def look(self) -> Piece:
@@ -64,9 +74,9 @@ class Slot(ValueEntity[Piece], id="slot"):
 
     @command
     def put(self, *, at: int) -> Effect[Piece]:
-        return self.effects.update_state(replace(self.state, at=at, moves=self.state.moves + 1)).then_reply(
-            lambda piece: piece
-        )
+        return self.effects.update_state(
+            replace(self.state, at=at, moves=self.state.moves + 1)
+        ).then_reply(lambda piece: piece)
 
     @command
     def drop(self) -> Effect[None]:
@@ -83,7 +93,11 @@ Command = tuple[str, str, dict[str, Any]]
 ids = st.sampled_from(["a", "b", "c"])
 commands: st.SearchStrategy[Command] = st.one_of(
     st.tuples(st.just("move"), ids, st.fixed_dictionaries({"by": st.integers(-3, 3)})),
-    st.tuples(st.just("hop"), ids, st.fixed_dictionaries({"by": st.integers(0, 3), "name": st.text(max_size=3)})),
+    st.tuples(
+        st.just("hop"),
+        ids,
+        st.fixed_dictionaries({"by": st.integers(0, 3), "name": st.text(max_size=3)}),
+    ),
     st.tuples(st.just("put"), ids, st.fixed_dictionaries({"at": st.integers(0, 9)})),
     st.tuples(st.just("drop"), ids, st.just({})),
     st.tuples(st.just("restart"), ids, st.just({})),
@@ -144,11 +158,17 @@ async def play(played: list[Command]) -> None:
             if name == "restart":
                 await running.restart()
             elif name == "wait":
-                await running.advance(timedelta(seconds=31))  # beyond the idle time: entities leave memory
+                await running.advance(
+                    timedelta(seconds=31)
+                )  # beyond the idle time: entities leave memory
             else:
-                assert await answer(running, name, entity, arguments) == fold.play(name, entity, arguments)
+                assert await answer(running, name, entity, arguments) == fold.play(
+                    name, entity, arguments
+                )
         for entity in ("a", "b", "c"):
-            assert await running.client.entity(Pawn, entity).look() == fold.pawns.get(entity, Piece())
+            assert await running.client.entity(Pawn, entity).look() == fold.pawns.get(
+                entity, Piece()
+            )
             expected = fold.slots.get(entity, Piece()) or Piece()
             assert await running.client.entity(Slot, entity).look() == expected
 

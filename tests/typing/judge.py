@@ -1,7 +1,7 @@
 """Runs mypy and pyright, strict, over examples and over files of wrong uses.
 
-A wrong use stands below a line `# case: what is wrong`; it is caught when a checker reports an error
-between that line (or a decorator just above it) and the next case.
+A wrong use stands below a line `# case: what is wrong`; it is caught when a checker reports an
+error between that line (or a decorator just above it) and the next case.
 """
 
 from __future__ import annotations

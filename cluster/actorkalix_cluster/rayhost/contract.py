@@ -1,4 +1,4 @@
-"""What the run process and its host say to each other: bytes of these structs, never pickled classes."""
+"""What the run process and its host say to each other: bytes of these structs, never pickles."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class HostSpec(msgspec.Struct, frozen=True):
         config: for the factory; this package does not look into it.
         scratch: short folder of this run, where `sockets.Handover` listens.
         ticket: what the host shows there to be let in.
-        unwanted_paths: entries that Ray puts before site-packages in `sys.path`; the host takes them out, lest a
-            user's module shadows one of ours.
+        unwanted_paths: entries that Ray puts before site-packages in `sys.path`; the host takes
+            them out, lest a user's module shadows one of ours.
     """
 
     factory: str
@@ -39,7 +39,8 @@ class NotStarted(msgspec.Struct, frozen=True, tag="not-started"):
     """The host cannot serve, and trying again would not help.
 
     Attributes:
-        number: of the error's page, or "" for an exception that has none; then the host has logged its stack.
+        number: of the error's page, or "" for an exception that has none; then the host has logged
+            its stack.
         message: for the user.
     """
 
@@ -54,7 +55,7 @@ class Hosted(Protocol):
     """What runs in a host. All methods run on the host's own event loop."""
 
     async def start(self) -> bytes:
-        """Serve; returns the facts for `Started`. An exception with a `number` is told without its stack."""
+        """Serve; returns the facts for `Started`. Errors with a `number` are told without stack."""
         ...
 
     async def health(self) -> bytes:
@@ -62,7 +63,7 @@ class Hosted(Protocol):
         ...
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more work, finish what is in flight within `grace_s` seconds, close everything."""
+        """Take no more work, finish what is in flight in `grace_s` seconds, close everything."""
         ...
 
 
@@ -70,7 +71,8 @@ Fatal = Callable[[str], NoReturn]
 """Ends the host at once, with the reason on its way to whoever asks why."""
 
 Factory = Callable[[bytes, list[socket.socket], Fatal], Hosted]
-"""Makes what a host runs: from its config, the run's listening sockets in the run's order, and a way to end at once.
+"""Makes what a host runs, from its config, the run's listening sockets in their order, and a way to
+end at once.
 
 It imports all that will be needed, but opens nothing: a spare host is made long before it starts.
 """

@@ -1,16 +1,17 @@
 """The host: a Ray actor that runs what its factory makes, on an event loop of its own.
 
-States: made -> `prepare` (imports, sockets; a spare host stays here) -> `start` (serving) -> `stop` -> killed by
-who made it. The actor is detached, has `num_cpus=0`, `max_restarts=0`, `max_task_retries=0`: Ray is never to bring
-it back by itself, for `supervise` has to see its store's lock released first.
+States: made -> `prepare` (imports, sockets; a spare host stays here) -> `start` (serving) -> `stop`
+-> killed by who made it. The actor is detached, has `num_cpus=0`, `max_restarts=0`,
+`max_task_retries=0`: Ray is never to bring it back by itself, for `supervise` has to see its
+store's lock released first.
 
-The loop is not Ray's: with a thread of our own, `health` and `stop` answer while a handler holds the loop, and what
-Ray schedules on its loop never stands between a request and its reply. Ray calls the methods on its own threads
-(`CALLS_MAX` at a time).
+The loop is not Ray's: with a thread of our own, `health` and `stop` answer while a handler holds
+the loop, and what Ray schedules on its loop never stands between a request and its reply. Ray calls
+the methods on its own threads (`CALLS_MAX` at a time).
 
-It ends the process at once, with `os._exit`, when the run process ends (a thread waits on its pidfd), when the factory
-says `fatal`, and when the loop's thread dies. That is safe at any instant: what was acknowledged is on disk, and the
-OS releases the store's lock.
+It ends the process at once, with `os._exit`, when the run process ends (a thread waits on its
+pidfd), when the factory says `fatal`, and when the loop's thread dies. That is safe at any instant:
+what was acknowledged is on disk, and the OS releases the store's lock.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class HostActor:
         self._hosted: Hosted | None = None
 
     def prepare(self) -> bytes:
-        """Import everything and fetch the sockets; returns a `StartReply` in msgpack, without facts."""
+        """Import everything and fetch the sockets; returns a `StartReply` without facts."""
         return _told(self._prepare)
 
     def start(self) -> bytes:
@@ -82,14 +83,12 @@ class HostActor:
         spec = self._spec
         sys.path[:] = [path for path in sys.path if path not in spec.unwanted_paths]
         taken = take(Path(spec.scratch), spec.ticket)
-        watch = threading.Thread(
+        threading.Thread(
             target=_die_with, args=(taken.run.pidfd,), name="run-watch", daemon=True
-        )
-        watch.start()
-        out, err, *listeners = taken.files
+        ).start()
+        log, *listeners = taken.files
         # Python's streams alone: what Ray's own code writes to 1 and 2 stays in Ray's log files.
-        sys.stdout = open(out, "w", buffering=1, errors="replace")  # noqa: SIM115  open till the end
-        sys.stderr = open(err, "w", buffering=1, errors="replace")  # noqa: SIM115
+        sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1, errors="replace")
         sockets = [socket.socket(fileno=fd) for fd in listeners]
         self._hosted = factory_named(spec.factory)(spec.config, sockets, self._fatal)
         self._thread.start()

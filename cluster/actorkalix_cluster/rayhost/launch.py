@@ -1,11 +1,12 @@
 """A Ray of our own on this machine: started by the run process, ended with it.
 
-It is never one that was found: every `RAY_*` variable of the caller (`RAY_ADDRESS` foremost) is kept from it, and its
-own go to its processes alone. All its ports are on the loopback interface and ask for a token that only this data
-folder has. Its files are in a *scratch folder* with a short name, for the names of unix sockets end at 107 bytes.
+It is never one that was found: every `RAY_*` variable of the caller (`RAY_ADDRESS` foremost) is
+kept from it, and its own go to its processes alone. All its ports are on the loopback interface and
+ask for a token that only this data folder has. Its files are in a *scratch folder* with a short
+name, for the names of unix sockets end at 107 bytes.
 
-Ray ties gcs and raylet to the *thread* that started them (PR_SET_PDEATHSIG), so `local_ray` is for the main thread.
-`reaper` sees to the rest.
+Ray ties gcs and raylet to the *thread* that started them (PR_SET_PDEATHSIG), so `local_ray` is for
+the main thread. `reaper` sees to the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import importlib
 import logging
 import os
 import select
@@ -21,7 +23,7 @@ import site
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +85,18 @@ class LocalRay:
     async def ended(self) -> str:
         """Wait until one of its processes has ended; returns which."""
         loop = asyncio.get_running_loop()
-        first: asyncio.Future[str] = loop.create_future()
+        ended: asyncio.Queue[str] = asyncio.Queue()
         for name, handle in self._handles.items():
-            loop.add_reader(handle, lambda name=name: first.done() or first.set_result(name))
+            loop.add_reader(handle, ended.put_nowait, name)
         try:
-            return await first
+            return await ended.get()
         finally:
             for handle in self._handles.values():
                 loop.remove_reader(handle)
 
     def close(self) -> None:
         """End it and everything in it, politely if it still can be talked to."""
-        import ray
-
+        ray = module("ray")
         if not _alive(self._handles.values()):
             reaper.sweep(
                 self.scratch
@@ -104,6 +105,11 @@ class LocalRay:
         for handle in self._handles.values():
             os.close(handle)
         reaper.sweep(self.scratch)
+
+
+def module(name: str) -> Any:
+    """A module of Ray, imported when it is needed; what it ships of types is not strict enough."""
+    return importlib.import_module(name)
 
 
 def scratch_folder(data: Path) -> Path:
@@ -125,7 +131,7 @@ def scratch_folder(data: Path) -> Path:
 
 
 @contextlib.contextmanager
-def local_ray(options: RayOptions) -> Iterator[LocalRay]:
+def local_ray(options: RayOptions) -> Generator[LocalRay]:
     """A local Ray for the time of the `with` block; in the main thread.
 
     Raises:
@@ -143,22 +149,16 @@ def local_ray(options: RayOptions) -> Iterator[LocalRay]:
 
 
 def _init(options: RayOptions) -> None:
-    import ray
-    from ray._private import ray_constants
-    from ray._private import worker as ray_worker
-    from ray._raylet import (
-        AuthenticationMode,
-        AuthenticationTokenLoader,
-        Config,
-        get_authentication_mode,
-    )
-
+    ray, raylet = module("ray"), module("ray._raylet")
     # All three were read when `ray` was first imported, which may have been before us.
-    ray_constants.ENABLE_RAY_CLUSTER = False  # loopback alone, also when the network changes
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    module(
+        "ray._private.ray_constants"
+    ).ENABLE_RAY_CLUSTER = False  # loopback alone
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    ray_worker._worker_logs_enabled = False  # "(raylet) A worker died ...": `supervise` says it
+    # "(raylet) A worker died ..." on stdout: `supervise` says that.
+    module("ray._private.worker")._worker_logs_enabled = False
     try:
         ray.init(
             address="local",
@@ -171,7 +171,7 @@ def _init(options: RayOptions) -> None:
             _temp_dir=str(options.scratch),
             _system_config=dict(_SYSTEM_CONFIG),
         )
-        if get_authentication_mode() != AuthenticationMode.TOKEN:
+        if raylet.get_authentication_mode() != raylet.AuthenticationMode.TOKEN:
             raise RuntimeError("this version of Ray does not know token authentication")
     except BaseException as error:  # Ctrl-C too
         ray.shutdown()
@@ -196,8 +196,8 @@ def _variables(options: RayOptions) -> Mapping[str, str]:
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The process's environment without any `RAY_*` and with `variables`, for the processes started meanwhile."""
+def _environment(variables: Mapping[str, str]) -> Generator[None]:
+    """Without any `RAY_*` and with `variables`, for the processes started meanwhile."""
     before = dict(os.environ)
     for name in [name for name in before if name.startswith("RAY_")]:
         del os.environ[name]
@@ -211,7 +211,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def python_path(*modules: Any) -> tuple[str, ...]:
-    """Folders of top-level packages that are not installed: what other processes need to import the same ones."""
+    """Folders of top-level packages that are not installed, so that others import the same."""
     roots = {str(Path(module.__file__).resolve().parents[1]) for module in modules}
     installed = {
         str(Path(folder).resolve())
@@ -221,7 +221,7 @@ def python_path(*modules: Any) -> tuple[str, ...]:
 
 
 def unwanted_paths(options: RayOptions) -> tuple[str, ...]:
-    """What Ray puts before everything else in its workers' `sys.path` unasked: working and script folder."""
+    """What Ray puts first in its workers' `sys.path` unasked: working and script folder."""
     asked = {*options.python_path, *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
     return tuple({str(Path.cwd()), str(Path(sys.argv[0]).resolve().parent)} - asked)
 

@@ -1,12 +1,13 @@
-"""Ends what a killed run leaves behind: a process of its own, that waits for the end of the run process.
+"""Ends what a killed run leaves behind: a process of its own, which waits for the run's end.
 
-Ray ties gcs and raylet to the run process (PR_SET_PDEATHSIG), but the raylet's agents and workers notice only after
-seconds that their parent is gone, and some not at all. A process belongs to a run when it has the run's mark in its
-environment, or calls itself `ray::...` (setproctitle writes over the environment) and has a file of the run's
-scratch folder open.
+Ray ties gcs and raylet to the run process (PR_SET_PDEATHSIG), but the raylet's agents and workers
+notice only after seconds that their parent is gone, and some not at all. A process belongs to a run
+when it has the run's mark in its environment, or calls itself `ray::...` (setproctitle writes over
+the environment) and has a file of the run's scratch folder open.
 
-The reaper inherits the lock of the data folder: a new run gets the folder when the last process of the old one is
-gone, not before. It is started as a file by `python -I -S`, so it needs nothing but the standard library.
+The reaper inherits the lock of the data folder: a new run gets the folder when the last process of
+the old one is gone, not before. It is started as a file by `python -I -S`, so it needs nothing but
+the standard library.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 MARK = "ACTORKALIX_SCRATCH"
@@ -26,8 +27,8 @@ SWEEP_S_MAX = 10.0  # a process that outlives SIGKILL that long hangs in the ker
 
 
 @contextlib.contextmanager
-def watching(scratch: Path, inherit: tuple[int, ...] = ()) -> Iterator[None]:
-    """A reaper that watches this process during the block; who leaves the block has cleaned up already.
+def watching(scratch: Path, inherit: tuple[int, ...] = ()) -> Generator[None]:
+    """A reaper that watches this process during the block; at its end nothing is left to reap.
 
     Args:
         scratch: the run's scratch folder.

@@ -1,11 +1,12 @@
 """A node's listening sockets, and their way from the run process to its hosts.
 
-The run process has bound them before anything else started and keeps them open all its life: while a killed host is
-replaced, connections wait in the backlog instead of being refused.
+The run process has bound them before anything else started and keeps them open all its life: while
+a killed host is replaced, connections wait in the backlog instead of being refused.
 
-A host fetches them, and the run's output streams, over a unix socket in the run's scratch folder (mode 0700) with
-SCM_RIGHTS. It shows a ticket of 32 random bytes, good for one host; both sides open a pidfd of the other while the
-other is certain to live, so a process id that is used again can confuse nobody.
+A host fetches them, and the run's standard error, over a unix socket in the run's scratch folder
+(mode 0700) with SCM_RIGHTS. It shows a ticket of 32 random bytes, good for one host; both sides
+open a pidfd of the other while the other is certain to live, so a process id that is used again can
+confuse nobody.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def take(scratch: Path, ticket: bytes) -> Taken:
         run.settimeout(HANDOVER_S_MAX)
         run.connect(str(scratch / _NAME))
         run.sendall(ticket)
-        # Opened before the answer is read: the answer says that the process behind the id was alive then.
+        # Opened before the answer is read: the answer says that the process was alive then.
         pid, _ = _credentials(run)
         peer = Peer(pid, os.pidfd_open(pid))
         answer, files, _, _ = socket.recv_fds(run, 1, FILES_MAX)

@@ -1,11 +1,12 @@
-"""Keeps one host alive, from the run process: notices its end, says why, and puts the next one in its place.
+"""Keeps one host alive, from the run process: sees its end, says why, puts the next in its place.
 
-One host serves; one spare stands by with its imports done, so that a killed host is replaced in the time that it
-takes to open the store. The order is: the end is seen (pidfd), it has ended for certain (the OS has released its
-store's lock), the spare starts, a new spare is made.
+One host serves; one spare stands by with its imports done, so that a killed host is replaced in the
+time that it takes to open the store. The order is: the end is seen (pidfd), it has ended for
+certain (the OS has released its store's lock), the spare starts, a new spare is made.
 
-Ends of the loop, each an `Ending`: asked to stop and drained; a host says that starting is useless; `DEATHS_MAX`
-hosts died within `DEATHS_WITHIN_S`; Ray's own processes ended. Everything runs on one event loop of the main thread.
+Ends of the loop, each an `Ending`: asked to stop and drained; a host says that starting is useless;
+`DEATHS_MAX` hosts died within `DEATHS_WITHIN_S`; Ray's own processes ended. Everything runs on one
+event loop of the main thread.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from actorkalix_cluster.rayhost import launch
 from actorkalix_cluster.rayhost.contract import HostSpec, NotStarted, StartReply
 from actorkalix_cluster.rayhost.host_actor import CALLS_MAX, HostActor, last_words
 from actorkalix_cluster.rayhost.launch import NAMESPACE, LocalRay
@@ -86,8 +88,8 @@ class Ending(msgspec.Struct, frozen=True):
     """Why nothing is kept alive any more.
 
     Attributes:
-        cause: `stopped` as asked and drained; `cut` as asked, without the rest of the drain; `refused` by the host, for
-            a reason that stays; `dying` again and again; `ray` ended.
+        cause: `stopped` as asked and drained; `cut` as asked, without the rest of the drain;
+            `refused` by the host, for a reason that stays; `dying` again and again; `ray` ended.
         message: for the user; "" when it stopped as asked.
         number: of the error's page, where the host gave one.
     """
@@ -274,22 +276,23 @@ class Supervisor:
                 return host
 
     def _actor(self, ticket: bytes) -> Any:
-        import ray
-
         plan = self._plan
         self._made += 1
         spec = HostSpec(
             plan.factory, plan.config, str(self._local.scratch), ticket, plan.unwanted_paths
         )
-        actor_class: Any = ray.remote(HostActor)
-        options = actor_class.options(
-            name=f"{plan.name}-{self._made}",
-            namespace=NAMESPACE,
-            lifetime="detached",
-            num_cpus=0,
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=CALLS_MAX,
+        options = (
+            launch.module("ray")
+            .remote(HostActor)
+            .options(
+                name=f"{plan.name}-{self._made}",
+                namespace=NAMESPACE,
+                lifetime="detached",
+                num_cpus=0,
+                max_restarts=0,
+                max_task_retries=0,
+                max_concurrency=CALLS_MAX,
+            )
         )
         return options.remote(msgspec.msgpack.encode(spec))
 
@@ -310,9 +313,7 @@ async def _answer(ref: Any) -> bytes:
 
 
 def _actor_error() -> type[Exception]:
-    from ray.exceptions import RayActorError
-
-    error: type[Exception] = RayActorError
+    error: type[Exception] = launch.module("ray.exceptions").RayActorError
     return error
 
 
@@ -321,7 +322,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _running(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+async def _running(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
     """A task for the time of the block; cancelled behind it."""
     task = asyncio.create_task(work)
     try:

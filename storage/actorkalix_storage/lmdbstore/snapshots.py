@@ -15,7 +15,7 @@ import lmdb
 
 from ..api import Damaged, Head, Snapshot
 from ..api.keys import piece_of, snapshot_key, snapshots_key
-from ..tables import Subject
+from ..tables import Subject, fits
 from .environment import Environment
 from .rows import MANIFEST_BYTES, Manifest, pack_manifest, unpack_manifest
 
@@ -59,7 +59,7 @@ def newest(
             snapshot = read(rows, prefix, number)
         except Damaged:
             snapshot = None
-        if snapshot and _fits(snapshot, head):
+        if snapshot and fits(snapshot, head):
             return snapshot
         first = snapshot_key(prefix, number, 0)
         found = cursor.set_range(first) and cursor.prev()
@@ -108,9 +108,3 @@ def _pieces(rows: lmdb.Transaction[bytes], prefix: bytes) -> Iterator[tuple[int,
     while found and cursor.key().startswith(prefix):
         yield piece_of(cursor.key())
         found = cursor.next()
-
-
-def _fits(snapshot: Snapshot, head: Head) -> bool:
-    return snapshot.incarnation == head.incarnation and (
-        snapshot.offset <= head.offset and snapshot.number <= head.number
-    )

@@ -84,7 +84,7 @@ class View:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end()
+        self.end()
         if isinstance(error, lmdb.Error):
             raise Damaged(f"the table cannot be read: {error}") from error
 
@@ -95,12 +95,12 @@ class View:
                 return layer.heads[subject]
         if impossible_id(subject[1], subject[2]):
             return None
-        row = self._rows().get(head_key(*subject))
+        row = self.rows().get(head_key(*subject))
         return None if row is None else unpack_head(row)
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
         pointer = self.pointer(shard, offset)
-        row = self._rows().get(log_key(pointer >> 16)) if pointer else None
+        row = self.rows().get(log_key(pointer >> 16)) if pointer else None
         if row is None:
             raise Damaged(f"shard {shard}, offset {offset}: no record")
         start, end = frame_bounds(row, pointer & 0xFFFF)
@@ -116,7 +116,7 @@ class View:
             pointer = layer.pointer(shard, offset)
             if pointer:
                 return pointer
-        rows = self._rows()
+        rows = self.rows()
         if self._chunk is None or self._chunk[0] != shard or self._chunk[1] > offset:
             self._chunk = None
             cursor = rows.cursor()
@@ -136,7 +136,7 @@ class View:
             if (subject, key) in layer.keys:
                 hour, offset = layer.keys[(subject, key)]
                 return offset if hour >= self._oldest_hour else 0
-        rows, row_hash = self._rows(), key_hash(subject, key)
+        rows, row_hash = self.rows(), key_hash(subject, key)
         newest = 0
         for hour in self._hours:
             row = rows.get(hour_key(hour) + row_hash)
@@ -146,7 +146,7 @@ class View:
         return newest
 
     def snapshot(self, subject: Subject, head: Head) -> Snapshot | None:
-        return snapshots.newest(self._rows(), subject, head)
+        return snapshots.newest(self.rows(), subject, head)
 
     def subject_rows(self, component: str, after: tuple[int, str]) -> Iterator[tuple[int, str]]:
         if impossible_id(component, "-"):
@@ -154,7 +154,7 @@ class View:
         shard, entity = (0, "") if after[0] < 0 else after
         key = component_key(shard, component) + entity.encode()
         while True:
-            cursor = self._rows().cursor()
+            cursor = self.rows().cursor()
             if not cursor.set_range(key) or cursor.key()[:2] != kind_key(KeyKind.HEAD):
                 return
             found = subject_of(cursor.key())
@@ -170,7 +170,7 @@ class View:
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterator[Due]:
         key = timers_key(kind)
         while True:
-            cursor = self._rows().cursor()
+            cursor = self.rows().cursor()
             if not cursor.set_range(key) or cursor.key()[:3] != timers_key(kind)[:3]:
                 return
             _, at_ms, shard, component, entity = timer_of(cursor.key())
@@ -180,15 +180,17 @@ class View:
             key = bytes(cursor.key()) + b"\0"
 
     # ---- the transaction ------------------------------------------------------------------
-    def _rows(self) -> lmdb.Transaction[memoryview]:
+    def rows(self) -> lmdb.Transaction[memoryview]:
+        """The read transaction, begun now or lately; use it before anything else is asked."""
         self._reads += 1
         if self._reads > READS_MAX:
-            self._end()
+            self.end()
         if self._transaction is None:
             self._transaction = self._environment.read()
         return self._transaction
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the transaction; the next question begins another."""
         self._chunk = None
         self._reads = 0
         if self._transaction is not None:

@@ -47,11 +47,15 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
 
     @command
     def add_twice(self, amount: int) -> Effect[int]:
-        return self.effects.persist(Added(amount), Added(amount)).then_reply(lambda ledger: ledger.total)
+        return self.effects.persist(Added(amount), Added(amount)).then_reply(
+            lambda ledger: ledger.total
+        )
 
     @command
     def note(self, text: str) -> Effect[str]:
-        return self.effects.persist(Added(0)).with_metadata({"Note": text}).then_reply(lambda _: text)
+        return (
+            self.effects.persist(Added(0)).with_metadata({"Note": text}).then_reply(lambda _: text)
+        )
 
     @command
     def close(self, why: str = "done") -> Effect[None]:
@@ -65,7 +69,9 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
     @command
     def greet(self) -> Effect[str]:
         number = self.context.sequence_number
-        return self.effects.reply(f"hello {self.entity_id} {number}").with_metadata({"x-mood": "fine"})
+        return self.effects.reply(f"hello {self.entity_id} {number}").with_metadata(
+            {"x-mood": "fine"}
+        )
 
     @command
     def nothing(self) -> Effect[int]:
@@ -77,7 +83,9 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
 
     @command
     def crash_in_reply(self) -> Effect[int]:
-        return self.effects.persist(Added(1)).then_reply(lambda ledger: 1 // (ledger.total - ledger.total))
+        return self.effects.persist(Added(1)).then_reply(
+            lambda ledger: 1 // (ledger.total - ledger.total)
+        )
 
     @command
     def unfinished(self) -> Effect[int]:
@@ -97,7 +105,8 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
 
     @query
     def who(self) -> str:
-        return f"{self.entity_id} {self.context.name} {self.context.deleted} {self.context.metadata.get('A')}"
+        context = self.context
+        return f"{self.entity_id} {context.name} {context.deleted} {context.metadata.get('A')}"
 
     @query
     def sly(self) -> Effect[int]:
@@ -107,8 +116,14 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
         match event:
             case Added(amount):
                 number = self.context.sequence_number
-                notes = (*state.notes, self.context.metadata["note"]) if self.context.metadata else state.notes
-                return replace(state, total=state.total + amount, seen=(*state.seen, number), notes=notes)
+                notes = (
+                    (*state.notes, self.context.metadata["note"])
+                    if self.context.metadata
+                    else state.notes
+                )
+                return replace(
+                    state, total=state.total + amount, seen=(*state.seen, number), notes=notes
+                )
             case Closed("fall"):
                 return None  # type: ignore[return-value]
             case Closed(_):

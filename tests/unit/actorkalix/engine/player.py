@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
-from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
-from actorkalix_storage.api import Head, History, Position, RecordKind, Snapshot, StoredRecord
 
 from actorkalix.describe import descriptor_of
 from actorkalix.engine import Instance, behavior_for
 from actorkalix.limits import Limits
+from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
+from actorkalix_storage.api import Head, History, Position, RecordKind, Snapshot, StoredRecord
 
 
 class Player:
@@ -45,7 +45,9 @@ class Player:
 
     def command(self, method: str, *, key: str = "", **arguments: Any) -> Reply:
         return self.step(
-            self.message(MessageKind.COMMAND, method, arguments=arguments, key=key, correlation_id="cid-1")
+            self.message(
+                MessageKind.COMMAND, method, arguments=arguments, key=key, correlation_id="cid-1"
+            )
         ).reply
 
     def ok(self, method: str, *, key: str = "", **arguments: Any) -> Any:
@@ -74,9 +76,11 @@ class Player:
         return self.step(self.message(kind))
 
     def history(self, *, snapshot: bool = True) -> History:
-        records = [stored for stored in self.stored]
+        records = list(self.stored)
         last = records[-1].record
-        deleted = next((s.record.time_ms for s in records if s.record.kind is RecordKind.DELETED), 0)
+        deleted = next(
+            (s.record.time_ms for s in records if s.record.kind is RecordKind.DELETED), 0
+        )
         head = Head(
             len(records),
             last.number,
@@ -91,7 +95,9 @@ class Player:
             states = [s for s in records if s.record.kind is RecordKind.STATE]
             return History(head, None, tuple(states[-1:]))
         after = newest.number if newest else 0
-        events = [s for s in records if s.record.kind is RecordKind.EVENT and s.record.number > after]
+        events = [
+            s for s in records if s.record.kind is RecordKind.EVENT and s.record.number > after
+        ]
         return History(head, newest, tuple(events))
 
     def restored(self, *, snapshot: bool = True) -> Instance:

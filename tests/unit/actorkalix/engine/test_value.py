@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import MessageKind
 from actorkalix_storage.api import RecordKind
-
-from actorkalix.limits import Limits
 from tests.unit.actorkalix.engine.ledger import Profile, Settings
 from tests.unit.actorkalix.engine.player import Player, same
 

@@ -1,4 +1,4 @@
-"""A service of hand-made descriptors, an `Ask` that answers it, and an ASGI caller without sockets."""
+"""A service of hand-made descriptors, an `Ask` for it, and an ASGI caller without sockets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_storage.api import Position
 from starlette.types import ASGIApp
 
+from actorkalix import errors
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
     HandlerDescriptor,
@@ -24,6 +23,8 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.gateway.http import http_app
 from actorkalix.limits import Limits
+from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_storage.api import Position
 
 PLACE = Place("cart.py", 1)
 
@@ -185,3 +186,41 @@ async def fetch(
         {name.decode(): value.decode() for name, value in start["headers"]},
         end["body"],
     )
+
+
+ADD = "/shopping-cart/c1/add-item"
+PEN = b'{"product":"pen"}'
+
+
+def one(
+    verb: str,
+    target: str | bytes,
+    body: bytes = b"",
+    headers: dict[str, str | bytes] | None = None,
+    *,
+    reply: Reply | None = None,
+    limits: Limits | None = None,
+) -> tuple[Response, Answers]:
+    """Sends one request to a fresh shop."""
+
+    async def run() -> tuple[Response, Answers]:
+        answers = Answers(reply)
+        return await fetch(shop(answers, limits=limits), verb, target, body, headers), answers
+
+    return asyncio.run(run())
+
+
+def is_problem(response: Response, status: int, number: str) -> dict[str, Any]:
+    """Checks all that problem documents have in common; gives this one."""
+    problem: dict[str, Any] = response.json
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status, problem["status"], problem["number"]) == (status, status, number)
+    assert problem["type"] == f"urn:actorkalix:error:{number}"
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["code"] in errors.HTTP_STATUS
+    assert problem["outcome"] in ("not_executed", "unknown")
+    assert problem["correlation_id"] == response.headers["x-request-id"]
+    assert problem["instance"].startswith("/")
+    assert "Traceback" not in str(problem)
+    return problem

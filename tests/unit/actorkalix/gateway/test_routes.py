@@ -6,19 +6,19 @@ import contextlib
 from urllib.parse import quote
 
 import pytest
-from actorkalix_cluster.shardhost.messages import MessageKind
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actorkalix.errors import InvalidPayload
 from actorkalix.gateway.routes import Found, NoRoute, RouteTable, WrongVerb
+from actorkalix_cluster.shardhost.messages import MessageKind
 from tests.unit.actorkalix.gateway.sample import SHOP
 
 TABLE = RouteTable(SHOP)
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "component", "method", "values"),
+    "verb, path, component, method, values",
     [
         ("POST", b"/shopping-cart/c1/add-item", "shopping-cart", "add_item", ["c1"]),
         ("POST", b"/shopping-cart/c1/get-cart", "shopping-cart", "get_cart", ["c1"]),
@@ -53,7 +53,7 @@ def test_kind_of_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "path", "allow"),
+    "verb, path, allow",
     [
         ("GET", b"/shopping-cart/c1/add-item", ("OPTIONS", "POST")),
         ("DELETE", b"/shopping-cart/c1/get-cart", ("GET", "HEAD", "OPTIONS", "POST")),
@@ -67,7 +67,7 @@ def test_rt_14_wrong_verb(verb: str, path: bytes, allow: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    "path, said",
     [
         (b"/shoping-cart/c1/add-item", "'shopping-cart'"),
         (b"/shopping-cart/c1/add_itm", "did you mean 'add-item'"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
+from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.engine import behavior_for
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_storage.api import Append, Appended, Store, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
-
-from actorkalix.describe.descriptors import ServiceDescriptor
-from actorkalix.engine import behavior_for
 
 NOW_MS = 1_700_000_000_000
 SHARDS = 8
@@ -41,9 +41,7 @@ class Stock:
         self.now_ms += 1000
         step = behavior.step(instance, message, self.now_ms)
         if step.records:
-            append = Append(
-                shard, self._epochs[shard], behavior.version(instance), step.records
-            )
+            append = Append(shard, self._epochs[shard], behavior.version(instance), step.records)
             (outcome,) = self.store.commit([append])
             assert isinstance(outcome, Appended), outcome
         if step.snapshot_due:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from actorkalix_cluster.placement.sharding import shard_of
-from actorkalix_storage.api import StoredRecord
 
 from actorkalix.engine import behavior_for
 from actorkalix.runtime.fold import Fold
+from actorkalix_cluster.placement.sharding import shard_of
+from actorkalix_storage.api import StoredRecord
 from tests.unit.actorkalix.runtime.shop import Cart, ProfileState, service
 from tests.unit.actorkalix.runtime.stock import SHARDS, Stock
 

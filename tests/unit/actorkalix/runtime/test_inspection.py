@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from actorkalix_storage.api import Append, Record, RecordKind
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.errors import (
@@ -17,6 +16,7 @@ from actorkalix.errors import (
 )
 from actorkalix.ports import EntityPage, EntityView, EventView
 from actorkalix.runtime.inspection import StoreInspection
+from actorkalix_storage.api import Append, Record, RecordKind
 from tests.unit.actorkalix.runtime.shop import service
 from tests.unit.actorkalix.runtime.stock import NOW_MS, SHARDS, Stock
 
@@ -70,7 +70,7 @@ def test_only_pages_that_were_given_out_are_taken(stock: Stock) -> None:
         stock.send("profile", f"p{n}", "rename", name="Ada")
     look = Look(stock)
     page = look.entities("cart", limit=1).next_page
-    with pytest.raises(InvalidPayload, match="of the list of 'cart', not of 'profile'|'cart'"):
+    with pytest.raises(InvalidPayload, match="the list of 'cart', not of 'profile'"):
         look.entities("profile", page)
     for wrong in ("x", "%%%", page[:-3], page + "AAAA", "gA", "é", "AAAA" * 1000):
         with pytest.raises(InvalidPayload, match="page: "):
@@ -87,11 +87,11 @@ def test_lt_26_pages_have_limits(stock: Stock, limit: int) -> None:
 
 def test_an_unknown_component_is_answered_with_what_there_is(stock: Stock) -> None:
     stock.send("cart", "c1", "add", item="pen")
-    with pytest.raises(UnknownRoute, match="did you mean cart.*there is cart, profile"):
+    with pytest.raises(UnknownRoute, match=r"did you mean cart.*there is cart, profile"):
         Look(stock).entities("carts")
-    with pytest.raises(UnknownRoute, match="there is cart$"):
+    with pytest.raises(UnknownRoute, match=r"there is cart$"):
         Look(stock, None).entities("carts")
-    with pytest.raises(UnknownRoute, match="there is none$"):
+    with pytest.raises(UnknownRoute, match=r"there is none$"):
         Look(Stock(service.descriptor), None).entities("carts")
 
 

@@ -44,7 +44,11 @@ def test_tk_02_errors_keep_their_class_and_fields() -> None:
     kit = EntityTestKit(Book)
     result = kit.call(Book.add, 1004)
     assert isinstance(result.error, TooMuch)
-    assert (result.error.above, result.error.code, result.error.details) == (4, "out_of_range", {"above": 4})
+    assert (result.error.above, result.error.code, result.error.details) == (
+        4,
+        "out_of_range",
+        {"above": 4},
+    )
     with pytest.raises(CommandError, match="4 too much"):
         _ = result.reply
     assert not result.did_persist and result.events == []

@@ -1,0 +1,105 @@
+"""`actorkalix run`: says what `runtime.serve` does while it does it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from actorkalix.cli.components import info_of, route_lines
+from actorkalix.cli.exits import Exit
+from actorkalix.cli.output import Output
+from actorkalix.runtime import config as said
+from actorkalix.runtime.config import RunConfig, RunEvent
+from actorkalix.runtime.loading import load, resolve
+from actorkalix.runtime.serve import run
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from actorkalix.cli.components import ServiceInfo
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    if arguments.grpc_port is not None:
+        output.note(
+            f"gRPC comes with a later version: nothing listens on port {arguments.grpc_port}"
+        )
+    config = RunConfig(
+        service=arguments.service,
+        app_dir=arguments.app_dir,
+        address=arguments.host_address,
+        port=arguments.port,
+        admin_port=arguments.admin_port,
+        data=arguments.data,
+    )
+    teller = Teller(config, output)
+    code = run(config, teller.tell)
+    return Exit.INTERRUPTED if code else Exit.OK
+
+
+class Teller:
+    """Turns what a run reports into lines for a person, or into JSON lines."""
+
+    def __init__(self, config: RunConfig, output: Output) -> None:
+        self._config = config
+        self._output = output
+
+    def tell(self, event: RunEvent) -> None:
+        """Print one event as it happens."""
+        if self._output.as_json:
+            self._output.line(event)
+            return
+        self._output.show(*self._shown(event))
+
+    def _shown(self, event: RunEvent) -> list[RenderableType]:
+        match event:
+            case said.Starting(service):
+                return [f"starting {service} on a Ray of its own"]
+            case said.Waiting(data):
+                return [f"the run before in {data} was killed; waiting for the rest of it to end"]
+            case said.Serving():
+                service = load(resolve(self._config.service, self._config.app_dir)).service
+                return serving(event, info_of(service.descriptor))
+            case said.HostDied(pid, reason):
+                who = f"host process {pid}" if pid else "a host process"
+                return [f"{who} died: {reason}; another takes its place"]
+            case said.Restarted(pid, away_s):
+                return [f"served again by host process {pid}, {away_s:.1f} s later"]
+            case said.Draining(grace_s):
+                return [f"draining: requests in flight have {grace_s:g} s (Ctrl-C cuts that short)"]
+            case said.Stopped(True):
+                return ["stopped; every request in flight was answered"]
+            case said.Stopped():
+                return ["stopped at once; requests in flight were not answered"]
+
+
+def serving(event: said.Serving, service: ServiceInfo) -> list[RenderableType]:
+    """The block that says what runs where."""
+    from rich.table import Table
+    from rich.text import Text
+
+    where = Table.grid(padding=(0, 2))
+    where.add_column(style="dim")
+    where.add_column(overflow="fold")
+    where.add_row("  http", event.url)
+    where.add_row("  admin", f"{event.admin_url}  (health, metrics, inspection)")
+    where.add_row("  data", f"{event.data}  ({event.shards:,} shards, {event.durability})")
+    pids = (f"{name} {pid}" for name, pid in event.pids.items())
+    where.add_row("  processes", ", ".join(pids))
+    where.add_row("  ray logs", event.ray_logs)
+    for shard, reason in sorted(event.damaged.items()):
+        where.add_row(Text("  damaged", "bold red"), f"shard {shard} is not served: {reason}")
+    routes = Table.grid(padding=(0, 2))
+    for component in service.components:
+        routes.add_row(Text(f"\n  {component.id}", "bold"), f"\n{component.kind.replace('_', ' ')}")
+        for handler in component.handlers:
+            routes.add_row(f"    {handler.name}", route_lines(handler.routes))
+    return [
+        Text.assemble(
+            ("●", "green"), " ", (event.service, "bold"), f" serves ({event.seconds:.1f} s)"
+        ),
+        where,
+        routes,
+        "\nCtrl-C drains and stops.",
+    ]

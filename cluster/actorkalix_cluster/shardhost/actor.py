@@ -1,0 +1,158 @@
+"""A live actor, what it has in flight, and the table of its states.
+
+Theory of operation. An actor holds two instances: `speculative` is what the next command sees, `durable` what queries
+see. Between them stands `flights`, the appends on their way, oldest first; when one lands, its instance becomes the
+durable one. `behavior.version(speculative)` is therefore always the version of `durable` plus the records in flight.
+
+States; an id without an actor is absent, and nothing is written when one leaves memory, so leaving takes no time:
+
+    ABSENT ----message----> LOADING ---loaded---> LIVE ---idle, forgotten---> ABSENT
+                               |                   |
+                               | unreadable        | broke: the user's code raised; what it may have done to the
+                               v                   v         instance in memory is not known (ES-82)
+                             ABSENT <--landed--- BROKEN
+
+    A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another flight.
+    An append that is refused takes the actor and everything in flight behind it along: LIVE, BROKEN -> ABSENT.
+    A shard that is lost takes its actors along from every state.
+    An actor that becomes ABSENT with messages in its mailbox is loaded again at once.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from actorkalix_storage.api import Append, Position
+
+from actorkalix_cluster.shardhost.behavior import Behavior
+from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_cluster.shardhost.shards import OwnedShard
+from actorkalix_cluster.shardhost.ticket import Ticket
+
+
+class State(enum.Enum):
+    """Where an actor is."""
+
+    ABSENT = enum.auto()
+    LOADING = enum.auto()
+    LIVE = enum.auto()
+    BROKEN = enum.auto()
+
+
+class Turn(enum.Enum):
+    """What may happen to an actor as a whole."""
+
+    LOADED = enum.auto()
+    UNREADABLE = enum.auto()
+    BROKE = enum.auto()
+    LANDED = enum.auto()  # everything in flight
+    REFUSED = enum.auto()
+    IDLE = enum.auto()
+    FORGOTTEN = enum.auto()
+    LOST = enum.auto()
+
+
+NEXT: dict[tuple[State, Turn], State] = {
+    (State.LOADING, Turn.LOADED): State.LIVE,
+    (State.LOADING, Turn.UNREADABLE): State.ABSENT,
+    (State.LOADING, Turn.LOST): State.ABSENT,
+    (State.LIVE, Turn.BROKE): State.BROKEN,
+    (State.LIVE, Turn.REFUSED): State.ABSENT,
+    (State.LIVE, Turn.IDLE): State.ABSENT,
+    (State.LIVE, Turn.FORGOTTEN): State.ABSENT,
+    (State.LIVE, Turn.LOST): State.ABSENT,
+    (State.BROKEN, Turn.LANDED): State.ABSENT,
+    (State.BROKEN, Turn.REFUSED): State.ABSENT,
+    (State.BROKEN, Turn.LOST): State.ABSENT,
+}
+
+
+class Actor:
+    """One live actor. See the head of this file."""
+
+    __slots__ = (
+        "behavior",
+        "component",
+        "durable",
+        "entity",
+        "flights",
+        "incarnation",
+        "keys",
+        "mailbox",
+        "position",
+        "resting",
+        "shard",
+        "speculative",
+        "state",
+        "used_ms",
+    )
+
+    def __init__(
+        self, behavior: Behavior[Any], component: str, entity: str, shard: OwnedShard
+    ) -> None:
+        self.behavior = behavior
+        self.component = component
+        self.entity = entity
+        self.shard = shard
+        self.state = State.LOADING
+        self.speculative: Any = None
+        self.durable: Any = None
+        self.position: Position | None = None  # newest durable record
+        self.incarnation = 0  # offset of the first record of this life
+        self.flights: list[Flight] = []  # lists: they are short, and a deque is 600 bytes of its own
+        self.resting = 0  # answers without a write that wait for a flight
+        self.mailbox: list[Ticket] = []
+        self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
+        self.used_ms = 0
+
+    @property
+    def busy(self) -> bool:
+        """Something is under way: it must not leave memory."""
+        return bool(self.flights or self.mailbox or self.keys) or self.state is not State.LIVE
+
+    def turn(self, turn: Turn) -> None:
+        """Go where the table says."""
+        self.state = NEXT[self.state, turn]
+
+
+class Flight:
+    """One command's append on its way to the disk, and everything that leaves when it is there."""
+
+    __slots__ = (
+        "actor",
+        "append",
+        "forget",
+        "instance",
+        "joined",
+        "key",
+        "reply",
+        "rests",
+        "size",
+        "snapshot_due",
+        "ticket",
+        "void",
+    )
+
+    def __init__(self, actor: Actor, append: Append, instance: Any, ticket: Ticket) -> None:
+        self.actor = actor
+        self.append = append
+        self.instance = instance
+        self.ticket = ticket
+        self.reply = Reply()
+        self.size = sum(len(record.payload) + len(record.reply) for record in append.records)
+        self.key = b""
+        self.joined: list[Ticket] = []  # the same request again, under the same key
+        self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
+        self.snapshot_due = False
+        self.forget = False
+        self.void = False  # what it rested on failed: it must not be written any more
+
+
+class Lookup:
+    """A question to the store whether an idempotency key was used, and who waits for the answer."""
+
+    __slots__ = ("joined",)
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.joined = [ticket]

@@ -1,0 +1,225 @@
+"""The live actors of a host: loading, leaving memory, and being dropped.
+
+Theory of operation. Actors stand in the order of their last use. Loading is asked of the store beside the loop, and
+messages wait in the mailbox meanwhile. An actor leaves memory when it was idle for `passivate_after_ms` (one timer
+for all, set for the oldest) or when there are more than `actors_max` and it is the least recently used; never while
+anything of it is under way. Nothing is written then: what is durable is in the store, what is not must be forgotten.
+
+An actor that is dropped with messages in its mailbox makes room for a new one that takes them over. A late answer of
+the store finds that its actor is not the one in the table, and is nobody's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from actorkalix_storage.api import Damaged, History, Position, Store, StoreError
+
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.actor import Actor, State, Turn
+from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
+from actorkalix_cluster.shardhost.clock import Clock, Handle
+from actorkalix_cluster.shardhost.committer import Committer
+from actorkalix_cluster.shardhost.limits import HostLimits
+from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_cluster.shardhost.observer import Observer
+from actorkalix_cluster.shardhost.shards import OwnedShard, Shards
+from actorkalix_cluster.shardhost.ticket import Desk, Ticket
+
+log = logging.getLogger("actorkalix.entity")
+
+BUSY_SKIPPED_MAX = 16  # how many busy actors one message may pass over to make room for its own
+
+
+class LiveActors:
+    """Actors by (component, entity)."""
+
+    def __init__(
+        self,
+        store: Store,
+        committer: Committer,
+        shards: Shards,
+        desk: Desk,
+        clock: Clock,
+        limits: HostLimits,
+        observer: Observer,
+        on_live: Callable[[Actor], object],
+    ) -> None:
+        self._store = store
+        self._committer = committer
+        self._shards = shards
+        self._desk = desk
+        self._clock = clock
+        self._limits = limits
+        self._observer = observer
+        self._on_live = on_live
+        self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
+        self._sweep: Handle | None = None
+        self.counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def get(self, component: str, entity: str) -> Actor | None:
+        """The actor, if it is in memory (loading included)."""
+        return self._actors.get((component, entity))
+
+    def has(self, actor: Actor) -> bool:
+        """It is the one in the table, not one that was dropped."""
+        return self._actors.get((actor.component, actor.entity)) is actor
+
+    def used(self, actor: Actor) -> None:
+        """Something was asked of it."""
+        actor.used_ms = self._clock.now_ms()
+        self._actors.move_to_end((actor.component, actor.entity))
+
+    def waiting(self) -> int:
+        """Messages in all mailboxes."""
+        return sum(len(actor.mailbox) for actor in self._actors.values())
+
+    # ---- coming -------------------------------------------------------------------------------
+    def load(
+        self, behavior: Behavior[Any], ticket: Ticket, shard: OwnedShard
+    ) -> None:
+        """Bring an absent actor into memory for this message."""
+        message = ticket.message
+        actor = Actor(behavior, message.component, message.entity, shard)
+        actor.mailbox.append(ticket)
+        self._load(actor)
+
+    def _load(self, actor: Actor) -> None:
+        component, entity, shard = actor.component, actor.entity, actor.shard.number
+        self._actors[component, entity] = actor
+        self.counts[component] += 1
+        self.used(actor)
+        self._make_room()
+        if self._sweep is None:
+            self._sweep_after(self._limits.passivate_after_ms)
+        started = perf_counter()
+        self._committer.read(
+            lambda: self._store.load(shard, component, entity),
+            lambda found: self._loaded(actor, found, started),
+        )
+
+    def _loaded(self, actor: Actor, found: History | Exception | None, started: float) -> None:
+        if not self.has(actor):
+            return
+        if isinstance(found, Exception):
+            self._not_loaded(actor, found)
+            return
+        try:
+            if found is None:
+                instance = actor.behavior.empty(actor.entity)
+            else:
+                instance = actor.behavior.restore(actor.entity, found)
+                head = found.head
+                lineage = self._store.identity.lineage
+                actor.position = Position(lineage, head.epoch, head.offset)
+                actor.incarnation = head.incarnation
+        except BehaviorError as error:
+            log.error("%s %r cannot be loaded: %s", actor.component, actor.entity, error)
+            self._unreadable(actor, lambda _: error.reply)
+            return
+        except Exception:
+            ids = [ticket.message.correlation_id for ticket in actor.mailbox]
+            log.exception("%s %r cannot be loaded %s", actor.component, actor.entity, ids)
+            self._unreadable(
+                actor, lambda t: Reply(failure=failures.unexpected(t.message.correlation_id))
+            )
+            return
+        actor.speculative = actor.durable = instance
+        actor.turn(Turn.LOADED)
+        self._observer.activated(actor.component, perf_counter() - started)
+        self._on_live(actor)
+
+    def _not_loaded(self, actor: Actor, error: Exception) -> None:
+        if isinstance(error, Damaged):
+            log.error("shard %d is damaged: %s", actor.shard.number, error)
+            failure = failures.damaged(actor.shard.number, str(error))
+            self._unreadable(actor, lambda _: Reply(failure=failure))
+            self._shards.found_damaged(actor.shard, str(error))
+            self.drop_shard(actor.shard, Reply(failure=failure))
+            return
+        log.error("%s %r cannot be loaded", actor.component, actor.entity, exc_info=error)
+        if isinstance(error, StoreError):
+            failure = failures.of_store(error)
+            self._unreadable(actor, lambda _: Reply(failure=failure))
+        else:
+            self._unreadable(
+                actor, lambda t: Reply(failure=failures.bug(t.message.correlation_id))
+            )
+
+    def _unreadable(self, actor: Actor, reply_to: Callable[[Ticket], Reply]) -> None:
+        waiting, actor.mailbox = actor.mailbox, []
+        self.drop(actor, Turn.UNREADABLE)
+        for ticket in waiting:
+            self._desk.answer(ticket, reply_to(ticket))
+
+    # ---- going --------------------------------------------------------------------------------
+    def drop(self, actor: Actor, turn: Turn) -> None:
+        """Take an actor out of memory; messages in its mailbox bring it back at once."""
+        assert not actor.flights, "whoever drops an actor has settled its flights"
+        actor.turn(turn)
+        assert actor.state is State.ABSENT, "a turn that drops ends in ABSENT"
+        del self._actors[actor.component, actor.entity]
+        self.counts[actor.component] -= 1
+        self._observer.passivated(actor.component)
+        if actor.mailbox:
+            heir = Actor(actor.behavior, actor.component, actor.entity, actor.shard)
+            heir.mailbox, actor.mailbox = actor.mailbox, []
+            self._load(heir)
+
+    def of_shard(self, shard: OwnedShard) -> list[Actor]:
+        """All actors of a shard."""
+        return [actor for actor in self._actors.values() if actor.shard is shard]
+
+    def drop_shard(self, shard: OwnedShard, reply: Reply) -> None:
+        """Drop all idle and loading actors of a lost shard; those with flights go when these are settled."""
+        for actor in self.of_shard(shard):
+            waiting, actor.mailbox = actor.mailbox, []
+            for ticket in waiting:
+                self._desk.answer(ticket, reply)
+            if not actor.flights:
+                self.drop(actor, Turn.LOST)
+
+    def clear(self) -> None:
+        """The host has ended: forget all."""
+        for component, count in self.counts.items():
+            for _ in range(count):
+                self._observer.passivated(component)
+        self.counts.clear()
+        self._actors.clear()
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    def _make_room(self) -> None:
+        """Passivate the least recently used, but not one at work: for a moment there may be more."""
+        for _ in range(BUSY_SKIPPED_MAX):
+            if len(self._actors) <= self._limits.actors_max:
+                return
+            oldest = next(iter(self._actors.values()))
+            if oldest.busy:
+                self._actors.move_to_end((oldest.component, oldest.entity))
+            else:
+                self.drop(oldest, Turn.IDLE)
+
+    def _sweep_after(self, delay_ms: int) -> None:
+        self._sweep = self._clock.call_later(delay_ms, self._passivate_idle)
+
+    def _passivate_idle(self) -> None:
+        self._sweep = None
+        now_ms, after_ms = self._clock.now_ms(), self._limits.passivate_after_ms
+        while self._actors:
+            oldest = next(iter(self._actors.values()))
+            rest_ms = oldest.used_ms + after_ms - now_ms
+            if rest_ms > 0:
+                self._sweep_after(rest_ms)
+                return
+            if oldest.busy:
+                self.used(oldest)
+            else:
+                self.drop(oldest, Turn.IDLE)

@@ -1,0 +1,127 @@
+"""Tickets: a message on its way through a host, and the desk that hands them out.
+
+Theory of operation. Every message gets a ticket, and every ticket is answered once. Until it is started it may be
+dropped without a trace; from then on it runs to its end, whether or not anybody still waits for the answer. So what
+a caller who gives up may say is known exactly: dropped is "not executed", everything else "unknown".
+
+    WAITING --begin--> STARTED --answer--> ANSWERED
+       |  \\--answer (refused)-----------------^
+       \\--drop--> DROPPED
+
+All of it happens on the loop. The future of a ticket is made only when somebody has to wait: refusals and queries of
+live actors are answered before `send` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from time import perf_counter
+
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.observer import Observer
+
+_FROM_CALLERS = (MessageKind.COMMAND, MessageKind.QUERY)
+
+
+class Stage(enum.Enum):
+    """How far a message has come."""
+
+    WAITING = enum.auto()
+    STARTED = enum.auto()
+    ANSWERED = enum.auto()
+    DROPPED = enum.auto()
+
+
+class Ticket:
+    """A message on its way; one waits for its answer."""
+
+    __slots__ = ("_answered", "_desk", "message", "opened_s", "reply", "stage")
+
+    def __init__(self, message: Message, desk: Desk) -> None:
+        self.message = message
+        self.stage = Stage.WAITING
+        self.reply: Reply | None = None
+        self.opened_s = perf_counter()
+        self._desk = desk
+        self._answered: asyncio.Future[Reply] | None = None
+
+    def begin(self) -> None:
+        """From now on it runs to its end."""
+        assert self.stage is Stage.WAITING, self.stage
+        self.stage = Stage.STARTED
+
+    def drop(self) -> bool:
+        """Take it back.
+
+        Returns:
+            True when it was not started and never will be.
+        """
+        if self.stage is Stage.WAITING:
+            self.stage = Stage.DROPPED
+            self._desk.close(self)
+        return self.stage is Stage.DROPPED
+
+    async def wait(self) -> Reply:
+        """The answer.
+
+        Cancellation: a message that was not started is dropped; any other runs to its end.
+        """
+        if self.reply is not None:
+            return self.reply
+        assert self._answered is None, "one waits for a ticket"
+        self._answered = asyncio.get_running_loop().create_future()
+        try:
+            return await self._answered
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
+    def settle(self, reply: Reply) -> None:
+        """Put the answer in; for the desk alone."""
+        self.stage = Stage.ANSWERED
+        self.reply = reply
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(reply)
+
+
+class Desk:
+    """Hands out tickets and knows which are open."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._empty: asyncio.Future[None] | None = None
+        self.pending: set[Ticket] = set()
+
+    def open(self, message: Message) -> Ticket:
+        """A ticket for a message."""
+        ticket = Ticket(message, self)
+        self.pending.add(ticket)
+        return ticket
+
+    def answer(self, ticket: Ticket, reply: Reply) -> None:
+        """Answer a ticket; one that was dropped stays dropped."""
+        if ticket.stage is Stage.DROPPED:
+            return
+        assert ticket.stage is not Stage.ANSWERED, "a message is answered once"
+        ticket.settle(reply)
+        self.close(ticket)
+        message = ticket.message
+        if message.kind in _FROM_CALLERS:
+            number = "" if reply.failure is None else reply.failure.number
+            seconds = perf_counter() - ticket.opened_s
+            self._observer.handled(message.component, message.method, seconds, number)
+
+    def close(self, ticket: Ticket) -> None:
+        """It is not open any more."""
+        self.pending.discard(ticket)
+        if self._empty is not None and not self.pending and not self._empty.done():
+            self._empty.set_result(None)
+
+    def when_empty(self) -> asyncio.Future[None]:
+        """Done when no ticket is open."""
+        if self._empty is None or self._empty.done():
+            self._empty = asyncio.get_running_loop().create_future()
+            if not self.pending:
+                self._empty.set_result(None)
+        return self._empty

@@ -1,0 +1,79 @@
+"""Walking the log: row after row, frame after frame, telling what can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import lmdb
+
+from ..api import Damaged, StoredRecord
+from ..api.frames import Marker, decode, is_pending
+from ..api.keys import KeyKind, kind_key, log_key, sequence_of
+from .rows import log_directory, pointer
+
+Rows: TypeAlias = "lmdb.Transaction[memoryview]"
+
+
+def log_rows(rows: Rows, after: int) -> Iterator[tuple[int, memoryview]]:
+    """Sequence and bytes of the log rows after a sequence.
+
+    Raises:
+        Damaged: a row is missing, the row `after` included.
+    """
+    cursor = rows.cursor()
+    found = cursor.set_range(log_key(max(after, 1)))
+    expected = max(after, 1)
+    while found and cursor.key()[:2] == kind_key(KeyKind.LOG):
+        sequence = sequence_of(cursor.key())
+        if sequence != expected:
+            raise Damaged(f"log row {expected} is missing: the next one is {sequence}")
+        if sequence > after:
+            yield sequence, cursor.value()
+        expected += 1
+        found = cursor.next()
+    if expected <= after:
+        raise Damaged(f"log row {after} is missing: the log ends before the checkpoint")
+
+
+class Frame:
+    """One frame of a row: what it says, or why it cannot be read.
+
+    Attributes:
+        shard: its shard, by the row's directory.
+        pointer: where it is.
+        frame: the record or marker, None when it is damaged.
+        pending: whether the record waited for `apply`.
+        damage: why it cannot be read.
+    """
+
+    __slots__ = ("damage", "frame", "pending", "pointer", "shard")
+
+    def __init__(self, row: memoryview, start: int, end: int, shard: int, place: int) -> None:
+        self.shard = shard
+        self.pointer = place
+        self.frame: StoredRecord | Marker | None = None
+        self.pending = False
+        self.damage = ""
+        sequence = place >> 16
+        try:
+            frame = decode(row, start, end, sequence)
+        except Damaged as error:
+            self.damage = f"shard {shard}: {error}"
+            return
+        if frame.shard != shard:
+            self.damage = f"shard {shard}: log row {sequence}, byte {start}: shard {frame.shard}"
+            return
+        self.frame = frame
+        self.pending = is_pending(row, start)
+
+
+def frames(row: memoryview, sequence: int) -> Iterator[Frame]:
+    """The frames of a row in order.
+
+    Raises:
+        Damaged: the row's directory cannot be trusted.
+    """
+    bounds, shards = log_directory(row, sequence)
+    for i, shard in enumerate(shards):
+        yield Frame(row, bounds[i], bounds[i + 1], shard, pointer(sequence, i))

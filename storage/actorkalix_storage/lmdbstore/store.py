@@ -1,0 +1,280 @@
+"""The store on disk: one LMDB table, one row a commit.
+
+A commit writes one row, (LOG, sequence) -> all frames of the batch, in one synced transaction, and nothing else.
+What follows from it goes into the youngest generation, in memory; `maintain` turns generations into rows in the
+background (`checkpoint`) and makes room (`reclaim`). `open` reads the checkpoint mark and replays the log rows
+after it (`opening`).
+
+States of the background: nothing to do -> a generation is frozen -> its slices are written -> its mark is written
+-> nothing to do. A slice that fails for want of space is tried again at the next call; memory still has all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from ..api import Damaged, Snapshot, StoredRecord, StoreFull, StoreIdentity, ShardState
+from ..api.frames import PENDING, Marker, encode, encode_marker
+from ..api.keys import log_key
+from ..logstore import LogStore
+from ..reading import Source
+from ..tables import KEYS_KEPT_MS, fits, oldest_hour
+from . import reclaim, snapshots
+from .checkpoint import Checkpoint, put_mark
+from .environment import MAP_BYTES, RESERVE_BYTES, Environment
+from .folder import FolderLock
+from .generation import Disk, Generation
+from .log import frames
+from .rows import FRAMES_MAX, CheckpointRow, pack_log, pointer
+from .view import View
+
+READER_CHECK_MS = 60_000
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Bounds of a store.
+
+    Attributes:
+        keys_kept_ms: how long idempotency keys are remembered, in whole hours of record time.
+        checkpoint_records: records in memory at which a checkpoint begins; bounds memory and replay.
+        checkpoint_ms: time after which one begins anyway.
+        slice_rows: steps of a background transaction; 2,000 take some 10 ms.
+        map_bytes: upper bound of the data file (address space, not memory).
+        reserve_bytes: free disk space below which commits are refused.
+        check: look at the log in a child process after an unclean stop.
+    """
+
+    keys_kept_ms: int = KEYS_KEPT_MS
+    checkpoint_records: int = 20_000
+    checkpoint_ms: int = 30_000
+    slice_rows: int = 2_000
+    map_bytes: int = MAP_BYTES
+    reserve_bytes: int = RESERVE_BYTES
+    check: bool = True
+
+
+class LmdbStore(LogStore):
+    """A `Store` in a folder; made by `open_store`.
+
+    Args:
+        identity: whose store it is.
+        environment: the open table.
+        lock: held for this object's life.
+        options: bounds.
+        mark: the checkpoint that recovery begins from.
+        hours: hours of which idempotency rows exist.
+    """
+
+    def __init__(
+        self,
+        identity: StoreIdentity,
+        environment: Environment,
+        lock: FolderLock,
+        options: Options,
+        mark: CheckpointRow,
+        hours: Sequence[int],
+    ) -> None:
+        self._environment = environment
+        self._disk = Disk(environment, identity.lineage)
+        self._active = Generation(self._disk)
+        super().__init__(identity, self._active)
+        self._folder_lock = lock
+        self._options = options
+        self._generations: tuple[Generation, ...] = (self._active,)
+        self._checkpoint: Checkpoint | None = None
+        self._checkpointed_ms: int | None = None
+        self._mark_row = mark
+        self._sequence = mark.sequence  # of the last row in the log
+        self._damaged.update(mark.damaged)
+        self._oldest_hour = mark.oldest_hour
+        self._hours = tuple(hours)
+        self._stale_keys = True  # rows of hours before the oldest may exist
+        self._readers_checked_ms = 0
+
+    def recover(
+        self, states: Mapping[int, ShardState], rows: Iterable[tuple[int, memoryview]]
+    ) -> None:
+        """Begin from the states at the checkpoint and replay the log rows after it."""
+        self._disk.shards.update(states)
+        for sequence, row in rows:
+            for frame in frames(row, sequence):
+                if frame.frame is None:
+                    self._damaged.setdefault(frame.shard, frame.damage)
+                else:
+                    self._replay(frame.frame, frame.pending, frame.pointer)
+            self._sequence = sequence
+
+    # ---- the medium -----------------------------------------------------------------------
+    def _persist(
+        self, frames: Sequence[StoredRecord | Marker], pending: bool = False
+    ) -> list[int]:
+        flags = PENDING if pending else 0
+        packed = [
+            encode_marker(frame) if isinstance(frame, Marker) else encode(frame, flags)
+            for frame in frames
+        ]
+        shards = [frame.shard for frame in frames]
+        sequence = self._sequence
+        pointers: list[int] = []
+        with self._environment.write(watch_space=True) as rows:
+            for begin in range(0, len(packed), FRAMES_MAX):
+                sequence += 1
+                part = packed[begin : begin + FRAMES_MAX]
+                row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
+                rows.put(log_key(sequence), row, append=True)
+                pointers.extend(pointer(sequence, i) for i in range(len(part)))
+        self._sequence = sequence
+        return pointers
+
+    def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
+        self._active.index(records, pointers)
+
+    @contextmanager
+    def _source(self) -> Iterator[Source]:
+        with self._view() as view:
+            yield view
+
+    def _view(self) -> View:
+        return View(
+            self._environment, self._generations, self._lock, self._hours, self._oldest_hour
+        )
+
+    def _check_usable(self) -> None:
+        self._lost = self._lost or self._environment.lost
+        super()._check_usable()
+
+    # ---- background -----------------------------------------------------------------------
+    def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
+        self._check_usable()
+        subject = (shard, component, entity)
+        with self._view() as view:
+            head = view.head(subject)
+            known = view.snapshot(subject, head) if head else None
+        if head is None or not fits(snapshot, head):
+            return
+        if known is None or known.number <= snapshot.number:
+            snapshots.put(self._environment, subject, snapshot)
+
+    def maintain(self, now_ms: int) -> bool:
+        self._check_usable()
+        try:
+            if self._checkpoint is None and self._is_checkpoint_due(now_ms):
+                self._freeze()
+            if self._checkpoint is not None:
+                self._write_slice(self._checkpoint)
+                return True
+            if self._forget_keys(now_ms) or self._strip():
+                return True
+        except StoreFull:
+            return False  # nothing is lost: memory and the log still have it
+        if now_ms - self._readers_checked_ms >= READER_CHECK_MS:
+            self._environment.reader_check()
+            self._readers_checked_ms = now_ms
+        return False
+
+    def checkpoint(self) -> None:
+        """*Writer.* Bring all tables to disk at once."""
+        self._check_usable()
+        while self._checkpoint is not None or self._active.is_dirty:
+            if self._checkpoint is None:
+                self._freeze()
+            assert self._checkpoint is not None
+            self._write_slice(self._checkpoint)
+
+    def close(self) -> None:
+        if self._lost == "closed":
+            return
+        clean = False
+        try:
+            if not self._environment.lost:
+                self.checkpoint()
+                clean = True
+        except StoreFull:
+            pass  # the next open recovers from the log
+        finally:
+            self._leave(clean)
+
+    def abandon(self) -> None:
+        """Leave the folder as a kill would; the next open recovers from the log."""
+        self._leave(clean=False)
+
+    # ---- inside ---------------------------------------------------------------------------
+    def _leave(self, clean: bool) -> None:
+        if self._lost != "closed":
+            self._lost = "closed"
+            self._environment.close()
+            self._folder_lock.release(clean=clean)
+
+    def _is_checkpoint_due(self, now_ms: int) -> bool:
+        if self._checkpointed_ms is None:
+            self._checkpointed_ms = now_ms
+        waited = now_ms - self._checkpointed_ms >= self._options.checkpoint_ms
+        due = self._active.count >= self._options.checkpoint_records
+        if (due or waited) and self._active.is_dirty:
+            self._checkpointed_ms = now_ms
+            return True
+        return False
+
+    def _freeze(self) -> None:
+        """Lay an empty generation over the active one and cut that into steps."""
+        frozen = self._active
+        sequence = self._sequence
+        for waiting in self._waiting.values():
+            sequence = min(sequence, (waiting.pointers[0] >> 16) - 1)
+        sequence = max(sequence, self._mark_row.sequence)
+        checkpoint = Checkpoint(frozen, sequence, self._oldest_hour)
+        self._active = Generation(frozen)
+        self._tables = self._active
+        self._generations = (self._active, frozen)
+        self._checkpoint = checkpoint
+
+    def _write_slice(self, checkpoint: Checkpoint) -> None:
+        steps = checkpoint.next_slice(self._options.slice_rows)
+        last = len(steps) < self._options.slice_rows
+        row = CheckpointRow(checkpoint.sequence, dict(self._damaged), self._oldest_hour)
+        with self._environment.write() as rows:
+            for step in steps:
+                step(rows)
+            if last:
+                put_mark(rows, row)
+        checkpoint.advance(len(steps))
+        self._hours = tuple(sorted({*self._hours, *checkpoint.hours}))
+        if last:
+            assert checkpoint.is_written
+            self._disk.shards.update(checkpoint.generation.shards)
+            self._active.below = self._disk
+            self._generations = (self._active,)
+            self._mark_row = row
+            self._checkpoint = None
+
+    def _forget_keys(self, now_ms: int) -> bool:
+        """Forget idempotency keys of one slice; whether more is waiting."""
+        oldest = oldest_hour(now_ms, self._options.keys_kept_ms)
+        if oldest > self._oldest_hour:
+            row = msgspec.structs.replace(self._mark_row, oldest_hour=oldest)
+            with self._environment.write() as rows:
+                put_mark(rows, row)
+            self._mark_row, self._oldest_hour, self._stale_keys = row, oldest, True
+            self._hours = tuple(hour for hour in self._hours if hour >= oldest)
+        if not self._stale_keys:
+            return False
+        slice_rows = self._options.slice_rows
+        count = reclaim.forget_keys(self._environment, self._oldest_hour, slice_rows)
+        self._stale_keys = count == slice_rows
+        return self._stale_keys
+
+    def _strip(self) -> bool:
+        """Strip one slice of a cleaned life; whether more is waiting."""
+        with self._view() as view:
+            life = reclaim.queued(view, self._mark_row.sequence, self._damaged)
+            if life is None:
+                return False
+            try:
+                reclaim.strip(self._environment, view, life)
+            except Damaged as error:
+                self._damaged[life[0]] = str(error)
+        return True
+

@@ -1,0 +1,275 @@
+"""A full check: fold the whole log again and compare every table on disk with the result.
+
+The tables on disk are those at the checkpoint mark; of a checkpoint that did not end, some are newer. So what the
+log after the mark touches may differ and is only looked at for being readable; everything else must be equal.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NoReturn, TypeAlias
+
+import lmdb
+
+from ..api import Damaged, Head, RecordKind, Snapshot, StoredRecord, StoreIdentity
+from ..api.frames import Marker
+from ..api.keys import (
+    KeyKind,
+    hour_key,
+    kind_key,
+    piece_of,
+    shard_offset_of,
+    subject_of,
+    timer_of as timer_row_of,
+)
+from ..logstore import LogStore
+from ..reading import Source
+from ..tables import Layer, NoTables, Subject, timer_of
+from . import snapshots
+from .checkpoint import CHECKPOINT, get_mark
+from .child import DAMAGES_MAX, Findings
+from .log import Frame, frames, log_rows
+from .rows import key_hash, unpack_head, unpack_place, unpack_pointers, unpack_shard
+
+Rows: TypeAlias = "lmdb.Transaction[memoryview]"
+
+
+class Report:
+    """Findings as they come."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.records = 0
+        self.shards = 0
+        self.fatal = False
+        self._damages: list[str] = []
+
+    def add(self, damage: str, *, fatal: bool = False) -> None:
+        self.fatal = self.fatal or fatal
+        if len(self._damages) < DAMAGES_MAX:
+            self._damages.append(damage)
+
+    def findings(self) -> Findings:
+        damages = tuple(self._damages)
+        return Findings(
+            ok=not damages,
+            fatal=self.fatal,
+            records=self.records,
+            rows=self.rows,
+            shards=self.shards,
+            first=damages[0] if damages else "",
+            damages=damages,
+        )
+
+
+def verify_rows(rows: Rows, report: Report) -> None:
+    """Check all rows of a store."""
+    mark = get_mark(rows.get(CHECKPOINT))
+    fold = Fold(report)
+    for sequence, row in log_rows(rows, 0):
+        report.rows += 1
+        fold.is_tail = sequence > mark.sequence
+        try:
+            for frame in frames(row, sequence):
+                report.records += 1
+                fold.take(frame)
+        except Damaged as error:
+            report.add(str(error), fatal=True)
+    report.shards = len(fold.tables.shards)
+    for check in (_verify_shards, _verify_chunks, _verify_heads, _verify_timers):
+        check(rows, fold, report)
+    _verify_keys(rows, fold, report, mark.oldest_hour)
+    _verify_snapshots(rows, report)
+
+
+class Fold(LogStore):
+    """The log folded into memory; it can only replay.
+
+    Attributes:
+        is_tail: the present row is after the checkpoint mark.
+        touched: shards and subjects of the tail.
+        pointers: shard -> where each of its records is.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(StoreIdentity("", "", 0, 0, 0), Layer(NoTables(0)))
+        self._report = report
+        self.is_tail = False
+        self.touched: set[int | Subject] = set()
+        self.pointers: dict[int, array[int]] = {}
+
+    @property
+    def tables(self) -> Layer:
+        return self._tables
+
+    def take(self, frame: Frame) -> None:
+        """Replay one frame and report what is wrong with it."""
+        if frame.frame is None:
+            self._report.add(frame.damage)
+            self._damaged.setdefault(frame.shard, frame.damage)
+            return
+        was_damaged = frame.shard in self._damaged
+        self._replay(frame.frame, frame.pending, frame.pointer)
+        if frame.shard in self._damaged and not was_damaged:
+            self._report.add(self._damaged[frame.shard])
+
+    def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
+        for stored, pointer in zip(records, pointers, strict=True):
+            self.pointers.setdefault(stored.shard, array("Q")).append(pointer)
+            if self.is_tail:
+                self.touched.add(stored.shard)
+            if isinstance(stored, StoredRecord) and stored.record.kind is not RecordKind.EPOCH:
+                self._follow(stored)
+
+    def _follow(self, stored: StoredRecord) -> None:
+        record = stored.record
+        subject = (stored.shard, record.component, record.entity)
+        if self.is_tail:
+            self.touched.add(subject)
+        head = self._tables.head(subject)
+        if record.kind is RecordKind.CLEANED:
+            return  # what was before it may have been stripped
+        version, previous = (head.version, (head.epoch, head.offset)) if head else (0, (0, 0))
+        incarnation = head.incarnation if head else stored.position.offset
+        if (stored.version, stored.previous, stored.incarnation) != (
+            version + 1,
+            previous,
+            incarnation,
+        ):
+            self._report.add(
+                f"shard {stored.shard}, offset {stored.position.offset}: version {stored.version} "
+                f"of {record.component}/{record.entity} does not follow version {version}"
+            )
+
+    # A fold is no store: nothing is written or read through it.
+    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> NoReturn:
+        raise AssertionError("a fold only replays")
+
+    def _source(self) -> AbstractContextManager[Source]:
+        raise AssertionError("a fold only replays")
+
+    def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
+        raise AssertionError("a fold only replays")
+
+    def maintain(self, now_ms: int) -> NoReturn:
+        raise AssertionError("a fold only replays")
+
+    def close(self) -> None:
+        raise AssertionError("a fold only replays")
+
+
+def _of_kind(rows: Rows, kind: KeyKind, report: Report) -> Iterator[tuple[memoryview, memoryview]]:
+    cursor = rows.cursor()
+    found = cursor.set_range(kind_key(kind))
+    while found and cursor.key()[:2] == kind_key(kind):
+        report.rows += 1
+        try:
+            yield cursor.item()
+        except GeneratorExit:
+            return
+        found = cursor.next()
+
+
+def _verify_shards(rows: Rows, fold: Fold, report: Report) -> None:
+    seen: set[int] = set()
+    for key, row in _of_kind(rows, KeyKind.SHARD, report):
+        shard = int.from_bytes(key[2:4], "big")
+        seen.add(shard)
+        try:
+            state = unpack_shard(row)
+        except Damaged as error:
+            report.add(f"shard {shard}: {error}")
+            continue
+        folded = fold.tables.state(shard)
+        ahead = state.position.offset > folded.position.offset
+        equal = state.position == folded.position and state.sealed == folded.sealed
+        if ahead or (shard not in fold.touched and not equal):
+            report.add(f"shard {shard}: its row says {state}, its log {folded}")
+    for shard in fold.tables.shards.keys() - seen - fold.touched:
+        report.add(f"shard {shard}: its row is missing")
+
+
+def _verify_chunks(rows: Rows, fold: Fold, report: Report) -> None:
+    covered: dict[int, int] = {}
+    for key, row in _of_kind(rows, KeyKind.SHARD_LOG, report):
+        shard, first = shard_offset_of(key)
+        pointers = fold.pointers.get(shard, array("Q"))
+        try:
+            held = unpack_pointers(row)
+        except Damaged as error:
+            report.add(f"shard {shard}, offset {first}: {error}")
+            continue
+        if first != covered.get(shard, 0) + 1 or list(held) != pointers[first - 1 :][: len(held)].tolist():
+            report.add(f"shard {shard}: its index from offset {first} on does not match the log")
+        covered[shard] = first + len(held) - 1
+    for shard, pointers in fold.pointers.items():
+        if shard not in fold.touched and covered.get(shard, 0) != len(pointers):
+            report.add(f"shard {shard}: its index ends at {covered.get(shard, 0)} of {len(pointers)}")
+
+
+def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
+    left = {s for s, head in fold.tables.heads.items() if head} - fold.touched
+    for key, row in _of_kind(rows, KeyKind.HEAD, report):
+        try:
+            subject, head = subject_of(key), unpack_head(row)
+        except (Damaged, UnicodeDecodeError) as error:
+            report.add(f"a head cannot be read: {error}")
+            continue
+        left.discard(subject)
+        if subject not in fold.touched and fold.tables.heads.get(subject) != head:
+            report.add(f"shard {subject[0]}: the head of {subject[1]}/{subject[2]} is not the log's")
+    for shard, component, entity in left:
+        report.add(f"shard {shard}: the head of {component}/{entity} is missing")
+
+
+def _verify_timers(rows: Rows, fold: Fold, report: Report) -> None:
+    left = {
+        (*timer, *subject)
+        for subject, timer in fold.tables.timers.items()
+        if subject not in fold.touched
+    }
+    for key, _ in _of_kind(rows, KeyKind.TIMER, report):
+        try:
+            kind, at_ms, *subject = timer_row_of(key)
+        except UnicodeDecodeError as error:
+            report.add(f"a timer cannot be read: {error}")
+            continue
+        found = (kind, at_ms, *subject)
+        if found in left:
+            left.discard(found)
+        elif tuple(subject) not in fold.touched:
+            report.add(f"shard {subject[0]}: a timer of {subject[1]}/{subject[2]} without a cause")
+    for _, _, shard, component, entity in left:
+        report.add(f"shard {shard}: the timer of {component}/{entity} is missing")
+
+
+def _verify_keys(rows: Rows, fold: Fold, report: Report, oldest_hour: int) -> None:
+    left = {
+        hour_key(hour) + key_hash(subject, key): (subject[0], offset)
+        for (subject, key), (hour, offset) in fold.tables.keys.items()
+        if hour >= oldest_hour and subject not in fold.touched
+    }
+    for key, row in _of_kind(rows, KeyKind.IDEMPOTENCY, report):
+        try:
+            shard, offset = unpack_place(row)
+        except Damaged as error:
+            report.add(str(error))
+            continue
+        expected = left.pop(bytes(key), None)
+        beyond = not 1 <= offset <= len(fold.pointers.get(shard, ()))
+        if beyond or expected not in (None, (shard, offset)):
+            report.add(f"shard {shard}, offset {offset}: an idempotency key leads there wrongly")
+    for shard, offset in left.values():
+        report.add(f"shard {shard}, offset {offset}: its idempotency key is missing")
+
+
+def _verify_snapshots(rows: Rows, report: Report) -> None:
+    for key, _ in _of_kind(rows, KeyKind.SNAPSHOT, report):
+        number, piece = piece_of(key)
+        if piece == 0:
+            try:
+                snapshots.read(rows, bytes(key[:-10]), number)
+            except Damaged as error:
+                report.add(f"shard {int.from_bytes(key[2:4], 'big')}: {error}")

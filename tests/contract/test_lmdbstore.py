@@ -1,0 +1,66 @@
+"""The store on disk keeps the contract."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import lmdb
+import pytest
+from actorkalix_storage.api import StoreError, StoreFull
+from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store
+from actorkalix_storage.testing import Harness, StoreContract
+
+
+class LmdbHarness:
+    """Checks in child processes are left to their own tests; here they would cost most of the time."""
+
+    def __init__(self, options: Options) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="store-"))
+        self.options = options
+        self.store: LmdbStore = self.open()
+
+    def open(self) -> LmdbStore:
+        return open_store(self.path / "data", service="shop", shards=16, options=self.options)
+
+    def fail_next_commit(self, error: StoreError) -> None:
+        environment = self.store._environment
+        commit = environment.commit
+
+        def fail(transaction: lmdb.Transaction[bytes]) -> None:
+            environment.commit = commit  # type: ignore[method-assign]
+            if isinstance(error, StoreFull):
+                transaction.abort()
+                raise lmdb.MapFullError("mdb_txn_commit")
+            transaction.commit()
+            raise lmdb.DiskError("mdb_txn_commit", 5)
+
+        environment.commit = fail  # type: ignore[method-assign]
+
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = self.open()
+
+    def crash(self) -> None:
+        self.store.abandon()
+        self.store = self.open()
+
+    def checkpoint(self) -> None:
+        self.store.checkpoint()
+
+    def dispose(self) -> None:
+        self.store.abandon()
+        shutil.rmtree(self.path)
+
+
+class TestLmdbStore(StoreContract):
+    def make(self) -> Harness:
+        return LmdbHarness(Options(check=False))
+
+
+class TestLmdbStoreInSmallSlices(StoreContract):
+    """With a checkpoint for every record, in slices of two rows."""
+
+    def make(self) -> Harness:
+        return LmdbHarness(Options(check=False, checkpoint_records=1, slice_rows=2))

@@ -1,0 +1,100 @@
+"""Where inspecting commands look, and that they say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actorkalix.cli import source
+from actorkalix.runtime import presence
+from actorkalix.runtime.presence import Presence
+from actorkalix_storage.lmdbstore import open_store
+from tests.unit.actorkalix.cli.conftest import SHOP
+from tests.unit.actorkalix.cli.ran import Ran
+from tests.unit.actorkalix.runtime.stock import SHARDS
+
+Cli = Callable[..., Ran]
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def nobody_at_the_usual_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "USUAL_ADMIN", NOWHERE)
+
+
+def test_a_running_service_by_its_url(cli: Cli, admin: str) -> None:
+    ran = cli("entities", "cart", "--admin", admin)
+    assert (ran.code, ran.err) == (0, f"reading the running service at {admin}\n")
+    assert set(ran.out.split()) == {"c1", "c2", "ü/?"}
+
+
+def test_a_running_service_at_the_usual_port(
+    cli: Cli, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "USUAL_ADMIN", admin)
+    assert cli("state", "profile", "p1").err.startswith(f"reading the running service at {admin}")
+
+
+def test_nothing_named_and_nobody_there(cli: Cli) -> None:
+    ran = cli("state", "cart", "c1", "--json")
+    assert ran.code == 2
+    assert "--service, --data or --admin" in ran.error["message"]
+
+
+def test_a_named_address_must_answer(cli: Cli) -> None:
+    ran = cli("state", "cart", "c1", "--admin", NOWHERE, "--json")
+    assert (ran.code, ran.error["number"]) == (4, "AK5002")
+
+
+def test_a_folder_at_rest(cli: Cli, data: Path) -> None:
+    ran = cli("entities", "cart", "--data", str(data))
+    assert (ran.code, ran.err) == (0, f"reading the folder {data} at rest\n")
+    assert set(ran.out.split()) == {"c1", "c2", "ü/?"}
+    again = cli("entities", "cart", "--data", str(data), "--service", SHOP)
+    assert (again.code, again.out) == (0, ran.out)
+
+
+def test_a_note_that_was_left_behind_is_not_believed(cli: Cli, data: Path, admin: str) -> None:
+    for url in (NOWHERE, admin):  # nobody answers; a service over another store answers
+        presence.announce(data, Presence("shop", 1, url, url, 1))
+        assert cli("entities", "cart", "--data", str(data)).err.endswith(f"{data} at rest\n")
+
+
+def test_a_folder_that_is_open_elsewhere(cli: Cli, data: Path) -> None:
+    store = open_store(data, service="shop", shards=SHARDS)
+    try:
+        ran = cli("state", "cart", "c1", "--data", str(data), "--json")
+    finally:
+        store.close()
+    assert (ran.code, ran.error["number"]) == (3, "AK4004")
+
+
+def test_folders_that_are_none(cli: Cli, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("text")
+    for name in ("nowhere", "empty", "file"):
+        ran = cli("state", "cart", "c1", "--data", str(tmp_path / name), "--json")
+        assert (ran.code, ran.error["number"]) == (3, "AK4006"), name
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_the_folder_of_another_service(cli: Cli, tmp_path: Path) -> None:
+    open_store(tmp_path / "other", service="other", shards=8).close()
+    ran = cli("state", "cart", "c", "--data", str(tmp_path / "other"), "--service", SHOP, "--json")
+    assert (ran.code, ran.error["number"]) == (3, "AK4003")
+
+
+def test_a_service_that_never_ran_has_no_folder(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "h7cli.py").write_text(Path(SHOP.partition(":")[0]).read_text())
+    ran = cli("entities", "cart", "--service", f"{tmp_path}/h7cli.py", "--json")
+    assert (ran.code, ran.error["number"]) == (3, "AK4006")
+    assert "nothing has run on it yet" in ran.error["message"]
+
+
+def test_a_service_that_cannot_be_imported(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "h7cli.py").write_text("1 / 0\n")
+    ran = cli("entities", "cart", "--service", f"{tmp_path}/h7cli.py:service", "--json")
+    assert (ran.code, ran.error["number"]) == (2, "AK1003")
+    assert "h7cli.py:1: ZeroDivisionError" in ran.error["message"]

@@ -1,0 +1,36 @@
+"""`@sql` keeps the text; what streams is known by its return type or by `stream_updates`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from actorkalix import View, http, sql
+from actorkalix.model.handlers import Method, StreamMethod, handlers_of
+
+
+class Rows(View, id="rows"):
+    @sql("SELECT * FROM rows WHERE n = :n")
+    @http.get("/rows/{n}")
+    def one(self, n: int) -> int:
+        raise NotImplementedError
+
+    @sql("SELECT * FROM rows")
+    def every(self) -> AsyncIterator[int]:
+        raise NotImplementedError
+
+    @sql("SELECT * FROM rows", stream_updates=True)
+    def watch(self) -> AsyncIterator[int]:
+        raise NotImplementedError
+
+
+def test_the_text_and_the_kind_are_kept() -> None:
+    rows = handlers_of(Rows)
+    assert {name: type(method) for name, method in rows.items()} == {
+        "one": Method,
+        "every": StreamMethod,
+        "watch": StreamMethod,
+    }
+    assert rows["one"].sql == "SELECT * FROM rows WHERE n = :n"
+    assert {method.kind for method in rows.values()} == {"sql"}
+    assert [rows[name].stream_updates for name in rows] == [False, False, True]
+    assert rows["one"].routes[0].path == "/rows/{n}"

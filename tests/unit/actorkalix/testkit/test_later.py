@@ -1,0 +1,25 @@
+"""Kits of later versions say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from actorkalix import NotInThisVersion, Service
+from actorkalix.testkit import ViewTestKit, WorkflowTestKit, linearizable, simulate
+from tests.unit.actorkalix.model.shop import Rows, Shop, Trip
+
+
+@pytest.mark.parametrize(
+    "use,name",
+    [
+        (lambda: WorkflowTestKit(Trip), "WorkflowTestKit"),
+        (lambda: ViewTestKit(Rows), "ViewTestKit"),
+        (lambda: simulate(Service("shop", components=[Shop])), "simulate"),
+        (lambda: linearizable([]), "linearizable"),
+    ],
+)
+def test_they_raise_by_name(use: Callable[[], object], name: str) -> None:
+    with pytest.raises(NotInThisVersion, match=f"{name} comes with a later version"):
+        use()

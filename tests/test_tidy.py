@@ -29,7 +29,7 @@ UNIT_TESTS = {
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 LINE_CHARACTERS_MAX = 100
-SUPPRESSIONS_MAX = 40  # of mypy, pyright and ruff over all of it; may only fall
+SUPPRESSIONS_MAX = 30  # of mypy, pyright and ruff over all of it; may only fall
 
 TOP_LEVEL = {
     "pyproject.toml",
@@ -99,11 +99,19 @@ ENTRY_POINTS = {
 }
 
 TESTED_THROUGH = {
-    "actorkalix.__main__": "tests/test_readme.py",
+    "actorkalix.__main__": "tests/e2e/test_loyalty.py",
+    "actorkalix.describe.*": "tests/unit/actorkalix/describe/test_invalid.py",
+    "actorkalix.engine.*": "tests/unit/actorkalix/engine/test_event_sourced.py",
+    "actorkalix.errors.*": "tests/unit/actorkalix/cli/test_explain.py",
+    "actorkalix.testkit.results": "tests/unit/actorkalix/testkit/test_entity.py",
+    "actorkalix_storage.lmdbstore.*": "tests/contract/test_lmdbstore.py",
+    "actorkalix_storage.memorystore": "tests/contract/test_memorystore.py",
+    "actorkalix_storage.testing.*": "tests/contract/test_memorystore.py",
 }
 """Modules (or patterns) without unit tests of their own name, and the tests that stand for them."""
 
 NOT_IMPLEMENTED_ALLOWED = {
+    "storage/actorkalix_storage/testing/*": "what the tests of a store supply",
     "examples/*": "the body of a @sql method",
     "tests/*": "the body of a @sql method",
 }

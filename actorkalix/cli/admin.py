@@ -16,6 +16,8 @@ from actorkalix.ports import EntityPage, EntityView, EventView
 TIMEOUT_S = 10.0
 """Until an answer must be there (LT-26)."""
 
+PORT_MAX = 65_535
+
 R = TypeVar("R")
 
 
@@ -32,6 +34,8 @@ class AdminInspection:
         try:
             # trust_env=False: a proxy for the world is not to see the admin port of this machine.
             self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout_s, trust_env=False)
+            if not 0 < (self._http.base_url.port or 1) <= PORT_MAX:
+                raise httpx.InvalidURL(f"ports are 1 to {PORT_MAX}")
         except httpx.InvalidURL as error:
             raise AdminUnreachable(f"{url!r} is no URL: {error}") from error
 
@@ -76,7 +80,7 @@ class AdminInspection:
     ) -> R:
         try:
             response = await self._http.get(f"/admin/{path}", params=query)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OverflowError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             said = str(error) or type(error).__name__
             raise AdminUnreachable(f"no service answers at {self.url}: {said}") from error
         if not response.is_success:

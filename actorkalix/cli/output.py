@@ -25,12 +25,10 @@ class Output:
 
     Args:
         as_json: `--json` was given.
-        width: columns; as wide as the terminal when None. Tests fix it.
     """
 
-    def __init__(self, as_json: bool, width: int | None = None) -> None:
+    def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self._width = width
 
     def document(self, value: object) -> None:
         """One JSON document on one stdout, indented where a person looks at it."""
@@ -90,6 +88,4 @@ class Output:
 
         stream = sys.stderr if stderr else sys.stdout
         wide = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
-        return Console(
-            file=stream, width=self._width or wide, highlight=False, emoji=False, markup=False
-        )
+        return Console(file=stream, width=wide, highlight=False, emoji=False, markup=False)

@@ -59,8 +59,8 @@ class Teller:
             case said.Waiting(data):
                 return [f"the run before in {data} was killed; waiting for the rest of it to end"]
             case said.Serving():
-                service = load(resolve(self._config.service, self._config.app_dir)).service
-                return serving(event, info_of(service.descriptor))
+                loaded = load(resolve(self._config.service, self._config.app_dir))
+                return serving(event, info_of(loaded.service.descriptor))
             case said.HostDied(pid, reason):
                 who = f"host process {pid}" if pid else "a host process"
                 return [f"{who} died: {reason}; another takes its place"]

@@ -104,7 +104,7 @@ class ArgumentCodec:
                 repeated or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the
                 bytes are not UTF-8 or not JSON.
         """
-        if not payload.strip():
+        if not payload or payload.isspace():
             return self._split(self._defaults())
         if encoding is Encoding.MSGPACK:
             return self._split(self._object.from_msgpack(payload))

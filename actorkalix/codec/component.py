@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from actorkalix.codec.arguments import ArgumentCodec
 from actorkalix.codec.replies import ReplyCodec
 from actorkalix.codec.stored import StoredCodec
@@ -28,12 +26,13 @@ class ComponentCodec:
         self.stored = StoredCodec(descriptor)
 
 
-_MADE: WeakKeyDictionary[type[object], ComponentCodec] = WeakKeyDictionary()
+_CODEC = "__actorkalix_codec__"
 
 
 def codecs_for(descriptor: ComponentDescriptor) -> ComponentCodec:
-    """The codecs of a component; made once per class and descriptor."""
-    made = _MADE.get(descriptor.cls)
+    """The codecs of a component; made once, kept by its class."""
+    made: ComponentCodec | None = vars(descriptor.cls).get(_CODEC)
     if made is None or made.descriptor is not descriptor:
-        made = _MADE[descriptor.cls] = ComponentCodec(descriptor)
+        made = ComponentCodec(descriptor)
+        setattr(descriptor.cls, _CODEC, made)
     return made

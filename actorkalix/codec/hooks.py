@@ -32,7 +32,18 @@ def decode_stored(tp: type[Any], value: Any) -> Any:
 def _decode(tp: type[Any], value: Any, extra: str) -> Any:
     if is_model(tp):
         # As JSON: pydantic then takes strings for dates also where a model is strict.
-        return tp.model_validate_json(msgspec.json.encode(value), extra=extra)
+        try:
+            return tp.model_validate_json(msgspec.json.encode(value), extra=extra)
+        except ValueError as problem:
+            raise ValueError(_first(problem)) from problem
     if isinstance(value, tp):
         return value
     raise ValueError(f"{tp.__name__} cannot be decoded")
+
+
+def _first(problem: Any) -> str:
+    """The first of pydantic's errors as path and words; wording.py joins the path to its own."""
+    first = problem.errors(include_url=False)[0] if hasattr(problem, "errors") else {"msg": problem}
+    steps = [f"[{one}]" if isinstance(one, int) else f".{one}" for one in first.get("loc", ())]
+    said = str(first["msg"])
+    return f"{''.join(steps)}: {said[:1].lower()}{said[1:]}" if steps else said

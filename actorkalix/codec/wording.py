@@ -19,6 +19,7 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _AT = re.compile(r" - at `(?:key` in `)?\$(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_INNER = re.compile(r"^([.\[][^ ]*): (.*)$", re.DOTALL)  # of a pydantic model
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$")
 
 
@@ -72,6 +73,8 @@ def validation(message: str, root: Shape | None = None) -> Wrong:
             f"{path}.{extra.group(1)}",
             f"unknown; known are {', '.join(known)}" if known else "unknown",
         )
+    if inner := _INNER.match(said):
+        return path + inner.group(1), inner.group(2)
     said = said.replace("`", "")
     if said == "Integer value out of range":
         said = "the integer is beyond 64 bits; send it as a string"

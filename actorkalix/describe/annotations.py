@@ -18,24 +18,29 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from weakref import WeakKeyDictionary
 
 from actorkalix.describe.shapes import has_fields, substitute
 
-_LOCALS: WeakKeyDictionary[type[Any], Mapping[str, Any]] = WeakKeyDictionary()
-"""Names around each component class made inside a function: annotations of its methods use them."""
+_LOCALS = "__actorkalix_locals__"
+"""Where a class made inside a function keeps the names around it: its annotations use them."""
 
 
 def remember_locals(cls: type[Any], names: Mapping[str, Any]) -> None:
     """Keep the names around a class statement for the classes that inherit its handlers."""
     if names:
-        _LOCALS[cls] = names
+        setattr(cls, _LOCALS, names)
 
 
 def scope_of(owner: type[Any]) -> dict[str, Any]:
-    """Local names for annotations in the body of `owner`: around it, type parameters, itself."""
+    """Local names for annotations in the body of `owner`.
+
+    Those around the class, its type parameters, itself, and classes in its body; no methods, for
+    one named `list` must not hide the builtin.
+    """
     parameters = {one.__name__: one for one in getattr(owner, "__type_params__", ())}
-    return {**_LOCALS.get(owner, {}), **parameters, owner.__name__: owner}
+    inner = {name: value for name, value in vars(owner).items() if isinstance(value, type)}
+    around: Mapping[str, Any] = vars(owner).get(_LOCALS, {})
+    return {**around, **parameters, owner.__name__: owner, **inner}
 
 
 def resolve(annotation: Any, names: Mapping[str, Any], local: Mapping[str, Any]) -> Any:

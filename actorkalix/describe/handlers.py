@@ -221,9 +221,7 @@ class _Described:
         required = declared.default is declared.empty
         default = None if required else declared.default
         keyword_only = declared.kind is declared.KEYWORD_ONLY
-        return Parameter(
-            name, tp, required, default, tp is not Any and is_structured(tp), keyword_only
-        )
+        return Parameter(name, tp, required, default, is_structured(tp), keyword_only)
 
     def _resolved(self, annotation: Any, what: str) -> Any:
         try:
@@ -231,10 +229,10 @@ class _Described:
         except NameError as problem:
             self.wrong(
                 f"has a type for its {what} that cannot be resolved ({problem}); "
-                "import or define it above"
+                "import it (not under TYPE_CHECKING) or define it above"
             )
             return Any
-        except Exception as problem:  # noqa: BLE001  # annotations may be anything
+        except _ANY_EXPRESSION as problem:
             self.wrong(f"has a type for its {what} that cannot be read: {annotation!r} ({problem})")
             return Any
         if free_variables(tp):
@@ -287,6 +285,8 @@ class _Described:
 
 
 _NOT_THERE: Any = object()
+_ANY_EXPRESSION = (TypeError, ValueError, SyntaxError, AttributeError, LookupError, ArithmeticError)
+"""What evaluating an annotation may raise: it is any expression of the user's."""
 _KINDS: Mapping[ComponentKind, str] = {
     "event_sourced": "event sourced entities",
     "value": "value entities",

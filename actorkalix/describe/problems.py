@@ -60,7 +60,7 @@ def place_of(fn: Callable[..., Any], otherwise: Place) -> Place:
 
 def class_frame(cls: type[Any]) -> FrameType | None:
     """The frame whose class statement is being run, while it is."""
-    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__") != cls.__module__:
         frame = frame.f_back
     while frame is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
@@ -70,7 +70,7 @@ def class_frame(cls: type[Any]) -> FrameType | None:
 
 def caller_place() -> Place:
     """Where the user's code is that called us."""
-    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and f"{frame.f_globals.get('__name__')}.".startswith("actorkalix."):
         frame = frame.f_back
     return Place(frame.f_code.co_filename, frame.f_lineno) if frame else NOWHERE

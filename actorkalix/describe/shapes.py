@@ -50,7 +50,7 @@ class Unfit(typing.NamedTuple):
 
 def is_class(tp: Any) -> TypeGuard[type[Any]]:
     """Whether a type is a class, not an alias or a union."""
-    return isinstance(tp, type)
+    return isinstance(tp, type) and tp is not Any  # which is a class since Python 3.11
 
 
 def is_model(tp: Any) -> TypeGuard[type[Any]]:

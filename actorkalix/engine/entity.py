@@ -33,6 +33,7 @@ from actorkalix.errors import (
     ResultTooLarge,
     UnknownRoute,
 )
+from actorkalix.failures import failure_of
 from actorkalix.limits import Limits
 from actorkalix.model.client import Calls
 from actorkalix.model.component import Context, Live
@@ -43,7 +44,7 @@ from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
-from .replies import StoredReply, digest, failure_of, fault, pack, refusal, unpack
+from .replies import StoredReply, digest, fault, pack, refusal, unpack
 
 _NOTHING_WRITTEN: tuple[Record, ...] = ()
 _CALLS = Calls()

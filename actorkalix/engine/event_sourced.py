@@ -15,9 +15,11 @@ from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
 
+from actorkalix.failures import failure_of
+
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
-from .replies import broken, failure_of
+from .replies import broken
 
 
 class EventSourcedBehavior(EntityBehavior):

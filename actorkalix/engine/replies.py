@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
-from actorkalix.errors import (
-    HTTP_STATUS,
-    ActorkalixError,
-    CommandError,
-    HandlerFailed,
-    NotEncodable,
-)
+from actorkalix.errors import ActorkalixError, HandlerFailed
+from actorkalix.failures import failure_of
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
@@ -31,8 +25,6 @@ class StoredReply(msgspec.Struct, frozen=True, array_like=True):
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(StoredReply)
-_JSON = msgspec.json.Encoder()
-_BASE_FIELDS = frozenset(vars(CommandError("")))
 
 
 def pack(stored: StoredReply) -> bytes:
@@ -52,42 +44,6 @@ def digest(*parts: bytes) -> bytes:
         hashed.update(len(part).to_bytes(4, "big"))
         hashed.update(part)
     return hashed.digest()
-
-
-def failure_of(error: ActorkalixError, *, retry_after_ms: int = 0) -> Failure:
-    """The failure that tells a caller of this error."""
-    details, name, fields = b"", "", b""
-    if isinstance(error, CommandError):
-        details = b"" if error.details is None else encode_details(error.details)
-        if type(error) is not CommandError:
-            own = {key: value for key, value in vars(error).items() if key not in _BASE_FIELDS}
-            name, fields = type(error).__name__, encode_details(own)
-    usual = HTTP_STATUS[error.code]
-    return Failure(
-        number=error.number,
-        code=error.code,
-        message=str(error),
-        outcome=error.outcome,
-        details=details,
-        retry_after_ms=retry_after_ms,
-        http_status=0 if error.http_status == usual else error.http_status,
-        type=name,
-        fields=fields,
-    )
-
-
-def encode_details(details: Any) -> bytes:
-    """JSON of a domain error's details.
-
-    Raises:
-        NotEncodable: JSON has no form for them.
-    """
-    try:
-        return _JSON.encode(details)
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise NotEncodable(
-            f"details of the error cannot be written as JSON: {problem}"
-        ) from problem
 
 
 def refusal(error: ActorkalixError) -> BehaviorError:

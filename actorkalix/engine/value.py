@@ -9,9 +9,10 @@ from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 
+from actorkalix.failures import failure_of
+
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
-from .replies import failure_of
 
 
 class ValueBehavior(EntityBehavior):

@@ -42,6 +42,8 @@ class Problem(msgspec.Struct):
     code: errors.Code = "internal"
     outcome: errors.Outcome = "unknown"
     details: Any = None
+    error: str = ""
+    fields: dict[str, Any] | None = None
 
 
 _problem = msgspec.json.Decoder(Problem)
@@ -155,17 +157,17 @@ def _error(response: httpx.Response, url: str) -> errors.ActorkalixError:
     except msgspec.MsgspecError:
         said = f"{url} answered {status} without saying why: is it an actorkalix service?"
         return errors.OutcomeUnknown(said) if status >= 500 else errors.UnknownRoute(said)
-    if problem.number == errors.CommandError.number:
-        error: errors.ActorkalixError = errors.CommandError(
-            problem.detail, code=problem.code, details=problem.details
-        )
-    else:
-        known = errors.catalog().get(problem.number)
-        text = problem.detail if known else f"{problem.number}: {problem.detail}"
-        error = (known or errors.ActorkalixError)(text)
-        error.code = problem.code
+    known = problem.number in errors.catalog()
+    error = errors.revive(
+        problem.number,
+        problem.detail if known else f"{problem.number}: {problem.detail}",
+        code=problem.code,
+        outcome=problem.outcome,
+        details=problem.details,
+        type_name=problem.error,
+        fields=problem.fields,
+    )
     error.http_status = problem.status
-    error.outcome = problem.outcome
     wait_s = response.headers.get("retry-after", "")
     error.retry_after_ms = int(wait_s) * 1000 if wait_s.isdigit() else 0
     return error

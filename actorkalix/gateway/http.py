@@ -22,9 +22,9 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.gateway.arguments import payload_of
 from actorkalix.gateway.deadlines import Deadlines
 from actorkalix.gateway.headers import Head, Headers, checked_entity_id, reply_headers
+from actorkalix.failures import failure_of
 from actorkalix.gateway.problems import (
     PROBLEM_JSON,
-    failure_of,
     problem_of,
     retry_after_s,
     status_of,

@@ -8,7 +8,6 @@ from http import HTTPStatus
 import msgspec
 
 from actorkalix import errors
-from actorkalix.errors import ActorkalixError
 from actorkalix_cluster.shardhost.messages import Failure
 
 PROBLEM_JSON = b"application/problem+json"
@@ -27,8 +26,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         code: gRPC status name in lower case.
         number: of the page that `actorkalix explain` prints.
         outcome: `not_executed` (anyone may send again) or `unknown` (only with the same idempotency
-            key). correlation_id: also in the log. details: what the handler gave along, for domain
-            errors.
+            key).
+        correlation_id: also in the log.
+        details: what the handler gave along, for domain errors.
+        error: class of a domain error where the service has one of its own.
+        fields: attributes of that class.
     """
 
     type: str
@@ -41,20 +43,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str
     correlation_id: str
     details: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-def failure_of(error: ActorkalixError) -> Failure:
-    """The failure that an error is."""
-    details = error.details if isinstance(error, errors.CommandError) else None
-    return Failure(
-        number=error.number,
-        code=error.code,
-        message=str(error),
-        outcome=error.outcome,
-        details=b"" if details is None else msgspec.json.encode(details),
-        retry_after_ms=error.retry_after_ms,
-        http_status=error.http_status,
-    )
+    error: str = ""
+    fields: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def status_of(failure: Failure) -> int:
@@ -84,6 +74,8 @@ def problem_of(failure: Failure, path: str, correlation_id: str) -> bytes:
             outcome=failure.outcome,
             correlation_id=correlation_id,
             details=details,
+            error=failure.type,
+            fields=msgspec.Raw(failure.fields) if failure.fields else msgspec.UNSET,
         )
     )
 

@@ -165,6 +165,7 @@ class Client(Calls):
 
     Raises:
         ValueError: the URL has another scheme than http or https.
+        NotInThisVersion: it is grpc.
     """
 
     _connection: Connection

@@ -249,7 +249,9 @@ def command(fn: Any, /) -> Any:
 
 
 @overload
-def handler(fn: Callable[Concatenate[A, P], AsyncIterator[R]], /) -> StreamMethod[A, P, R]: ...  # type: ignore[overload-overlap]
+def handler(  # type: ignore[overload-overlap]
+    fn: Callable[Concatenate[A, P], AsyncIterator[R]], /
+) -> StreamMethod[A, P, R]: ...
 @overload
 def handler(
     fn: Callable[Concatenate[A, P], Coroutine[Any, Any, Effect[R]]], /

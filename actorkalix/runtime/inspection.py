@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actorkalix.codec import jsonable, peek
+from actorkalix.codec import Peeked, jsonable, peek
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.errors import (
@@ -218,7 +218,7 @@ class StoreInspection:
             raise InvalidPayload(
                 f"with-state: the code of {component!r} is not here; name the service that has it"
             )
-        fold = self._fold_up_to(behavior, component, entity, shard, wanted[0].record.number)
+        fold = self._fold_before(behavior, wanted[0])
         return [_view(stored, jsonable(fold.after(stored))) for stored in wanted]
 
     def _changes(
@@ -239,10 +239,12 @@ class StoreInspection:
                     yield stored
             version = page[-1].version
 
-    def _fold_up_to(
-        self, behavior: Behavior[Any], component: str, entity: str, shard: int, number: int
-    ) -> Fold:
-        """A fold that stands before change `number`: from the snapshot if that is not beyond it."""
+    def _fold_before(self, behavior: Behavior[Any], change: StoredRecord) -> Fold:
+        """A fold that stands before a change: from the snapshot if that is not beyond it."""
+        shard, component, entity = change.shard, change.record.component, change.record.entity
+        number = change.record.number
+        if change.record.kind is not RecordKind.EVENT:
+            return Fold(behavior, entity, None)  # a value's state owes nothing to those before
         history = self._store.load(shard, component, entity)
         snapshot = history.snapshot if history is not None else None
         fold = Fold(behavior, entity, snapshot if snapshot and snapshot.number < number else None)
@@ -293,7 +295,7 @@ def lineage_text(identity: StoreIdentity) -> str:
 def _as_stored(history: History) -> tuple[Any, str]:
     """State and note of an entity whose code is not here."""
     if history.records and history.records[-1].record.kind is RecordKind.STATE:
-        return jsonable(peek(history.records[-1].record.payload).data), ""
+        return jsonable(_peeked(history.records[-1]).data), ""
     events = len(history.records)
     if history.snapshot is None:
         return None, f"{events} events are not folded: that needs the service's code (--service)"
@@ -310,7 +312,7 @@ def _view(stored: StoredRecord, state: Any) -> EventView:
     record, position = stored.record, stored.position
     tag, version, data, metadata = "", 0, None, dict[str, str]()
     if record.payload:
-        seen = peek(record.payload)
+        seen = _peeked(stored)
         tag, version, data = seen.tag, seen.version, jsonable(seen.data)
         metadata = dict(seen.metadata or {})
     return EventView(
@@ -327,6 +329,17 @@ def _view(stored: StoredRecord, state: Any) -> EventView:
         bool(record.key),
         state,
     )
+
+
+def _peeked(stored: StoredRecord) -> Peeked:
+    """The envelope of a record; an error names the record."""
+    record = stored.record
+    try:
+        return peek(record.payload)
+    except StoredDataUnreadable as error:
+        what = f"{record.component} {record.entity!r}, {record.kind.name.lower()} {record.number}"
+        place = f"shard {stored.shard}, offset {stored.position.offset}"
+        raise StoredDataUnreadable(f"{what} ({place}): {error}") from error
 
 
 def _token(component: str, shard: int, entity: str) -> str:

@@ -73,7 +73,7 @@ def resolve(spec: str, app_dir: str | None = None) -> ServiceSpec:
     Raises:
         ServiceNotLoaded: it is not of that form, or the file does not exist.
     """
-    name, _, attribute = spec.partition(":") if ":" in spec else (spec, "", "")
+    name, _, attribute = spec.rpartition(":") if ":" in spec else (spec, "", "")
     if not name or not _dotted(attribute or "x"):
         raise ServiceNotLoaded(
             f"{spec!r} names no service: write module:service or path/file.py:service"

@@ -7,17 +7,17 @@ Errors of the store become those that `actorkalix explain` knows.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from actorkalix.engine import behavior_for  # noqa: F401  imported before the store is waited for
 from actorkalix.errors import ActorkalixError, catalog
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.http import http_app
@@ -30,8 +30,119 @@ from actorkalix.runtime.loading import load
 from actorkalix_cluster.rayhost.contract import Fatal
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
-from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_storage.api import Store, StoreError
-from actorkalix_storage.lmdbstore import open_store
+from actorkalix_storage.lmdbstore import open_store, verify
 
-log = logging.getLogger("actorkalix.host")
+ADMIN_GRACE_S = 1.0
+BLOCK_BYTES = 512  # of st_blocks, stat(2)
+
+
+def hosted(config: bytes, sockets: list[socket.socket], fatal: Fatal) -> ServiceHost:
+    """The `Factory` of hosts that run a service.
+
+    Args:
+        config: a `HostConfig` in msgpack.
+        sockets: of the HTTP API and of the admin port.
+        fatal: ends the process.
+
+    Raises:
+        DefinitionError: the service cannot be imported (any more).
+    """
+    _log_to_stderr()
+    http, admin = sockets
+    return ServiceHost(msgspec.msgpack.decode(config, type=HostConfig), http, admin, fatal)
+
+
+class ServiceHost:
+    """`Hosted`: a service on one store. All methods run on the host's loop."""
+
+    def __init__(
+        self, config: HostConfig, http: socket.socket, admin: socket.socket, fatal: Fatal
+    ) -> None:
+        self._service = load(config.spec).service
+        self._folder = Path(config.store)
+        self._sockets = (http, admin)
+        self._fatal = fatal
+        self._not_ready: Sequence[str] = ("starting",)
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> bytes:
+        """Open the store, take over its shards, serve; returns `HostFacts` in msgpack.
+
+        Raises:
+            ActorkalixError: the store cannot be opened; the number says why.
+        """
+        try:
+            async with AsyncExitStack() as opened:
+                facts = await self._open(opened)
+                self._stack = opened.pop_all()
+        except StoreError as error:
+            raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+        return msgspec.msgpack.encode(facts)
+
+    async def health(self) -> bytes:
+        """Reasons why it is not ready, as JSON."""
+        return msgspec.json.encode(list(self._not_ready))
+
+    async def stop(self, grace_s: float) -> None:
+        """Answer what is in flight, commit everything, close the store."""
+        self._not_ready = ("draining",)
+        await self._http.stop(grace_s)
+        await self._host.drain(grace_s)
+        await self._stack.aclose()
+
+    async def _open(self, opened: AsyncExitStack) -> HostFacts:
+        service, limits = self._service.descriptor, self._service.limits
+        store = open_store(self._folder, service=service.name)
+        opened.callback(store.close)
+        committer = ThreadCommitter(store)
+        opened.callback(committer.close)
+        metrics = Metrics()
+        self._host = build_host(
+            service,
+            store,
+            clock=RealClock(),
+            committer=committer,
+            limits=limits,
+            observer=metrics,
+            on_fatal=self._fatal,
+        )
+        await self._host.start()
+        opened.push_async_callback(self._host.stop)
+        metrics.bind(self._host.stats, self._use_of_folder)
+        await self._serve_admin(store, metrics, opened)
+        app = http_app(
+            service, self._host, limits=limits, ready=lambda: not self._not_ready, answered=metrics
+        )
+        self._http = Server(app, [self._sockets[0]])
+        await self._http.start()
+        self._not_ready = ()
+        stats = self._host.stats()
+        return HostFacts(stats.shards, stats.damaged)
+
+    async def _serve_admin(self, store: Store, metrics: Metrics, opened: AsyncExitStack) -> None:
+        service, limits = self._service.descriptor, self._service.limits
+        inspection = StoreInspection(store, service, folder=self._folder, limits=limits)
+        app = admin_app(
+            service,
+            inspection,
+            metrics=metrics,
+            health=lambda: self._not_ready,
+            verify=lambda: asyncio.to_thread(verify, self._folder, live=True),
+        )
+        admin = Server(app, [self._sockets[1]])
+        await admin.start()
+        opened.push_async_callback(admin.stop, ADMIN_GRACE_S)
+
+    def _use_of_folder(self) -> FolderUse:
+        used = sum(file.stat().st_blocks * BLOCK_BYTES for file in self._folder.iterdir())
+        return FolderUse(used, shutil.disk_usage(self._folder).free)
+
+
+def _log_to_stderr() -> None:
+    """Send log lines to the stream that the run process gave us; of uvicorn's, warnings."""
+    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(to_stderr)
+    logging.getLogger("actorkalix").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -12,7 +12,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import time
 from contextlib import ExitStack, closing
 from ipaddress import ip_address

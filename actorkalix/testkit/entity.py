@@ -11,7 +11,8 @@ import msgspec
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.engine import Instance, behavior_for
-from actorkalix.errors import ActorkalixError, Code, InvalidPayload, revive
+from actorkalix.errors import InvalidPayload
+from actorkalix.failures import error_of
 from actorkalix.model.component import ComponentClass
 from actorkalix.model.handlers import HandlerRef
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
@@ -120,9 +121,9 @@ class EntityTestKit(Generic[C, S, E]):
         try:
             step = self._behavior.step(before, self._message(name, args, kwargs), self._now_ms)
         except BehaviorFault as fault:
-            raise _error_of(fault.reply.failure) from fault.__cause__
+            raise error_of(fault.reply.failure) from fault.__cause__
         except BehaviorError as refused:
-            error = _error_of(refused.reply.failure)
+            error = error_of(refused.reply.failure)
             if isinstance(error, InvalidPayload):
                 raise error from None  # a mistake of the test, not an answer of the entity
             return Result(None, error, [], self.state, deleted=self.deleted)
@@ -218,7 +219,7 @@ class EntityTestKit(Generic[C, S, E]):
 
     def _result(self, name: str, step: Step[Instance]) -> Result[S, E, R]:
         reply = step.reply
-        error = _error_of(reply.failure) if reply.failure else None
+        error = error_of(reply.failure) if reply.failure else None
         value = None if error else self._codec.replies[name].decode(reply.payload, Encoding.MSGPACK)
         expires_ms = step.records[-1].expires_ms if step.records else 0
         return Result(
@@ -239,16 +240,3 @@ class EntityTestKit(Generic[C, S, E]):
     def _image(self) -> bytes:
         """The state's bytes: what a mutation in place would change."""
         return self._behavior.snapshot(self._instance).payload
-
-
-def _error_of(failure: Failure | None) -> ActorkalixError:
-    assert failure is not None, "only failures come here"
-    return revive(
-        failure.number,
-        failure.message,
-        code=cast("Code", failure.code),
-        outcome=failure.outcome,
-        details=msgspec.json.decode(failure.details) if failure.details else None,
-        type_name=failure.type,
-        fields=msgspec.json.decode(failure.fields) if failure.fields else None,
-    )

@@ -1,9 +1,10 @@
 """A batch: appends become records with a place, or are refused one by one.
 
-A batch is a layer over the store's tables. Every append is checked against what stands in the tables *and* what
-the batch has accepted before it, so a subject may come many times; one that is refused leaves no trace, and what
-was speculated on it is refused after it because its version no longer fits. Only when the batch is on disk is the
-layer absorbed by the tables; a failed commit throws it away.
+A batch is a layer over the store's tables. Every append is checked against what stands in the
+tables *and* what the batch has accepted before it, so a subject may come many times; one that is
+refused leaves no trace, and what was speculated on it is refused after it because its version no
+longer fits. Only when the batch is on disk is the layer absorbed by the tables; a failed commit
+throws it away.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from .api import (
     RecordKind,
     RefusalKind,
     Refused,
+    ShardState,
     StoredRecord,
 )
 from .api.keys import COMPONENT_BYTES_MAX, ENTITY_BYTES_MAX
-from .tables import SEALED, Layer, Tables
+from .tables import SEALED, Layer, Subject, Tables
 
 RECORD_BYTES_MAX = 256 * 1024 * 1024  # far above all limits above us, far below LMDB's 4 GiB
 KEY_HASH_BYTES = 16
@@ -52,15 +54,20 @@ class Batch(Layer):
 
     def add(self, append: Append) -> Appended | Refused:
         """Accept the append as a whole, or refuse it."""
-        refused = self._refusal_of_shard(append)
+        shard = append.shard
+        if not 0 <= shard < self._shards:
+            return Refused(RefusalKind.INVALID, f"shard {shard} of {self._shards}")
+        state = self.state(shard)
+        refused = self._refusal_of_shard(append, state)
         if refused:
             return refused
         first = append.records[0] if append.records else _NO_RECORD
         impossible = impossible_id(first.component, first.entity)
         if impossible:
             return Refused(RefusalKind.INVALID, impossible)
+        subject = (shard, first.component, first.entity)
         try:
-            head = self.head((append.shard, first.component, first.entity))
+            head = self.head(subject)
         except Damaged as error:
             return Refused(RefusalKind.DAMAGED, str(error))
         version = head.version if head else 0
@@ -70,18 +77,22 @@ class Batch(Layer):
         invalid = _invalid(append.records, head)
         if invalid:
             return Refused(RefusalKind.INVALID, invalid)
-        previous = (head.epoch, head.offset) if head else (0, 0)
-        offset = self.state(append.shard).position.offset
+        return self._take(append, subject, head, state.position.offset)
+
+    def _take(self, append: Append, subject: Subject, head: Head | None, offset: int) -> Appended:
+        """Give the records their places after `offset`."""
+        epoch = append.epoch
+        version, previous = (head.version, (head.epoch, head.offset)) if head else (0, (0, 0))
         incarnation = head.incarnation if head else offset + 1
-        position = Position(self._lineage, append.epoch, offset)
+        position = Position(self._lineage, epoch, offset)
         for record in append.records:
             offset += 1
             version += 1
-            position = Position(self._lineage, append.epoch, offset)
-            stored = StoredRecord(append.shard, position, previous, version, incarnation, record)
-            self.apply(stored)
+            position = Position(self._lineage, epoch, offset)
+            stored = StoredRecord(subject[0], position, previous, version, incarnation, record)
+            head = self.apply_to(subject, head, stored)
             self.records.append(stored)
-            previous = (append.epoch, offset)
+            previous = (epoch, offset)
         return Appended(position)
 
     def open(self, shard: int, now_ms: int) -> int | None:
@@ -119,18 +130,15 @@ class Batch(Layer):
         if not 0 <= shard < self._shards:
             raise ValueError(f"shard {shard} of {self._shards}")
 
-    def _refusal_of_shard(self, append: Append) -> Refused | None:
-        shard = append.shard
-        if not 0 <= shard < self._shards:
-            return Refused(RefusalKind.INVALID, f"shard {shard} of {self._shards}")
+    def _refusal_of_shard(self, append: Append, state: ShardState) -> Refused | None:
+        shard, epoch = append.shard, state.position.epoch
         if shard in self._damaged:
             return Refused(RefusalKind.DAMAGED, self._damaged[shard])
-        state = self.state(shard)
         if state.sealed:
             return Refused(RefusalKind.SEALED, f"shard {shard} is sealed")
-        if append.epoch != state.position.epoch:
-            return _wrong_epoch(shard, state.position.epoch, append.epoch)
-        if append.epoch == 0:
+        if append.epoch != epoch:
+            return _wrong_epoch(shard, epoch, append.epoch)
+        if epoch == 0:
             return Refused(RefusalKind.INVALID, f"shard {shard} was never opened")
         return None
 

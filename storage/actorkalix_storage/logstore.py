@@ -1,16 +1,17 @@
 """What all stores share: a log, tables over it, and the rules between them.
 
-A store that builds on `LogStore` says how frames become durable (`_persist`), where a record is found again
-(`_index`, `_source`) and what it does in the background. Everything else happens here, in this order:
+A store that builds on `LogStore` says how frames become durable (`_persist`), where a record is
+found again (`_index`, `_source`) and what it does in the background. Everything else happens here,
+in this order:
 
     check a batch against the tables -> persist it -> only then let index and tables know
 
-so what anyone reads is durable, and a failed commit leaves no trace. Records of `append` wait between the second
-and the third step until `apply`; a marker in the log says that they were applied or cut off, and a replay of the
-log takes the same steps (`_replay`).
+so what anyone reads is durable, and a failed commit leaves no trace. Records of `append` wait
+between the second and the third step until `apply`; a marker in the log says that they were applied
+or cut off, and a replay of the log takes the same steps (`_replay`).
 
-Threads: the writer changes tables under `_lock`, which is never held over a sync; readers take it only to walk
-through a whole table in memory.
+Threads: the writer changes tables under `_lock`, which is never held over a sync; readers take it
+only to walk through a whole table in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from .api import (
     History,
     Position,
     Record,
-    RefusalKind,
     Refused,
     ShardState,
     Snapshot,
@@ -44,25 +44,38 @@ from .api import (
 )
 from .api.frames import Marker, MarkerKind
 from .batch import Batch
-from .tables import Layer, Subject
+from .tables import Layer
 
 T = TypeVar("T")
 READ_ATTEMPTS_MAX = 3
 
 
 class Waiting:
-    """Records of one shard that are durable and not applied, with a layer of what they will do."""
+    """Records of one shard that are durable and not applied, with a layer of what they will do.
 
-    def __init__(self, below: Layer) -> None:
+    The layer is made when it is first asked for: while the log is replayed, tables may be ahead of
+    records that a later marker cuts off.
+    """
+
+    def __init__(self) -> None:
         self.records: list[StoredRecord] = []
         self.pointers: list[int] = []
-        self.ahead = Layer(below)
+        self._ahead: Layer | None = None
+
+    def ahead(self, below: Layer) -> Layer:
+        """The tables `below` as they will be."""
+        if self._ahead is None:
+            self._ahead = Layer(below)
+            for stored in self.records:
+                self._ahead.apply(stored)
+        return self._ahead
 
     def extend(self, records: Sequence[StoredRecord], pointers: Sequence[int]) -> None:
         self.records.extend(records)
         self.pointers.extend(pointers)
-        for stored in records:
-            self.ahead.apply(stored)
+        if self._ahead is not None:
+            for stored in records:
+                self._ahead.apply(stored)
 
 
 class LogStore(ABC):
@@ -78,9 +91,7 @@ class LogStore(ABC):
 
     # ---- the medium -----------------------------------------------------------------------
     @abstractmethod
-    def _persist(
-        self, frames: Sequence[StoredRecord | Marker], pending: bool = False
-    ) -> list[int]:
+    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> list[int]:
         """Make the frames durable in one transaction; return where each one is."""
 
     @abstractmethod
@@ -92,9 +103,7 @@ class LogStore(ABC):
         """A view to read from, for less than a few milliseconds."""
 
     @abstractmethod
-    def put_snapshot(
-        self, shard: int, component: str, entity: str, snapshot: Snapshot
-    ) -> None: ...
+    def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None: ...
 
     @abstractmethod
     def maintain(self, now_ms: int) -> bool: ...
@@ -109,7 +118,7 @@ class LogStore(ABC):
 
     def shard(self, shard: int) -> ShardState:
         waiting = self._waiting.get(shard)
-        return (waiting.ahead if waiting else self._tables).state(shard)
+        return (waiting.ahead(self._tables) if waiting else self._tables).state(shard)
 
     def durable(self, shard: int) -> Position:
         return self.shard(shard).position
@@ -150,11 +159,9 @@ class LogStore(ABC):
         self._write(batch)
         return outcomes
 
-    def append(
-        self, shard: int, epoch: int, version: int, records: Sequence[Record]
-    ) -> Position:
-        waiting = self._waiting.get(shard) or Waiting(self._tables)
-        batch = self._batch(waiting.ahead)
+    def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
+        waiting = self._waiting.get(shard)
+        batch = self._batch(waiting.ahead(self._tables) if waiting else None)
         outcome = batch.add(Append(shard, epoch, version, tuple(records)))
         if isinstance(outcome, Refused):
             raise AppendRefused(outcome)
@@ -206,9 +213,7 @@ class LogStore(ABC):
 
     def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
         last = self.applied(shard).offset
-        return self._read(
-            shard, lambda source: reading.records(source, shard, after, last, limit)
-        )
+        return self._read(shard, lambda source: reading.records(source, shard, after, last, limit))
 
     # ---- inside ---------------------------------------------------------------------------
     def _batch(self, below: Layer | None = None) -> Batch:
@@ -231,10 +236,7 @@ class LogStore(ABC):
         self._settle(marker)
 
     def _wait(self, records: Sequence[StoredRecord], pointers: Sequence[int]) -> None:
-        shard = records[0].shard
-        waiting = self._waiting.get(shard) or Waiting(self._tables)
-        waiting.extend(records, pointers)
-        self._waiting[shard] = waiting
+        self._waiting.setdefault(records[0].shard, Waiting()).extend(records, pointers)
 
     def _settle(self, marker: Marker) -> None:
         """Take waiting records up to the marker into the tables, or cut off those beyond it."""
@@ -254,35 +256,52 @@ class LogStore(ABC):
         if left:
             self._wait(left, pointers)
 
-    def _take(self, stored: StoredRecord, pointer: int) -> None:
-        """Index and apply one record, unless the index has it."""
-        if stored.position.offset > self.applied(stored.shard).offset:
-            self._index((stored,), (pointer,))
-        self._tables.apply(stored)
+    def _take(self, frame: StoredRecord | Marker, pointer: int) -> None:
+        """Index and apply one frame, unless index and tables have it."""
+        shard, position = frame.shard, frame.position
+        if not self._follows(frame, self.applied(shard)):
+            return
+        if position.offset > self.applied(shard).offset:
+            self._index((frame,), (pointer,))
+        if isinstance(frame, Marker):
+            self._tables.move(shard, position)
+        else:
+            self._tables.apply(frame)
 
     def _replay(self, frame: StoredRecord | Marker, pending: bool, pointer: int) -> None:
         """Do again what was done when the frame was written; see the order above."""
-        shard, position = frame.shard, frame.position
-        if shard in self._damaged:
+        if frame.shard in self._damaged:
             return
-        if isinstance(frame, Marker) and frame.kind is not MarkerKind.REMOVED:
-            self._settle(frame)
-            return
-        known = self.durable(shard)
-        follows = position.offset == known.offset + 1 and position.epoch >= known.epoch
-        if position.offset > known.offset and not follows:
-            self._damaged[shard] = (
-                f"shard {shard}: offset {position.offset} of epoch {position.epoch} "
-                f"after offset {known.offset} of epoch {known.epoch}"
-            )
-        elif isinstance(frame, Marker):
-            if position.offset > known.offset:
-                self._index((frame,), (pointer,))
-                self._tables.move(shard, position)
+        if isinstance(frame, Marker):
+            if frame.kind is MarkerKind.REMOVED:
+                self._take(frame, pointer)
+            else:
+                self._settle(frame)
         elif pending:
             self._wait((frame,), (pointer,))
         else:
             self._take(frame, pointer)
+
+    def _replayed(self) -> None:
+        """The replay is over: what waits must follow what is applied."""
+        for shard, waiting in list(self._waiting.items()):
+            known = self.applied(shard)
+            for stored in waiting.records:
+                if not self._follows(stored, known):
+                    del self._waiting[shard]
+                    break
+                known = stored.position
+
+    def _follows(self, frame: StoredRecord | Marker, known: Position) -> bool:
+        """Whether a frame is known or comes next; where it does not the shard is damaged."""
+        shard, position = frame.shard, frame.position
+        new = position.offset > known.offset
+        if new and (position.offset != known.offset + 1 or position.epoch < known.epoch):
+            self._damaged[shard] = (
+                f"shard {shard}: offset {position.offset} of epoch {position.epoch} "
+                f"after offset {known.offset} of epoch {known.epoch}"
+            )
+        return shard not in self._damaged
 
     def _read(self, shard: int | None, ask: Callable[[reading.Source], T]) -> T:
         """Ask a view; what it finds damaged takes the shard out of service."""

@@ -1,13 +1,13 @@
 """A store in memory, for tests, the test kit and the simulator.
 
-Its journal stands for a disk: what `commit` returned is in it, and `crash` builds a new store from the journal
-alone, exactly as a store on disk does after a kill. Tables and index are dictionaries.
+Its journal stands for a disk: what `commit` returned is in it, and `crash` builds a new store from
+the journal alone, exactly as a store on disk does after a kill. Tables and index are dictionaries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 from .api import (
     Due,
@@ -55,13 +55,12 @@ class MemoryStore(LogStore):
         store._oldest_hour = self._oldest_hour
         for frame, pending in self._journal:
             store._replay(frame, pending, 0)
+        store._replayed()
         store._strip()
         return store
 
     # ---- the medium -----------------------------------------------------------------------
-    def _persist(
-        self, frames: Sequence[StoredRecord | Marker], pending: bool = False
-    ) -> list[int]:
+    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> list[int]:
         fault, self._fault = self._fault, None
         if fault is None or fault[1]:
             self._journal.extend((frame, pending) for frame in frames)
@@ -77,9 +76,8 @@ class MemoryStore(LogStore):
             assert len(log) + 1 == frame.position.offset
             log.append(None if isinstance(frame, Marker) else frame)
 
-    @contextmanager
-    def _source(self) -> Iterator[_View]:
-        yield _View(self)
+    def _source(self) -> nullcontext[_View]:
+        return nullcontext(_View(self))
 
     # ---- background -----------------------------------------------------------------------
     def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:

@@ -1,7 +1,8 @@
 """Reading a subject or a shard, once for all stores.
 
-A `Source` answers single questions; here is what is made of them: a subject's records are found from its head, each
-record naming the one before it. What a source finds damaged it raises as `Damaged`.
+A `Source` answers single questions; here is what is made of them: a subject's records are found
+from its head, each record naming the one before it. What a source finds damaged it raises as
+`Damaged`.
 """
 
 from __future__ import annotations
@@ -107,9 +108,7 @@ def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | N
     return stored
 
 
-def records(
-    source: Source, shard: int, after: int, newest: int, limit: int
-) -> list[StoredRecord]:
+def records(source: Source, shard: int, after: int, newest: int, limit: int) -> list[StoredRecord]:
     """See `Store.records`; `newest` is the last applied offset."""
     page: list[StoredRecord] = []
     for offset in range(max(after, 0) + 1, newest + 1):

@@ -1,14 +1,16 @@
 """Tables: what follows from the log, as a pure function of its records.
 
-`Layer.apply` is the only place where a record changes a table. Layers lie on each other: what a layer does not hold
-is asked of the tables below, down to what is on disk. So the same function serves a batch that may still fail, the
-changes since the last checkpoint, records that wait for `apply`, a store in memory, and the replay after a crash.
+`Layer.apply` is the only place where a record changes a table. Layers lie on each other: what a
+layer does not hold is asked of the tables below, down to what is on disk. So the same function
+serves a batch that may still fail, the changes since the last checkpoint, records that wait for
+`apply`, a store in memory, and the replay after a crash.
 
-Applying a record again changes nothing: a shard's state and a subject's head know how far they have come, and
-whatever a partly written checkpoint holds, replaying from the last complete one ends in the same tables.
+Applying a record again changes nothing: a shard's state and a subject's head know how far they
+have come, and whatever a partly written checkpoint holds, replaying from the last complete one ends
+in the same tables.
 
-Tables of a shard: its state; of a subject: its head, at most one timer, the offsets that its idempotency keys
-stand at. Nothing here reads a payload.
+Tables of a shard: its state; of a subject: its head, at most one timer, the offsets that its
+idempotency keys stand at. Nothing here reads a payload.
 """
 
 from __future__ import annotations
@@ -97,8 +99,8 @@ def head_after(head: Head | None, stored: StoredRecord) -> Head | None:
 class Layer:
     """Changes to tables, over the tables below.
 
-    One thread changes a layer; any thread may ask it for one entry. Who walks through one of its dictionaries
-    holds the owner's lock.
+    One thread changes a layer; any thread may ask it for one entry. Who walks through one of its
+    dictionaries holds the owner's lock.
 
     Attributes:
         heads: subject -> head, or None where it was cleaned.
@@ -129,28 +131,30 @@ class Layer:
 
     def apply(self, stored: StoredRecord) -> None:
         """Change the tables as the record says."""
-        record, shard = stored.record, stored.shard
+        record = stored.record
         if record.kind is RecordKind.EPOCH:
-            self.move(shard, stored.position, record.time_ms, record.payload == SEALED)
-            return
-        self.move(shard, stored.position, record.time_ms)
-        subject = (shard, record.component, record.entity)
-        head = head_after(self.head(subject), stored)
-        self.heads[subject] = head
+            self.move(stored.shard, stored.position, record.time_ms, record.payload == SEALED)
+        else:
+            subject = (stored.shard, record.component, record.entity)
+            self.apply_to(subject, self.head(subject), stored)
+
+    def apply_to(self, subject: Subject, head: Head | None, stored: StoredRecord) -> Head | None:
+        """`apply` for who has just asked for the subject's head; return the head afterwards."""
+        record, position = stored.record, stored.position
+        self.move(stored.shard, position, record.time_ms)
+        head = self.heads[subject] = head_after(head, stored)
         timer = timer_of(head)
         if timer:
             self.timers[subject] = timer
-        else:
+        elif self.timers:
             self.timers.pop(subject, None)
         if record.key:
-            place = (record.time_ms // HOUR_MS, stored.position.offset)
-            self.keys[(subject, record.key)] = place
+            self.keys[(subject, record.key)] = (record.time_ms // HOUR_MS, position.offset)
         if record.kind is RecordKind.CLEANED:
-            self.cleaned.append((shard, stored.position.offset))
+            self.cleaned.append((stored.shard, position.offset))
+        return head
 
-    def move(
-        self, shard: int, position: Position, time_ms: int = 0, sealed: bool = False
-    ) -> None:
+    def move(self, shard: int, position: Position, time_ms: int = 0, sealed: bool = False) -> None:
         """Move a shard's state on to a position; a removed record does no more than this."""
         state = self.state(shard)
         if position.offset > state.position.offset:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from pathlib import Path
 
 import lmdb
-import pytest
+
 from actorkalix_storage.api import StoreError, StoreFull
 from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store
 from actorkalix_storage.testing import Harness, StoreContract
 
 
 class LmdbHarness:
-    """Checks in child processes are left to their own tests; here they would cost most of the time."""
+    """Checks in child processes have their own tests; here they would cost most of the time."""
 
     def __init__(self, options: Options) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="store-"))
@@ -34,7 +35,9 @@ class LmdbHarness:
                 transaction.abort()
                 raise lmdb.MapFullError("mdb_txn_commit")
             transaction.commit()
-            raise lmdb.DiskError("mdb_txn_commit", 5)
+            failure = lmdb.Error("mdb_txn_commit: Input/output error")
+            failure.code = errno.EIO  # type: ignore[misc]  # as the binding sets it
+            raise failure
 
         environment.commit = fail  # type: ignore[method-assign]
 

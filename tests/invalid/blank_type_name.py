@@ -11,13 +11,13 @@ from actorkalix import EventSourcedEntity, query, type_name
 class Added:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added], id="count"):
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: Added) -> int:
         return state
-
 
     @query
     def get(self) -> int:

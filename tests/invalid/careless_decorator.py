@@ -11,6 +11,7 @@ def logged(fn):
     wrapper.__name__ = fn.__name__
     return wrapper
 
+
 class Slot(ValueEntity[int], id="slot"):
     def empty_state(self) -> int:
         return 0

@@ -11,13 +11,13 @@ from actorkalix import EventSourcedEntity, query
 class Removed(TypedDict):
     n: int
 
+
 class Count(EventSourcedEntity[int, list[int] | Removed | dict], id="count"):  # here
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: object) -> int:
         return state
-
 
     @query
     def get(self) -> int:

@@ -14,13 +14,13 @@ class Connection:
 class Added:
     by: Connection
 
+
 class Count(EventSourcedEntity[int, Added], id="count"):  # here
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: Added) -> int:
         return state
-
 
     @query
     def get(self) -> int:

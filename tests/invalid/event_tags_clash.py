@@ -17,13 +17,13 @@ class Added:
 class Gained:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added | Gained], id="count"):  # here
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: Added | Gained) -> int:
         return state
-
 
     @query
     def get(self) -> int:

@@ -19,6 +19,7 @@ class Line:
 class Order:
     lines: list[Line]
 
+
 class Slot(ValueEntity[int], id="slot"):
     def empty_state(self) -> int:
         return 0

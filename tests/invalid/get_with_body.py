@@ -11,6 +11,7 @@ class Window:
     first: int
     last: int
 
+
 class Slot(ValueEntity[int], id="slot"):
     def empty_state(self) -> int:
         return 0

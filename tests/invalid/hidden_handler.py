@@ -9,6 +9,7 @@ class Base(ValueEntity[int], abstract=True):
     def put(self, value: int) -> Effect[None]:
         return self.effects.update_state(value).then_reply(None)
 
+
 class Slot(Base, id="slot"):
     def empty_state(self) -> int:
         return 0

@@ -10,6 +10,7 @@ from actorkalix import Effect, EventSourcedEntity, command, query
 class Added:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added], id="count"):
     def empty_state(self) -> int:
         return 0

@@ -10,6 +10,7 @@ class Base(ValueEntity[int], abstract=True):
     def put(self, value) -> Effect[None]:
         return self.effects.update_state(value).then_reply(None)
 
+
 class Slot(Base, id="slot"):
     def empty_state(self) -> int:
         return 0

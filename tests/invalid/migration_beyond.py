@@ -17,13 +17,13 @@ class Added:
 def renamed(old: dict[str, Any]) -> dict[str, Any]:
     return old
 
+
 class Count(EventSourcedEntity[int, Added], id="count"):
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: Added) -> int:
         return state
-
 
     @query
     def get(self) -> int:

@@ -12,6 +12,7 @@ from actorkalix import Effect, EventSourcedEntity, command, query
 class Added:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added], id="count"):  # here
     @query
     def get(self) -> int:

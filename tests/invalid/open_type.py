@@ -15,6 +15,7 @@ class Base(ValueEntity[T], Generic[T], abstract=True):
     def put(self, value: T) -> Effect[None]:
         return self.effects.update_state(value).then_reply(None)
 
+
 class Slot(Base, id="slot"):  # here
     def empty_state(self) -> int:
         return 0

@@ -7,6 +7,7 @@ from actorkalix import Effect, ValueEntity, command, query
 class Connection:
     pass
 
+
 class Slot(ValueEntity[int], id="slot"):
     def empty_state(self) -> int:
         return 0

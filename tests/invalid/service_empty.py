@@ -4,7 +4,4 @@
 from actorkalix import Service, ValueEntity, http, query
 
 
-
-
-
 Service("shop", components=[])  # here

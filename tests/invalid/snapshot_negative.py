@@ -10,13 +10,13 @@ from actorkalix import Effect, EventSourcedEntity, command, query
 class Added:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added], id="count", snapshot_every=-1):  # here
     def empty_state(self) -> int:
         return 0
 
     def apply_event(self, state: int, event: Added) -> int:
         return state
-
 
     @query
     def get(self) -> int:

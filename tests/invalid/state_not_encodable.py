@@ -7,6 +7,7 @@ from actorkalix import Effect, ValueEntity, command, query
 class Connection:
     pass
 
+
 class Slot(ValueEntity[Connection], id="slot"):  # here
     def empty_state(self) -> Connection:
         return Connection()

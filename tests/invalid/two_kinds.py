@@ -10,6 +10,7 @@ from actorkalix import EventSourcedEntity, ValueEntity, query
 class Added:
     n: int
 
+
 class Both(EventSourcedEntity[int, Added], ValueEntity[int], id="both"):  # here
     def empty_state(self) -> int:
         return 0

@@ -20,6 +20,7 @@ class Cash:
 class Payment:
     means: Card | Cash
 
+
 class Slot(ValueEntity[int], id="slot"):
     def empty_state(self) -> int:
         return 0

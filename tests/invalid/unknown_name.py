@@ -1,5 +1,5 @@
 """An annotation that names nothing."""
-# expect: put has a type for its parameter value that cannot be resolved (name 'Nubmer' is not defined); import or define it above
+# expect: put has a type for its parameter value that cannot be resolved (name 'Nubmer' is not defined); import it (not under TYPE_CHECKING) or define it above
 
 from actorkalix import Effect, ValueEntity, command, query
 

@@ -10,6 +10,7 @@ from actorkalix import EventSourcedEntity, query
 class Added:
     n: int
 
+
 class Count(EventSourcedEntity[int, Added], id="count", snapshot_evry=3):  # here
     def empty_state(self) -> int:
         return 0

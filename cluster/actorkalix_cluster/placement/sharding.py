@@ -1,7 +1,8 @@
 """From an id to its shard.
 
-blake2b with a digest of 64 bits over the UTF-8 of component id and entity id, each with its length before it (so
-that ("ab", "c") and ("a", "bc") part), modulo the number of shards. RFC 7693 defines blake2b.
+blake2b with a digest of 64 bits over the UTF-8 of component id and entity id, each with its
+length before it (so that ("ab", "c") and ("a", "bc") part), modulo the number of shards. RFC 7693
+defines blake2b.
 """
 
 from __future__ import annotations
@@ -14,5 +15,5 @@ SHARDS_DEFAULT = 1024
 def shard_of(component: str, entity: str, shards: int) -> int:
     """Shard of an entity, 0 to `shards` - 1."""
     c, e = component.encode(), entity.encode()
-    digest = blake2b(len(c).to_bytes(4, "big") + c + len(e).to_bytes(4, "big") + e, digest_size=8).digest()
-    return int.from_bytes(digest, "big") % shards
+    key = len(c).to_bytes(4, "big") + c + len(e).to_bytes(4, "big") + e
+    return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % shards

@@ -12,6 +12,7 @@ the main thread. `reaper` sees to the rest.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import hashlib
 import importlib
@@ -34,6 +35,8 @@ from actorkalix_cluster.rayhost import reaper
 NAMESPACE = "actorkalix"
 OBJECT_STORE_BYTES = 80 * 2**20  # Ray's least is 75 MB; hosts put nothing there
 SESSIONS_KEPT = 3  # Ray's logs of so many runs stay in the scratch folder
+
+EXIT_WITHOUT_RAY = 4  # as `actorkalix run` reports what went wrong on the way
 
 # Ray's wishes for many small workers, turned to one host that is the service:
 _SYSTEM_CONFIG = {
@@ -95,16 +98,21 @@ class LocalRay:
                 loop.remove_reader(handle)
 
     def close(self) -> None:
-        """End it and everything in it, politely if it still can be talked to."""
-        ray = module("ray")
-        if not _alive(self._handles.values()):
-            reaper.sweep(
-                self.scratch
-            )  # first: what is left of a broken Ray makes its shutdown wait
-        ray.shutdown()
+        """End it and everything in it; when it is broken, this process has to end soon after."""
+        if _alive(self._handles.values()):
+            module("ray").shutdown()
+        else:
+            # Ray's shutdown, and its threads in this process, wait for answers that nobody gives.
+            atexit.register(_leave)
         for handle in self._handles.values():
             os.close(handle)
         reaper.sweep(self.scratch)
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_WITHOUT_RAY)
 
 
 def module(name: str) -> Any:
@@ -151,9 +159,7 @@ def local_ray(options: RayOptions) -> Generator[LocalRay]:
 def _init(options: RayOptions) -> None:
     ray, raylet = module("ray"), module("ray._raylet")
     # All three were read when `ray` was first imported, which may have been before us.
-    module(
-        "ray._private.ray_constants"
-    ).ENABLE_RAY_CLUSTER = False  # loopback alone
+    module("ray._private.ray_constants").ENABLE_RAY_CLUSTER = False  # loopback alone
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()
     logging.getLogger("ray").setLevel(logging.CRITICAL)

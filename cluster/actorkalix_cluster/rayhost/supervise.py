@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
+import functools
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Literal, TypeVar
@@ -195,7 +198,9 @@ class Supervisor:
             if handing.done():
                 handing.result()
             if ray_ended.done():
-                return Ending("ray", f"Ray's {ray_ended.result()} process ended")
+                logs = self._local.scratch / "session_latest" / "logs"
+                ended = ray_ended.result()
+                return Ending("ray", f"Ray's {ended} process ended; its logs are in {logs}")
             return Ending("cut") if cutting.done() else serving.result()
 
     async def _serve(self, stop: asyncio.Event) -> Ending:
@@ -254,9 +259,9 @@ class Supervisor:
         """A new host with its imports done; an ending when there is no use in trying again."""
         while True:
             ticket = self._handover.ticket()
-            actor = self._actor(ticket)
             try:
                 async with asyncio.timeout(PREPARE_S_MAX):
+                    actor = await _aside(functools.partial(self._actor, ticket))
                     answer = await _answer(actor.prepare.remote())
             except _actor_error() as error:
                 ending = self._died(0, f"it ended while it was made: {_first_line(error)}")
@@ -304,6 +309,21 @@ async def _discard(making: asyncio.Future[Host | Ending]) -> None:
         spare = await making
         if isinstance(spare, Host):
             await spare.kill()
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """Work on a thread that nobody waits for: some calls of Ray never return without gcs."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001  whoever waits gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 async def _answer(ref: Any) -> bytes:

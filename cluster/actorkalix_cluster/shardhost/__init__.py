@@ -1,1 +1,1 @@
-"""The asyncio driver: mailbox, step, batch, commit, deliver, activate, passivate. No Ray in here."""
+"""The asyncio driver: load, step, group commit, answer, passivate. No Ray in here."""

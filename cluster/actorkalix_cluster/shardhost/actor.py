@@ -1,21 +1,23 @@
 """A live actor, what it has in flight, and the table of its states.
 
-Theory of operation. An actor holds two instances: `speculative` is what the next command sees, `durable` what queries
-see. Between them stands `flights`, the appends on their way, oldest first; when one lands, its instance becomes the
-durable one. `behavior.version(speculative)` is therefore always the version of `durable` plus the records in flight.
+Theory of operation. An actor holds two instances: `speculative` is what the next command sees,
+`durable` what queries see. Between them stands `flights`, the appends on their way, oldest first;
+when one lands, its instance becomes the durable one. `behavior.version(speculative)` is therefore
+always the version of `durable` plus the records in flight.
 
-States; an id without an actor is absent, and nothing is written when one leaves memory, so leaving takes no time:
+States; an id without an actor is absent, and nothing is written when one leaves memory, so
+leaving takes no time:
 
     ABSENT ----message----> LOADING ---loaded---> LIVE ---idle, forgotten---> ABSENT
                                |                   |
-                               | unreadable        | broke: the user's code raised; what it may have done to the
-                               v                   v         instance in memory is not known (ES-82)
+                               | unreadable        | broke: user code raised; what it did
+                               v                   v        to the instances is not known (ES-82)
                              ABSENT <--landed--- BROKEN
 
-    A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another flight.
-    An append that is refused takes the actor and everything in flight behind it along: LIVE, BROKEN -> ABSENT.
-    A shard that is lost takes its actors along from every state.
-    An actor that becomes ABSENT with messages in its mailbox is loaded again at once.
+A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another
+flight. An append that is refused takes the actor and everything in flight behind it along: LIVE,
+BROKEN -> ABSENT. A shard that is lost takes its actors along from every state. An actor that
+becomes ABSENT with messages in its mailbox is loaded again at once.
 """
 
 from __future__ import annotations
@@ -23,12 +25,11 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from actorkalix_storage.api import Append, Position
-
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_storage.api import Append, Position
 
 
 class State(enum.Enum):
@@ -100,8 +101,8 @@ class Actor:
         self.durable: Any = None
         self.position: Position | None = None  # newest durable record
         self.incarnation = 0  # offset of the first record of this life
-        self.flights: list[Flight] = []  # lists: they are short, and a deque is 600 bytes of its own
-        self.resting = 0  # answers without a write that wait for a flight
+        self.flights: list[Flight] = []  # short, and an empty deque has 600 bytes
+        self.resting = 0  # messages that wait for a flight of another, or for the store
         self.mailbox: list[Ticket] = []
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
         self.used_ms = 0

@@ -1,8 +1,8 @@
 """The port through which a shard host runs an actor kind.
 
-A behavior is pure: no clock, no I/O, no randomness, and an instance `I` is an immutable value. The host holds two
-values of a live actor: the speculative one, which later commands see at once, and the durable one, which queries
-see. It drops the speculative one when a commit fails.
+A behavior is pure: no clock, no I/O, no randomness, and an instance `I` is an immutable value.
+The host holds two values of a live actor: the speculative one, which later commands see at once,
+and the durable one, which queries see. It drops the speculative one when a commit fails.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
+
 from actorkalix_storage.api import History, Record, Snapshot
 
 from .messages import Message, Reply
@@ -55,8 +56,8 @@ class Behavior(Protocol[I]):
 
         Raises:
             BehaviorError: refused; nothing changed and the instance stays good.
-            Exception: the user's code failed: the host logs it, answers with a correlation id and rebuilds the
-                instance from storage.
+            Exception: the user's code failed: the host logs it, answers with a correlation id and
+                rebuilds the instance from storage.
         """
         ...
 
@@ -73,7 +74,7 @@ class Behavior(Protocol[I]):
         ...
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
-        """The stored reply in the message's encoding, or the failure that another request has used its key."""
+        """The stored reply in the message's encoding, or that another request has used its key."""
         ...
 
 
@@ -86,4 +87,4 @@ class BehaviorError(Exception):
 
 
 class BehaviorFault(BehaviorError):
-    """The user's code broke a rule: as `BehaviorError`, and the host logs it under the correlation id."""
+    """The user's code broke a rule: a `BehaviorError` that the host logs as well."""

@@ -1,13 +1,14 @@
 """The commit queue: everything that waits goes into the next commit.
 
-Theory of operation. One commit runs at a time; what comes meanwhile is the next batch, so batches grow with the load
-and a lone command waits for nobody (group commit). When the committer is idle the batch leaves at the end of the
-loop's present round: all that became runnable together is committed together. A batch has at most `bytes_max` bytes,
-or one flight; the queue at most `queue_max` flights, those in the commit included: whoever puts looks at `full`.
+Theory of operation. One commit runs at a time; what comes meanwhile is the next batch, so batches
+grow with the load and a lone command waits for nobody (group commit). When the committer is idle
+the batch leaves at the end of the loop's present round: all that became runnable together is
+committed together. A batch has at most `commit_bytes_max` bytes, or one flight; the queue at most
+`commit_queue_max` flights, those in the commit included: whoever puts looks at `full`.
 
-A flight that was voided while it waited is left out. Outcomes come back in the order of the flights. When all of a
-batch landed, the next one leaves before the outcomes are told, so that disk and loop work side by side; when not, the
-outcomes come first, for they may void what waits.
+A flight that was voided while it waited is left out. Outcomes come back in the order of the
+flights. When all of a batch landed, the next one leaves before the outcomes are told, so that
+disk and loop work side by side; when not, the outcomes come first, for they may void what waits.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import asyncio
 from collections.abc import Callable
 from time import perf_counter
 
-from actorkalix_storage.api import Appended
-
 from actorkalix_cluster.shardhost.actor import Flight
-from actorkalix_cluster.shardhost.committer import Committer, Outcomes
-from actorkalix_cluster.shardhost.observer import Observer
+from actorkalix_cluster.shardhost.committer import Outcomes
+from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_storage.api import Appended
 
 Settle = Callable[[list[Flight], Outcomes | Exception], object]
 
@@ -28,20 +28,12 @@ Settle = Callable[[list[Flight], Outcomes | Exception], object]
 class CommitQueue:
     """Flights that wait for a commit, and the one commit that runs."""
 
-    def __init__(
-        self,
-        committer: Committer,
-        settle: Settle,
-        observer: Observer,
-        *,
-        bytes_max: int,
-        queue_max: int,
-    ) -> None:
-        self._committer = committer
-        self._settle = settle
-        self._observer = observer
-        self._bytes_max = bytes_max
-        self._queue_max = queue_max
+    def __init__(self, parts: Parts) -> None:
+        self._committer = parts.committer
+        self._observer = parts.observer
+        self._bytes_max = parts.limits.commit_bytes_max
+        self._queue_max = parts.limits.commit_queue_max
+        self.settle: Settle = _nobody  # set by the host: who takes the outcomes
         self._waiting: list[Flight] = []
         self._flying = 0
         self._leaving = False
@@ -95,7 +87,7 @@ class CommitQueue:
         if self._closed:
             return
         if isinstance(outcome, Exception):
-            self._settle(batch, outcome)
+            self.settle(batch, outcome)
             self._leave()
             return
         landed = [f for f, one in zip(batch, outcome, strict=True) if type(one) is Appended]
@@ -107,7 +99,11 @@ class CommitQueue:
         )
         if len(landed) == len(batch):
             self._leave()
-            self._settle(batch, outcome)
+            self.settle(batch, outcome)
         else:
-            self._settle(batch, outcome)
+            self.settle(batch, outcome)
             self._leave()
+
+
+def _nobody(batch: list[Flight], outcome: Outcomes | Exception) -> None:
+    raise AssertionError("the host says who takes the outcomes before it starts")

@@ -1,13 +1,15 @@
 """Who does a store's work: all writes one at a time, reads beside them, neither on the event loop.
 
-Theory of operation. Jobs go in on the loop, results come back on the loop: `done` is called there later, never from
-inside of the call, with what the job returned or the exception that it raised. Writes are done in the order in which
-they came. Background slices (snapshots, checkpoints, reclaiming) are writes too; one of them runs when no other write
-waits, and after every 32 commits when that never happens, so that a busy store still gets its checkpoints.
+Theory of operation. Jobs go in on the loop, results come back on the loop: `done` is called there
+later, never from inside of the call, with what the job returned or the exception that it raised.
+Writes are done in the order in which they came. Background slices (snapshots, checkpoints,
+reclaiming) are writes too; one of them runs when no other write waits, and after every 32 commits
+when that never happens, so that a busy store still gets its checkpoints.
 
-`ThreadCommitter` has one thread for writes and one for reads; a store's `commit` spends its time in the sync, where
-the loop runs on. Results of several jobs come back with one wake-up of the loop. `InlineCommitter` works on the
-loop: for the memory store and for tests, where every run is to be the same.
+`ThreadCommitter` has one thread for writes and one for reads; a store's `commit` spends its time
+in the sync, where the loop runs on. Results of several jobs come back with one wake-up of the
+loop. `InlineCommitter` works on the loop: for the memory store and for tests, where every run is
+to be the same.
 """
 
 from __future__ import annotations

@@ -1,56 +1,304 @@
-"""The driver: steps actors, sends their records to the commit queue, and lets answers go when they are true.
+"""The driver: steps actors and sends what they wrote to the commit queue.
 
-Theory of operation. A step is pure and takes no time that matters, so there is no task per actor: a message to a live
-actor is stepped at once, on the loop, and what it wrote joins the commit queue as a flight. The next command sees the
-speculative instance right away; at most `speculation_max` commands of an actor are under way like that (architecture
-6), so that a hot key is not bound by the disk.
+Theory of operation. A step is pure and takes no time that matters, so there is no task per actor:
+a message to a live actor is stepped at once, on the loop, and what it wrote joins the commit
+queue as a flight. The next command sees the speculative instance right away; at most
+`speculation_max` commands of an actor are under way like that, so that a hot key is not bound by
+the disk.
 
-What leaves when. Nothing that an answer rests on may be missing after a crash:
+What leaves when. Nothing that an answer rests on may be missing after a crash (architecture 6):
 
-    answer of                      leaves
-    a command that wrote           when its append is durable
-    a command that wrote nothing,  when the actor's last append in flight is durable, and only if the shard is
-      a domain error, a fault        still ours then
-    a query                        at once: it sees the durable instance alone; only if the shard is still ours
-    the same key again             with the first one's append, or with what the store remembers
+    answer to                       leaves
+    a command that wrote            when its append is durable
+    a command that wrote nothing,   when the actor's last append in flight is durable, if the shard
+      a domain error, a fault       is still ours then
+    a query                         at once: it saw the durable instance alone
+    the same key again              with the first one's append, or as the store remembers it
 
-An append that fails takes along everything that rested on it, for each of them was worked out on a state that never
-came to be: the actor is dropped and comes back from storage with the next message. Code of the user's that raises
-costs the actor its instances too, but not the appends in flight: those were good before it ran (ES-82).
+User code that raises costs the actor its instances (ES-82), but not the appends in flight, which
+were good before it ran: the actor is rebuilt when they have landed.
 
-Idempotency keys (architecture 12). A key at work in the actor is joined. Else the store is asked, unless the actor
-has no record at all. Keys count for `keys_kept_ms` by record time. What is remembered is the business of the
-behavior; the host only finds it.
+Idempotency keys (architecture 12). A key at work in the actor is joined; else the store is asked,
+unless the actor has no record at all. A key counts for `keys_kept_ms` by record time. What is
+remembered under it is the behavior's business; the host only finds it.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-
-import msgspec
-from actorkalix_storage.api import (
-    Append,
-    Appended,
-    Position,
-    Refused,
-    RefusalKind,
-    Store,
-    StoreError,
-    StoredRecord,
-    StoreFull,
-)
+from typing import Any
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, Lookup, State, Turn
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
-from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.commits import CommitQueue
-from actorkalix_cluster.shardhost.committer import Committer, Outcomes
-from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.live import LiveActors
-from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
-from actorkalix_cluster.shardhost.observer import Observer
-from actorkalix_cluster.shardhost.shards import Shards
-from actorkalix_cluster.shardhost.ticket import Desk, Stage, Ticket
-from actorkalix_cluster.shardhost.upkeep import Upkeep
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.ticket import Stage, Ticket
+from actorkalix_storage.api import Append, StoredRecord, StoreError
+
+log = logging.getLogger("actorkalix.entity")
+
+
+class Driver:
+    """Takes messages to live actors. See the head of this file."""
+
+    def __init__(self, parts: Parts, commits: CommitQueue, live: LiveActors) -> None:
+        self._store = parts.store
+        self._committer = parts.committer
+        self._clock = parts.clock
+        self._limits = parts.limits
+        self._shards = parts.shards
+        self._desk = parts.desk
+        self._commits = commits
+        self._live = live
+
+    # ---- messages -----------------------------------------------------------------------------
+    def take(self, actor: Actor, ticket: Ticket) -> None:
+        """A message for an actor in memory."""
+        self._live.used(actor)
+        if actor.state is State.LIVE:
+            if ticket.message.kind is MessageKind.QUERY:
+                self._query(actor, ticket)
+                return
+            if not actor.mailbox and self._has_room(actor):
+                self._command(actor, ticket)
+                return
+        if len(actor.mailbox) + len(actor.keys) >= self._limits.mailbox_max:
+            self._refuse_load(ticket, f"{actor.component} {actor.entity!r} has a full mailbox")
+        else:
+            actor.mailbox.append(ticket)
+
+    def go_on(self, actor: Actor) -> None:
+        """Something changed for an actor: it was loaded, flights have landed, a key was found."""
+        while actor.mailbox and actor.state is State.LIVE:
+            ticket = actor.mailbox[0]
+            query = ticket.message.kind is MessageKind.QUERY
+            if ticket.stage is Stage.WAITING and not query and not self._has_room(actor):
+                return
+            del actor.mailbox[0]  # before it is stepped: what it does may hand the mailbox on
+            if ticket.stage is Stage.DROPPED:
+                continue
+            if query:
+                self._query(actor, ticket)
+            else:
+                self._command(actor, ticket)
+        self._drop_if_over(actor)
+
+    def _drop_if_over(self, actor: Actor) -> None:
+        """A broken actor with nothing in flight is rebuilt; on a lost shard nothing stays."""
+        if actor.flights or not self._live.has(actor):
+            return
+        if actor.state is State.BROKEN:
+            self._live.drop(actor, Turn.LANDED)
+        elif not actor.shard.owned:
+            self._live.drop(actor, Turn.LOST)
+
+    def _has_room(self, actor: Actor) -> bool:
+        return len(actor.flights) + actor.resting < self._limits.speculation_max
+
+    def _refuse_load(self, ticket: Ticket, what: str) -> None:
+        failure = failures.overloaded(what, self._limits.retry_after_ms)
+        self._desk.answer(ticket, Reply(failure=failure))
+
+    def _too_late(self, ticket: Ticket) -> bool:
+        deadline_ms = ticket.message.deadline_ms
+        if not deadline_ms or self._clock.now_ms() <= deadline_ms:
+            return False
+        self._desk.answer(ticket, Reply(failure=failures.deadline_passed()))
+        return True
+
+    def _run(self, actor: Actor, instance: Any, message: Message, now_ms: int) -> Step[Any] | Reply:
+        """Step; a reply alone when the behavior refused or user code raised."""
+        try:
+            return actor.behavior.step(instance, message, now_ms)
+        except BehaviorError as error:
+            return _refusal(error, message)
+        except Exception:
+            correlation_id = message.correlation_id or secrets.token_hex(8)
+            log.exception(
+                "%s %r.%s failed, correlation id %s",
+                *(message.component, message.entity, message.method, correlation_id),
+            )
+            actor.turn(Turn.BROKE)  # the instances are not to be trusted any more
+            return Reply(failure=failures.unexpected(correlation_id))
+
+    # ---- queries ------------------------------------------------------------------------------
+    def _query(self, actor: Actor, ticket: Ticket) -> None:
+        if self._too_late(ticket):
+            return
+        ticket.begin()
+        now_ms = self._shards.now_ms(actor.shard)
+        step = self._run(actor, actor.durable, ticket.message, now_ms)
+        if isinstance(step, Reply):
+            self.leave(actor, ticket, step)
+            self._drop_if_over(actor)
+            return
+        assert not step.records, "a query has no records"
+        self.leave(actor, ticket, step.reply)
+
+    # ---- commands -----------------------------------------------------------------------------
+    def _command(self, actor: Actor, ticket: Ticket) -> None:
+        """A message that may write, to a live actor with room for it."""
+        if self._too_late(ticket):
+            return
+        message = ticket.message
+        if not message.key or message.kind is not MessageKind.COMMAND:
+            self._step(actor, ticket, b"")
+            return
+        key = actor.behavior.key_hash(message)
+        at_work = actor.keys.get(key)
+        if at_work is not None:
+            if isinstance(at_work, Flight):
+                ticket.begin()  # the first one runs: what becomes of it is this one's outcome
+            at_work.joined.append(ticket)
+            actor.resting += 1
+        elif actor.behavior.version(actor.durable) == 0:
+            self._step(actor, ticket, key)
+        else:
+            self._look_up(actor, ticket, key)
+
+    def _step(self, actor: Actor, ticket: Ticket, key: bytes) -> None:
+        if self._commits.full:
+            self._refuse_load(ticket, "too many commands wait for the disk")
+            return
+        ticket.begin()
+        message, behavior, shard = ticket.message, actor.behavior, actor.shard
+        now_ms = self._shards.now_ms(shard)
+        step = self._run(actor, actor.speculative, message, now_ms)
+        if isinstance(step, Reply):
+            self._answer_after_flights(actor, ticket, step)
+            self._drop_if_over(actor)
+            return
+        if not step.records:
+            self._answer_after_flights(actor, ticket, step.reply)
+            return
+        version = behavior.version(actor.speculative)
+        append = Append(shard.number, shard.epoch, version, step.records)
+        flight = Flight(actor, append, step.instance, ticket)
+        flight.reply = step.reply
+        flight.snapshot_due = step.snapshot_due
+        flight.forget = step.forget
+        if key:
+            flight.key = key
+            actor.keys[key] = flight
+        actor.speculative = step.instance
+        actor.flights.append(flight)
+        shard.time_ms = now_ms
+        self._commits.put(flight)
+
+    def _answer_after_flights(self, actor: Actor, ticket: Ticket, reply: Reply) -> None:
+        """The answer rests on the speculative instance and may not leave before that is durable."""
+        if actor.flights:
+            actor.resting += 1
+            actor.flights[-1].rests.append((ticket, reply))
+        else:
+            self.leave(actor, ticket, reply)
+
+    def leave(self, actor: Actor, ticket: Ticket, reply: Reply) -> None:
+        """Let an answer go that wrote nothing and rests on what is durable."""
+        shard = actor.shard
+        if not shard.owned:
+            failure = failures.owner_away(shard.number, self._limits.retry_after_ms)
+            self._desk.answer(ticket, Reply(failure=failure))
+            return
+        self._desk.answer(ticket, placed(reply, actor))
+
+    # ---- idempotency keys ---------------------------------------------------------------------
+    def _look_up(self, actor: Actor, ticket: Ticket, key: bytes) -> None:
+        lookup = Lookup(ticket)
+        actor.keys[key] = lookup
+        actor.resting += 1
+        shard, component, entity = actor.shard.number, actor.component, actor.entity
+        self._committer.read(
+            lambda: self._store.remembered(shard, component, entity, key),
+            lambda found: self._looked_up(actor, key, lookup, found),
+        )
+
+    def _looked_up(
+        self, actor: Actor, key: bytes, lookup: Lookup, found: StoredRecord | Exception | None
+    ) -> None:
+        del actor.keys[key]
+        actor.resting -= len(lookup.joined)
+        waiting = [ticket for ticket in lookup.joined if ticket.stage is Stage.WAITING]
+        if isinstance(found, Exception):
+            log.error(
+                "a key of %s %r was not looked up", actor.component, actor.entity, exc_info=found
+            )
+            for ticket in waiting:
+                failure = (
+                    failures.of_store(found)
+                    if isinstance(found, StoreError)
+                    else failures.bug(ticket.message.correlation_id)
+                )
+                self._desk.answer(ticket, Reply(failure=failure))
+        elif found is not None and self._counts(actor, found):
+            for ticket in waiting:
+                ticket.begin()
+                reply = self.remembered(actor, ticket.message, found.record.reply)
+                self.leave(actor, ticket, reply)
+        elif waiting:
+            self._first_of_its_key(actor, key, waiting)
+        self.go_on(actor)
+
+    def _first_of_its_key(self, actor: Actor, key: bytes, waiting: list[Ticket]) -> None:
+        first, *others = waiting
+        if actor.state is State.LIVE and self._live.has(actor) and self._has_room(actor):
+            if not self._too_late(first):
+                self._step(actor, first, key)
+        else:
+            others = waiting
+        for ticket in others:
+            self._again(actor, ticket)
+
+    def _again(self, actor: Actor, ticket: Ticket) -> None:
+        """Begin anew with a message whose actor may have been replaced meanwhile."""
+        present = self._live.get(actor.component, actor.entity)
+        if present is not None:
+            self.take(present, ticket)
+        elif actor.shard.owned:
+            self._live.load(actor.behavior, ticket, actor.shard)
+        else:
+            self.leave(actor, ticket, Reply())
+
+    def _counts(self, actor: Actor, found: StoredRecord) -> bool:
+        kept_until_ms = found.record.time_ms + self._limits.keys_kept_ms
+        return kept_until_ms > self._shards.now_ms(actor.shard)
+
+    def remembered(self, actor: Actor, message: Message, stored: bytes) -> Reply:
+        """The answer under a key that was used before."""
+        try:
+            return actor.behavior.remembered(message, stored)
+        except BehaviorError as error:
+            return _refusal(error, message)
+        except Exception:
+            correlation_id = message.correlation_id or secrets.token_hex(8)
+            log.exception(
+                "the stored reply of %s %r cannot be read, correlation id %s",
+                *(actor.component, actor.entity, correlation_id),
+            )
+            return Reply(failure=failures.unexpected(correlation_id))
+
+
+def _refusal(error: BehaviorError, message: Message) -> Reply:
+    if isinstance(error, BehaviorFault):
+        log.error(
+            "%s %r.%s failed, correlation id %s",
+            *(message.component, message.entity, message.method, message.correlation_id),
+            exc_info=error.__cause__ or error,
+        )
+    return error.reply
+
+
+def placed(reply: Reply, actor: Actor) -> Reply:
+    """The reply with the place of the newest record of the actor, on which it rests."""
+    return Reply(
+        reply.payload,
+        reply.failure,
+        reply.metadata,
+        actor.shard.number,
+        actor.position,
+        reply.replayed,
+    )

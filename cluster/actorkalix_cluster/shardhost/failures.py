@@ -1,10 +1,9 @@
-"""What a host itself may answer instead of an actor. The numbers are those of `actorkalix explain`."""
+"""What a host may answer instead of an actor. The numbers are those of `actorkalix explain`."""
 
 from __future__ import annotations
 
+from actorkalix_cluster.shardhost.messages import Failure
 from actorkalix_storage.api import StoreError
-
-from actorkalix_cluster.shardhost.messages import Failure, Reply
 
 RETRY_AFTER_MS = 1_000
 
@@ -51,6 +50,13 @@ def owner_away(shard: int, retry_after_ms: int = RETRY_AFTER_MS) -> Failure:
     )
 
 
+def host_away(retry_after_ms: int = RETRY_AFTER_MS) -> Failure:
+    """The host has not started yet, or has ended."""
+    return Failure(
+        "AK3004", "unavailable", "this host is not running", retry_after_ms=retry_after_ms
+    )
+
+
 def deadline_passed() -> Failure:
     """It was not started, and now it is too late."""
     return Failure("AK3005", "deadline_exceeded", "its time was over before it began")
@@ -84,8 +90,3 @@ def of_store(error: StoreError) -> Failure:
 def bug(correlation_id: str) -> Failure:
     """We failed; the log has the rest under the correlation id."""
     return Failure("AK9001", "internal", f"a bug of actorkalix [{correlation_id}]")
-
-
-def refusal(failure: Failure) -> Reply:
-    """The reply that says so."""
-    return Reply(failure=failure)

@@ -1,8 +1,8 @@
 """The guard of reclaiming: says when a deleted subject may be forgotten (architecture 19). Pure.
 
-A subject goes when nothing can ask for it any more: no idempotency key of it counts, and every registered consumer
-has passed its last record, which is the notice of its delete. A consumer of another lineage has not passed anything:
-its position says nothing about this log.
+A subject goes when nothing can ask for it any more: no idempotency key of it counts, and every
+registered consumer has passed its last record, which is the notice of its delete. A consumer of
+another lineage has not passed anything: its position says nothing about this log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def reason_to_keep(
     Args:
         head: of the subject.
         lineage: of the store.
-        consumers: newest position in the subject's shard that each registered consumer has passed, by its name.
+        consumers: newest position in the subject's shard that each registered consumer has
+            passed, by its name.
         now_ms: the shard's time.
         keys_kept_ms: how long an idempotency key counts.
     """

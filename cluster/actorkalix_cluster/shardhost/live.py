@@ -1,12 +1,14 @@
 """The live actors of a host: loading, leaving memory, and being dropped.
 
-Theory of operation. Actors stand in the order of their last use. Loading is asked of the store beside the loop, and
-messages wait in the mailbox meanwhile. An actor leaves memory when it was idle for `passivate_after_ms` (one timer
-for all, set for the oldest) or when there are more than `actors_max` and it is the least recently used; never while
-anything of it is under way. Nothing is written then: what is durable is in the store, what is not must be forgotten.
+Theory of operation. Actors stand in the order of their last use. Loading is asked of the store
+beside the loop, and messages wait in the mailbox meanwhile. An actor leaves memory when it was
+idle for `passivate_after_ms` (one timer for all, set for the oldest) or when there are more than
+`actors_max` and it is the least recently used; never while anything of it is under way. Nothing
+is written then: what is durable is in the store, what is not must be forgotten.
 
-An actor that is dropped with messages in its mailbox makes room for a new one that takes them over. A late answer of
-the store finds that its actor is not the one in the table, and is nobody's.
+An actor that is dropped with messages in its mailbox makes room for a new one that takes them
+over. A late answer of the store finds that its actor is not the one in the table, and is
+nobody's.
 """
 
 from __future__ import annotations
@@ -17,18 +19,15 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from actorkalix_storage.api import Damaged, History, Position, Store, StoreError
-
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, State, Turn
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
-from actorkalix_cluster.shardhost.clock import Clock, Handle
-from actorkalix_cluster.shardhost.committer import Committer
-from actorkalix_cluster.shardhost.limits import HostLimits
+from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.messages import Reply
-from actorkalix_cluster.shardhost.observer import Observer
-from actorkalix_cluster.shardhost.shards import OwnedShard, Shards
-from actorkalix_cluster.shardhost.ticket import Desk, Ticket
+from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.shards import OwnedShard
+from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_storage.api import Damaged, History, Position, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
@@ -38,25 +37,15 @@ BUSY_SKIPPED_MAX = 16  # how many busy actors one message may pass over to make 
 class LiveActors:
     """Actors by (component, entity)."""
 
-    def __init__(
-        self,
-        store: Store,
-        committer: Committer,
-        shards: Shards,
-        desk: Desk,
-        clock: Clock,
-        limits: HostLimits,
-        observer: Observer,
-        on_live: Callable[[Actor], object],
-    ) -> None:
-        self._store = store
-        self._committer = committer
-        self._shards = shards
-        self._desk = desk
-        self._clock = clock
-        self._limits = limits
-        self._observer = observer
-        self._on_live = on_live
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
+        self._committer = parts.committer
+        self._shards = parts.shards
+        self._desk = parts.desk
+        self._clock = parts.clock
+        self._limits = parts.limits
+        self._observer = parts.observer
+        self.on_live: Callable[[Actor], object] = _nothing  # set by the host: who goes on with it
         self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
         self._sweep: Handle | None = None
         self.counts: Counter[str] = Counter()
@@ -82,9 +71,7 @@ class LiveActors:
         return sum(len(actor.mailbox) for actor in self._actors.values())
 
     # ---- coming -------------------------------------------------------------------------------
-    def load(
-        self, behavior: Behavior[Any], ticket: Ticket, shard: OwnedShard
-    ) -> None:
+    def load(self, behavior: Behavior[Any], ticket: Ticket, shard: OwnedShard) -> None:
         """Bring an absent actor into memory for this message."""
         message = ticket.message
         actor = Actor(behavior, message.component, message.entity, shard)
@@ -122,7 +109,8 @@ class LiveActors:
                 actor.incarnation = head.incarnation
         except BehaviorError as error:
             log.error("%s %r cannot be loaded: %s", actor.component, actor.entity, error)
-            self._unreadable(actor, lambda _: error.reply)
+            reply = error.reply
+            self._unreadable(actor, lambda _: reply)
             return
         except Exception:
             ids = [ticket.message.correlation_id for ticket in actor.mailbox]
@@ -134,7 +122,7 @@ class LiveActors:
         actor.speculative = actor.durable = instance
         actor.turn(Turn.LOADED)
         self._observer.activated(actor.component, perf_counter() - started)
-        self._on_live(actor)
+        self.on_live(actor)
 
     def _not_loaded(self, actor: Actor, error: Exception) -> None:
         if isinstance(error, Damaged):
@@ -149,9 +137,7 @@ class LiveActors:
             failure = failures.of_store(error)
             self._unreadable(actor, lambda _: Reply(failure=failure))
         else:
-            self._unreadable(
-                actor, lambda t: Reply(failure=failures.bug(t.message.correlation_id))
-            )
+            self._unreadable(actor, lambda t: Reply(failure=failures.bug(t.message.correlation_id)))
 
     def _unreadable(self, actor: Actor, reply_to: Callable[[Ticket], Reply]) -> None:
         waiting, actor.mailbox = actor.mailbox, []
@@ -178,7 +164,7 @@ class LiveActors:
         return [actor for actor in self._actors.values() if actor.shard is shard]
 
     def drop_shard(self, shard: OwnedShard, reply: Reply) -> None:
-        """Drop all idle and loading actors of a lost shard; those with flights go when these are settled."""
+        """Drop the actors of a lost shard; those with flights go when these are settled."""
         for actor in self.of_shard(shard):
             waiting, actor.mailbox = actor.mailbox, []
             for ticket in waiting:
@@ -197,7 +183,7 @@ class LiveActors:
             self._sweep.cancel()
 
     def _make_room(self) -> None:
-        """Passivate the least recently used, but not one at work: for a moment there may be more."""
+        """Passivate the least recently used, but none at work: there may be more for a moment."""
         for _ in range(BUSY_SKIPPED_MAX):
             if len(self._actors) <= self._limits.actors_max:
                 return
@@ -223,3 +209,7 @@ class LiveActors:
                 self.used(oldest)
             else:
                 self.drop(oldest, Turn.IDLE)
+
+
+def _nothing(actor: Actor) -> None:
+    """Before the host has said who goes on."""

@@ -1,10 +1,11 @@
-"""What travels to an actor and back. Bytes and plain values only: the same on one host and between two."""
+"""What travels to an actor and back: plain values, the same on one host and between two."""
 
 from __future__ import annotations
 
 import enum
 
 import msgspec
+
 from actorkalix_storage.api import Outcome, Position
 
 
@@ -87,7 +88,8 @@ class Reply(msgspec.Struct, frozen=True):
         payload: the value in the message's `accept` encoding (b"" with a failure).
         failure: set when it was not answered with a value.
         metadata: what the handler sent along.
-        shard, position: newest record of the actor's shard that this answer rests on (for tokens), or None.
+        shard, position: newest record of the actor's shard that this answer rests on, for tokens,
+            or None.
         replayed: the answer was remembered under the message's idempotency key.
     """
 

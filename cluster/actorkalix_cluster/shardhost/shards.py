@@ -1,17 +1,16 @@
 """The shards that a host owns, each with its epoch and its time.
 
-A shard's clock never goes back: its now is the host's clock or the time of its last record, whichever is later, and
-every record carries it (architecture: time). A shard that is not here is not served; damaged ones are named with what
-was found.
+A shard's clock never goes back: its now is the host's clock or the time of its last record,
+whichever is later, and every record carries it (architecture: time). A shard that is not here is
+not served; damaged ones are named with what was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actorkalix_storage.api import Store
-
 from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_storage.api import Store
 
 
 class OwnedShard:

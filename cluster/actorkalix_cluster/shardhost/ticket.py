@@ -1,15 +1,16 @@
 """Tickets: a message on its way through a host, and the desk that hands them out.
 
-Theory of operation. Every message gets a ticket, and every ticket is answered once. Until it is started it may be
-dropped without a trace; from then on it runs to its end, whether or not anybody still waits for the answer. So what
-a caller who gives up may say is known exactly: dropped is "not executed", everything else "unknown".
+Theory of operation. Every message gets a ticket, and every ticket is answered once. Until it is
+started it may be dropped without a trace; from then on it runs to its end, whether or not anybody
+still waits for the answer. So what a caller who gives up may say is known exactly: dropped is
+"not executed", everything else "unknown".
 
     WAITING --begin--> STARTED --answer--> ANSWERED
        |  \\--answer (refused)-----------------^
        \\--drop--> DROPPED
 
-All of it happens on the loop. The future of a ticket is made only when somebody has to wait: refusals and queries of
-live actors are answered before `send` returns.
+All of it happens on the loop. The future of a ticket is made only when somebody has to wait:
+refusals and queries of live actors are answered before `send` returns.
 """
 
 from __future__ import annotations
@@ -118,8 +119,14 @@ class Desk:
         if self._empty is not None and not self.pending and not self._empty.done():
             self._empty.set_result(None)
 
+    def drop_waiting(self, reply: Reply) -> None:
+        """Answer all that was not started with this."""
+        for ticket in list(self.pending):
+            if ticket.stage is Stage.WAITING:
+                self.answer(ticket, reply)
+
     def when_empty(self) -> asyncio.Future[None]:
-        """Done when no ticket is open."""
+        """Done when no ticket is open; who waits may cancel it."""
         if self._empty is None or self._empty.done():
             self._empty = asyncio.get_running_loop().create_future()
             if not self.pending:

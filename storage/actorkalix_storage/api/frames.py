@@ -1,16 +1,17 @@
 """Frames: the bytes of a record in the log.
 
-A frame is 96 bytes of fixed header, then component id, entity id, idempotency key, reply and payload. The checksum
-comes first and covers every byte after it; the lengths inside must add up to the length outside, so that a flipped
-bit is found wherever it falls. Big-endian, no padding:
+A frame is 96 bytes of fixed header, then component id, entity id, idempotency key, reply and
+payload. The checksum comes first and covers every byte after it; the lengths inside must add up to
+the length outside, so that a flipped bit is found wherever it falls. Big-endian, no padding:
 
     crc32 u32 | version u8 | kind u8 | shard u16 | length u32 | lineage u64 | epoch u32 | offset u64
     | previous epoch u32 | previous offset u64 | subject version u64 | incarnation u64 | number u64
-    | time u64 ms | expires u64 ms | len(component) u8 | len(key) u8 | len(entity) u16 | len(reply) u32
-    | len(payload) u32 | component | entity | key | reply | payload
+    | time u64 ms | expires u64 ms | len(component) u8 | len(key) u8 | len(entity) u16
+    | len(reply) u32 | len(payload) u32 | component | entity | key | reply | payload
 
-`length` is that of the whole frame. The kind's bit 0x40 says that the record waits for `apply`. Besides records
-there are markers, which have no place of their own in a shard's log: see `MarkerKind`.
+`length` is that of the whole frame. The kind's bit 0x40 says that the record waits for `apply`.
+Besides records there are markers, which have no place of their own in a shard's log: see
+`MarkerKind`.
 """
 
 from __future__ import annotations
@@ -58,9 +59,7 @@ def encode(stored: StoredRecord, flags: int = 0) -> bytes:
     record, position = stored.record, stored.position
     component, entity = record.component.encode(), record.entity.encode()
     key, reply, payload = record.key, record.reply, record.payload
-    length = (
-        _HEADER_BYTES + len(component) + len(entity) + len(key) + len(reply) + len(payload)
-    )
+    length = _HEADER_BYTES + len(component) + len(entity) + len(key) + len(reply) + len(payload)
     body = b"".join(
         (
             _FIXED.pack(
@@ -98,7 +97,14 @@ def encode_marker(marker: Marker) -> bytes:
     p = marker.position
     zeros = (0,) * 12
     body = _FIXED.pack(
-        FRAME_VERSION, marker.kind, marker.shard, _HEADER_BYTES, p.lineage, p.epoch, p.offset, *zeros
+        FRAME_VERSION,
+        marker.kind,
+        marker.shard,
+        _HEADER_BYTES,
+        p.lineage,
+        p.epoch,
+        p.offset,
+        *zeros,
     )
     return _CRC.pack(crc32(body)) + body
 
@@ -123,9 +129,11 @@ def decode(
         raise Damaged(f"log row {sequence}, byte {start}: a frame of {end - start} bytes")
     if crc32(data[start + 4 : end]) != _CRC.unpack_from(data, start)[0]:
         raise Damaged(f"log row {sequence}, byte {start}: the checksum does not match")
+    # fmt: off
     (version, kind, shard, length, lineage, epoch, offset, previous_epoch, previous_offset,
      subject_version, incarnation, number, time_ms, expires_ms,
-     component_n, key_n, entity_n, reply_n, payload_n) = _FIXED.unpack_from(data, start + 4)  # fmt: skip
+     component_n, key_n, entity_n, reply_n, payload_n) = _FIXED.unpack_from(data, start + 4)
+    # fmt: on
     if version != FRAME_VERSION:
         raise Damaged(f"log row {sequence}, byte {start}: frame format {version}")
     entity_at = start + _HEADER_BYTES + component_n

@@ -1,10 +1,12 @@
 """Keys of the one ordered table: two bytes of kind, then what the kind says.
 
-Numbers are big-endian, so that byte order is number order. Texts are UTF-8, whose byte order is code point order,
-which is also how Python compares `str`: a merge of rows and of memory needs no other order.
+Numbers are big-endian, so that byte order is number order. Texts are UTF-8, whose byte order is
+code point order, which is also how Python compares `str`: a merge of rows and of memory needs no
+other order.
 
-A kind, once released, never changes its meaning; a retired one stays here as reserved. `LOG` is the highest for
-ever: LMDB appends at the end of the table without searching, and splits no page, when the new key is the last one.
+A kind, once released, never changes its meaning; a retired one stays here as reserved. `LOG` is
+the highest for ever: LMDB appends at the end of the table without searching, and splits no page,
+when the new key is the last one.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ def subject_of(key: bytes | memoryview) -> tuple[int, str, str]:
 
 
 def snapshots_key(shard: int, component: str, entity: str) -> bytes:
-    """The prefix of a subject's snapshots; the entity's length keeps one id from being another's prefix."""
+    """The prefix of a subject's snapshots; with its length no id is the prefix of another."""
     name, id_ = component.encode(), entity.encode()
     prefix = _SUBJECT.pack(KeyKind.SNAPSHOT, shard, len(name)) + name
     return prefix + _LENGTH.pack(len(id_)) + id_

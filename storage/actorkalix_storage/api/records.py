@@ -1,11 +1,12 @@
 """Records: everything durable is one of these, and every table is a pure function of them.
 
-A command becomes one `Append`: one or more records of one *subject* (component id, entity id) that become durable
-together or not at all. The storage reads the header of a record and never its payload.
+A command becomes one `Append`: one or more records of one *subject* (component id, entity id) that
+become durable together or not at all. The storage reads the header of a record and never its
+payload.
 
-A subject's `version` counts its records since it began, `number` its changes (events or states). The version
-stands for the previous position in an `Append`: a position is not known while the append before is still in
-flight, a version is. The stored frame holds the true previous position.
+A subject's `version` counts its records since it began, `number` its changes (events or states).
+The version stands for the previous position in an `Append`: a position is not known while the
+append before is still in flight, a version is. The stored frame holds the true previous position.
 """
 
 from __future__ import annotations
@@ -32,15 +33,13 @@ class Record(msgspec.Struct, frozen=True):
     """A record as a writer brings it.
 
     Attributes:
-        kind: what it does.
-        component: component id, 1 to 64 bytes of UTF-8 ("" for `EPOCH`).
-        entity: entity id, 1 to 256 bytes of UTF-8 ("" for `EPOCH`).
-        number: the subject's number of changes after this record (for kinds without a change: unchanged).
-        time_ms: milliseconds since 1970 by the shard's clock, which never goes back.
-        payload: opaque bytes of the floor above.
-        key: 16 bytes, the hash of an idempotency key; b"" is none.
-        reply: opaque bytes remembered under `key`.
-        expires_ms: when the subject expires, or 0 for never; every record of a subject says it anew.
+        kind: what it does. component: component id, 1 to 64 bytes of UTF-8 ("" for `EPOCH`).
+        entity: entity id, 1 to 256 bytes of UTF-8 ("" for `EPOCH`). number: the subject's number of
+        changes after this record (for kinds without a change: unchanged). time_ms: milliseconds
+        since 1970 by the shard's clock, which never goes back. payload: opaque bytes of the floor
+        above. key: 16 bytes, the hash of an idempotency key; b"" is none. reply: opaque bytes
+        remembered under `key`. expires_ms: when the subject expires, or 0 for never; every record
+        of a subject says it anew.
     """
 
     kind: RecordKind
@@ -58,12 +57,10 @@ class StoredRecord(msgspec.Struct, frozen=True):
     """A record as it was read back.
 
     Attributes:
-        shard: its shard.
-        position: where it stands in the shard's log.
-        previous: (epoch, offset) of the subject's record before, (0, 0) for the first.
-        version: the subject's number of records after it.
-        incarnation: offset of the first record of this life of the subject; a cleaned id gets a new one.
-        record: what was written.
+        shard: its shard. position: where it stands in the shard's log. previous: (epoch, offset) of
+        the subject's record before, (0, 0) for the first. version: the subject's number of records
+        after it. incarnation: offset of the first record of this life of the subject; a cleaned id
+        gets a new one. record: what was written.
     """
 
     shard: int
@@ -117,14 +114,11 @@ class Head(msgspec.Struct, frozen=True):
     """What the newest record says of a subject.
 
     Attributes:
-        version: number of records in this life.
-        number: number of changes in this life.
-        incarnation: offset of the first record of this life.
-        epoch, offset: of the newest record.
-        state_offset: of the newest `STATE` record (epoch not needed: offsets are unique in a shard), 0 for none.
-        deleted_ms: time of the `DELETED` record, 0 while it is alive.
-        expires_ms: when it expires, 0 for never.
-        time_ms: time of the newest record.
+        version: number of records in this life. number: number of changes in this life.
+        incarnation: offset of the first record of this life. epoch, offset: of the newest record.
+        state_offset: of the newest `STATE` record (epoch not needed: offsets are unique in a
+        shard), 0 for none. deleted_ms: time of the `DELETED` record, 0 while it is alive.
+        expires_ms: when it expires, 0 for never. time_ms: time of the newest record.
     """
 
     version: int
@@ -150,7 +144,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """All that is needed to rebuild a subject: fold `records` onto `snapshot`.
 
-    `records` are the `EVENT` records after the snapshot in order, or the newest `STATE` record alone.
+    `records` are the `EVENT` records after the snapshot in order, or the newest `STATE` record
+    alone.
     """
 
     head: Head

@@ -1,4 +1,4 @@
-"""The protocol of a store. `actorkalix_storage.testing` holds the contract suite that every store passes."""
+"""The protocol of a store. `actorkalix_storage.testing` holds the suite that every store passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Protocol
 import msgspec
 
 from .positions import Position
-from .records import Append, Appended, Due, Head, History, Record, Refused, ShardState, Snapshot, StoredRecord, TimerKind
+from .records import (
+    Append,
+    Appended,
+    Due,
+    Head,
+    History,
+    Record,
+    Refused,
+    ShardState,
+    Snapshot,
+    StoredRecord,
+    TimerKind,
+)
 
 
 class StoreIdentity(msgspec.Struct, frozen=True):
@@ -32,16 +44,16 @@ class StoreIdentity(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """One log, its tables, one process.
 
-    Threads: methods marked *writer* are called by the committer thread alone, one at a time; all others may be
-    called from any thread at any time and never block on a writer's sync.
-    Tables change in `apply` alone, which is a pure function of records; `commit` appends and applies in one
-    transaction.
+    Threads: methods marked *writer* are called by the committer thread alone, one at a time; all
+    others may be called from any thread at any time and never block on a writer's sync. Tables
+    change in `apply` alone, which is a pure function of records; `commit` appends and applies in
+    one transaction.
     """
 
     @property
     def identity(self) -> StoreIdentity: ...
 
-    # ---- shards -------------------------------------------------------------------------------------------
+    # ---- shards ------------------------------------------------------------------------------
     def shard(self, shard: int) -> ShardState:
         """What is durable of the shard (offset 0 and epoch 0 when it was never opened)."""
         ...
@@ -51,7 +63,7 @@ class Store(Protocol):
         ...
 
     def applied(self, shard: int) -> Position:
-        """Newest position that the tables hold; equal to `durable` except between `append` and `apply`."""
+        """Newest position that the tables hold: `durable` but between `append` and `apply`."""
         ...
 
     def damaged_shards(self) -> dict[int, str]:
@@ -59,7 +71,8 @@ class Store(Protocol):
         ...
 
     def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
-        """*Writer.* Raise the epoch of each shard by one `EPOCH` record, durably; return the new epochs.
+        """*Writer.* Raise the epoch of each shard by one `EPOCH` record, durably; return the new
+        epochs.
 
         Damaged shards are left out.
         """
@@ -69,12 +82,13 @@ class Store(Protocol):
         """*Writer.* Refuse all further appends to the shard, durably; return its last position."""
         ...
 
-    # ---- writing ------------------------------------------------------------------------------------------
+    # ---- writing -----------------------------------------------------------------------------
     def commit(self, appends: Sequence[Append]) -> list[Appended | Refused]:
         """*Writer.* Append and apply a batch in one transaction.
 
-        An append with an old epoch, a wrong version, an invalid record or a sealed shard is refused alone,
-        inside the transaction; so is what follows it on the same subject with a version that no longer fits.
+        An append with an old epoch, a wrong version, an invalid record or a sealed shard is refused
+        alone, inside the transaction; so is what follows it on the same subject with a version that
+        no longer fits.
 
         Durability: everything `Appended` is on disk (fsync) when this returns.
 
@@ -85,7 +99,8 @@ class Store(Protocol):
         ...
 
     def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
-        """*Writer.* Append without applying (a log that is decided elsewhere); see `apply`, `truncate_after`.
+        """*Writer.* Append without applying (a log that is decided elsewhere); see `apply`,
+        `truncate_after`.
 
         Raises:
             AppendRefused: with the `Refused` that says why.
@@ -93,7 +108,7 @@ class Store(Protocol):
         ...
 
     def apply(self, shard: int, up_to: int) -> Position:
-        """*Writer.* Apply appended records up to offset `up_to`; applying again what is applied changes nothing."""
+        """*Writer.* Apply appended records up to offset `up_to`; a second time changes nothing."""
         ...
 
     def truncate_after(self, shard: int, offset: int) -> Position:
@@ -104,7 +119,7 @@ class Store(Protocol):
         """
         ...
 
-    # ---- subjects -----------------------------------------------------------------------------------------
+    # ---- subjects ----------------------------------------------------------------------------
     def head(self, shard: int, component: str, entity: str) -> Head | None:
         """The subject's head, or None when it has no record in this life."""
         ...
@@ -117,7 +132,9 @@ class Store(Protocol):
         """
         ...
 
-    def remembered(self, shard: int, component: str, entity: str, key: bytes) -> StoredRecord | None:
+    def remembered(
+        self, shard: int, component: str, entity: str, key: bytes
+    ) -> StoredRecord | None:
         """The record that carries this idempotency key (16 bytes), if it is not forgotten."""
         ...
 
@@ -130,24 +147,25 @@ class Store(Protocol):
     def subjects(
         self, component: str, *, after: tuple[int, str] | None = None, limit: int = 100
     ) -> list[tuple[int, str]]:
-        """(shard, entity id) of the subjects of a component, in order of shard then id, beyond `after`."""
+        """(shard, entity id) of a component's subjects beyond `after`, by shard, then by id."""
         ...
 
     def due(self, kind: TimerKind, up_to_ms: int, limit: int = 100) -> list[Due]:
-        """Subjects whose time is at or before `up_to_ms`, earliest first; each is valid by its head."""
+        """Subjects whose time is at or before `up_to_ms`, earliest first, valid by their heads."""
         ...
 
     def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
-        """Applied records of a shard beyond offset `after`, in order; cleaned subjects' records are gone."""
+        """Applied records of a shard beyond offset `after`, in order, without cleaned subjects."""
         ...
 
-    # ---- background ---------------------------------------------------------------------------------------
+    # ---- background --------------------------------------------------------------------------
     def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
-        """*Writer.* Store a snapshot; an older one than is stored, or of another life, is ignored."""
+        """*Writer.* Store a snapshot; one that is older, or of another life, is ignored."""
         ...
 
     def maintain(self, now_ms: int) -> bool:
-        """*Writer.* One bounded slice of background work (checkpoints, forgetting keys, reclaiming).
+        """*Writer.* One bounded slice of background work (checkpoints, forgetting keys,
+        reclaiming).
 
         Returns:
             True while more is waiting.

@@ -1,6 +1,29 @@
 """The store on disk, over LMDB."""
 
-from .child import Findings as Findings, verify as verify
-from .folder import Holder as Holder, holder as holder
-from .opening import open_store as open_store, read_identity as read_identity
-from .store import LmdbStore as LmdbStore, Options as Options
+from .child import (
+    Findings,
+    verify,
+)
+from .folder import (
+    Holder,
+    holder,
+)
+from .opening import (
+    open_store,
+    read_identity,
+)
+from .store import (
+    LmdbStore,
+    Options,
+)
+
+__all__ = [
+    "Findings",
+    "Holder",
+    "LmdbStore",
+    "Options",
+    "holder",
+    "open_store",
+    "read_identity",
+    "verify",
+]

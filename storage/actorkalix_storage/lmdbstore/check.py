@@ -1,7 +1,7 @@
 """The child process of a check: `python -m actorkalix_storage.lmdbstore.check <check> <folder>`.
 
-Writes `Findings` as JSON. Pages are checked first by py-lmdb's verifier, which reads the file without mapping it;
-only then is the file given to LMDB.
+Writes `Findings` as JSON. Pages are checked first by py-lmdb's verifier, which reads the file
+without mapping it; only then is the file given to LMDB.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import lmdb
 import lmdb.verify
 import msgspec
 
-from ..api import Damaged, StoreError
+from actorkalix_storage.api import Damaged, StoreError
+
 from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, Findings
 from .environment import Environment
@@ -45,7 +46,7 @@ def check_folder(folder: Path, check: Check) -> Findings:
 def _verify_pages(folder: Path, report: Report) -> None:
     try:
         # py-lmdb ships this module without annotations.
-        problems = lmdb.verify.verify(str(folder))  # type: ignore[no-untyped-call]
+        problems: list[str] = lmdb.verify.verify(str(folder))  # type: ignore[no-untyped-call]
     except (lmdb.verify.VerifyError, OSError) as error:
         problems = [str(error)]
     for problem in problems:

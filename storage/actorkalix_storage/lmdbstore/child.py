@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..api import Unreadable
+from actorkalix_storage.api import Unreadable
+
 from .environment import DATA_FILE
 from .folder import FolderLock
 

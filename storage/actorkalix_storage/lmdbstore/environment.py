@@ -1,33 +1,37 @@
 """The LMDB environment: how it is opened, and what its errors mean.
 
-A commit of LMDB writes pages that nothing refers to, syncs them, writes a meta page that refers to them, syncs that
-(mdb.c, `mdb_txn_commit`). So:
+A commit of LMDB writes pages that nothing refers to, syncs them, writes a meta page that refers to
+them, syncs that (mdb.c, `mdb_txn_commit`). So:
 
-- an error before the meta page leaves the file as it was. No space, a full map: `StoreFull`, and the store goes on.
-  That the meta page was not reached is checked: the number of the last transaction is the same, and a new
-  transaction can begin (LMDB refuses one after a failed meta write).
-- any other error of a commit leaves it unknown what is on disk: `DurabilityLost`, and nothing is tried again, since
-  the kernel may report a failed sync once and then forget the lost pages.
+- An error before the meta page leaves the file as it was. No space, a full map: `StoreFull`, and
+  the store goes on. That the meta page was not reached is checked: the number of the last
+  transaction is the same, and a new transaction can begin (LMDB refuses one after a failed meta
+  write). LMDB reports the short write of a disk that fills up as EIO (mdb.c, `mdb_page_flush`); it
+  counts as no space when there is none left.
+- Any other error of a commit leaves it unknown what is on disk: `DurabilityLost`, and nothing is
+  tried again, since the kernel may report a failed sync once and then forget the lost pages.
 
-Space is watched too: below a reserve, commits are refused while checkpoints and reclaiming, which make room, go on.
+Space is watched too: below a reserve, commits are refused while checkpoints and reclaiming, which
+make room, go on.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
 
-from ..api import DurabilityLost, StoreFull, Unreadable
+from actorkalix_storage.api import DurabilityLost, StoreFull, Unreadable
 
 MAP_BYTES = 256 * 1024**3  # address space, not memory; fixed at open
 READERS_MAX = 512
 RESERVE_BYTES = 64 * 1024**2
 SPACE_CHECK_COMMITS = 64
+LAST_BYTES = 4 * 1024**2  # less than a few commits: a short write is one for want of space
 DATA_FILE = "data.mdb"
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -76,7 +80,7 @@ class Environment:
             self._env.reader_check()
 
     @contextmanager
-    def write(self, *, watch_space: bool = False) -> Iterator[lmdb.Transaction[bytes]]:
+    def write(self, *, watch_space: bool = False) -> Generator[lmdb.Transaction[bytes], None, None]:
         """A write transaction; on leaving, what was put is on disk.
 
         Raises:
@@ -96,7 +100,7 @@ class Environment:
             yield transaction
         except lmdb.Error as error:
             transaction.abort()
-            if _is_full(error):
+            if self._is_full(error):
                 raise StoreFull(f"{self._path}: {error}; nothing was stored") from error
             raise self._lose(error) from error
         except BaseException:
@@ -105,7 +109,7 @@ class Environment:
         try:
             self.commit(transaction)
         except lmdb.Error as error:
-            if _is_full(error) and self._untouched(before):
+            if self._is_full(error) and self._untouched(before):
                 raise StoreFull(f"{self._path}: {error}; nothing was stored") from error
             raise self._lose(error) from error
 
@@ -141,13 +145,18 @@ class Environment:
     def _watch_space(self) -> None:
         self._commits += 1
         if self._low or self._commits % SPACE_CHECK_COMMITS == 1:
-            status = os.statvfs(self._path)
-            free = status.f_bavail * status.f_frsize
+            free = self._free_bytes()
             self._low = free < self._reserve_bytes
             if self._low:
                 reserve = self._reserve_bytes
                 raise StoreFull(f"{self._path}: {free} bytes free, {reserve} are kept in reserve")
 
+    def _is_full(self, error: lmdb.Error) -> bool:
+        if isinstance(error, lmdb.MapFullError) or error.code in _NO_SPACE:
+            return True
+        is_last = self._free_bytes() < max(self._reserve_bytes, LAST_BYTES)
+        return error.code == errno.EIO and is_last
 
-def _is_full(error: lmdb.Error) -> bool:
-    return isinstance(error, lmdb.MapFullError) or error.code in _NO_SPACE
+    def _free_bytes(self) -> int:
+        status = os.statvfs(self._path)
+        return status.f_bavail * status.f_frsize

@@ -1,12 +1,13 @@
 """The folder of a store: who has it open, whose it is, whether it was left in order.
 
-`lock` is held with flock from open to close. While it is held its text names the holder; after a clean close it
-says so; whatever else it says means that the last owner was killed.
+`lock` is held with flock from open to close. While it is held its text names the holder; after a
+clean close it says so; whatever else it says means that the last owner was killed.
 
-`data.mdb` is not mapped before its size was compared with its meta pages (mdb.c, `MDB_meta`: reading a page beyond
-the end of a mapped file kills the process with SIGBUS). LMDB may leave pages at the very end unwritten that it
-allocated and freed in one transaction (mdb.c, `mdb_env_copyfd0`, "Check for short file"), so a short file is not
-damaged for certain: it asks for a full check in a process that may die.
+`data.mdb` is not mapped before its size was compared with its meta pages (mdb.c, `MDB_meta`:
+reading a page beyond the end of a mapped file kills the process with SIGBUS). LMDB may leave pages
+at the very end unwritten that it allocated and freed in one transaction (mdb.c, `mdb_env_copyfd0`,
+"Check for short file"), so a short file is not damaged for certain: it asks for a full check in a
+process that may die.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..api import Damaged, StoreInUse, Unreadable
+from actorkalix_storage.api import Damaged, StoreInUse, Unreadable
+
 from .environment import DATA_FILE
 
 LOCK_FILE = "lock"
@@ -29,7 +31,9 @@ CLOSED = b'{"closed":true}\n'
 
 _META_MAGIC = 0xBEEFC0DE
 _PAGE_HEADER_BYTES = 16
-_META = struct.Struct("=II QQ I44x 48x QQ")  # magic, version, address, map, page size, ... last page
+_META = struct.Struct(
+    "=II QQ I44x 48x QQ"
+)  # magic, version, address, map, page size, ... last page
 _META_LAST_PAGE, _META_TRANSACTION = 5, 6
 
 

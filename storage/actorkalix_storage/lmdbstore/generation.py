@@ -1,19 +1,25 @@
 """Generations: table changes in memory between two checkpoints.
 
-The youngest generation takes what commits change. A checkpoint freezes it, lays an empty one over it, writes the
-frozen one to rows in slices and then takes it out from between. Readers take all generations first and begin their
-read transaction after that: what leaves memory meanwhile is on disk in their transaction or still in their hands.
+The youngest generation takes what commits change. A checkpoint freezes it, lays an empty one over
+it, writes the frozen one to rows in slices and then takes it out from between. Readers take all
+generations first and begin their read transaction after that: what leaves memory meanwhile is on
+disk in their transaction or still in their hands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..api import Head, Position, ShardState, StoredRecord
-from ..api.frames import Marker
-from ..tables import Layer, Subject, Tables
+import lmdb
+
+from actorkalix_storage.api import Damaged, Head, Position, ShardState, StoredRecord
+from actorkalix_storage.api.frames import Marker
+from actorkalix_storage.api.keys import head_key
+from actorkalix_storage.batch import impossible_id
+from actorkalix_storage.tables import Layer, Subject, Tables
+
 from .environment import Environment
-from .view import View
+from .rows import unpack_head
 
 
 class Disk:
@@ -25,8 +31,14 @@ class Disk:
         self.shards: dict[int, ShardState] = {}
 
     def head(self, subject: Subject) -> Head | None:
-        with View(self._environment, ()) as view:
-            return view.head(subject)
+        if impossible_id(subject[1], subject[2]):
+            return None
+        try:
+            with self._environment.read() as rows:
+                row = rows.get(head_key(*subject))
+                return None if row is None else unpack_head(row)
+        except lmdb.Error as error:
+            raise Damaged(f"the table cannot be read: {error}") from error
 
     def state(self, shard: int) -> ShardState:
         return self.shards.get(shard, self._nothing)

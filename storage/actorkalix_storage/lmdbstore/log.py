@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import lmdb
 
-from ..api import Damaged, StoredRecord
-from ..api.frames import Marker, decode, is_pending
-from ..api.keys import KeyKind, kind_key, log_key, sequence_of
+from actorkalix_storage.api import Damaged, StoredRecord
+from actorkalix_storage.api.frames import Marker, decode, is_pending
+from actorkalix_storage.api.keys import KeyKind, kind_key, log_key, sequence_of
+
 from .rows import log_directory, pointer
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"

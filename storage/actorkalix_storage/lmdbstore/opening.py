@@ -1,14 +1,15 @@
-"""Opening a store: lock, look at the file, read whose it is, replay the log after the checkpoint mark.
+"""Opening a store: lock, look at the file, read whose it is, replay the log's tail.
 
 Order and reasons:
 
 1. the lock, so that nothing below is done twice at once;
 2. the file's size against its meta pages, before anything is mapped;
-3. after an unclean stop, a look at the log after the mark in a child process: reading a damaged page can kill a
-   process, and it should not be this one. A short file gets the full check there;
+3. after an unclean stop, a look at the log's tail in a child process: reading a damaged page can
+   kill a process, and it should not be this one. A short file gets the full check there;
 4. identity and format, before anything is written;
-5. the replay. A frame whose checksum is wrong takes its shard out of service (`damaged_shards`); a log row whose
-   directory is wrong, or a hole in the sequences, leaves nothing to trust and is `Damaged`.
+5. the replay. A frame whose checksum is wrong takes its shard out of service (`damaged_shards`); a
+   log row whose directory is wrong, or a hole in the sequences, leaves nothing to trust and is
+   `Damaged`.
 
 No head is read: opening costs the shards' rows and the log's tail.
 """
@@ -23,7 +24,7 @@ from typing import TypeAlias
 import lmdb
 import msgspec
 
-from ..api import (
+from actorkalix_storage.api import (
     Damaged,
     ForeignStore,
     ShardState,
@@ -31,7 +32,8 @@ from ..api import (
     Unreadable,
     UnsupportedFormat,
 )
-from ..api.keys import KeyKind, hour_key, hour_of, kind_key, meta_key
+from actorkalix_storage.api.keys import KeyKind, hour_key, hour_of, kind_key, meta_key
+
 from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, run_check
 from .environment import DATA_FILE, Environment
@@ -168,9 +170,9 @@ def _identify(
     if row.inode != inode:
         if not allow_copy:
             raise ForeignStore(
-                f"{folder} looks like a copy: its data file was made elsewhere. Two copies of a store must "
-                f"never both serve. If the other one is gone for good, open this one with allow_copy; it then "
-                f"begins a new lineage"
+                f"{folder} looks like a copy: its data file was made elsewhere. Two copies of a "
+                f"store must never both serve. If the other one is gone for good, open this one "
+                f"with allow_copy; it then begins a new lineage"
             )
         row = msgspec.structs.replace(row, inode=inode, lineage=_lineage())
         _put_identity(environment, row)
@@ -187,7 +189,8 @@ def _compare(folder: Path, row: IdentityRow, wanted: StoreIdentity) -> None:
     ):
         if its != ours:
             raise ForeignStore(
-                f"{folder} has {what} {its!r}, not {ours!r}: give the folder of {ours!r}, or an empty one"
+                f"{folder} has {what} {its!r}, not {ours!r}: "
+                f"give the folder of {ours!r}, or an empty one"
             )
 
 

@@ -1,9 +1,10 @@
 """Making room: what a cleaned subject leaves behind, and idempotency keys that are too old.
 
-A `CLEANED` record queues its life (a RECLAIM row). Slices walk the life's records from the newest to the oldest and
-write their log rows anew with a marker in each one's place: offsets and ordinals stay, the bytes go. Where the walk
-stands is in the queue's row, in the same transaction; the `CLEANED` record itself goes last, with the life's
-snapshots and the row. Only log rows that no recovery will replay are touched.
+A `CLEANED` record queues its life (a RECLAIM row). Slices walk the life's records from the newest
+to the oldest and write their log rows anew with a marker in each one's place: offsets and ordinals
+stay, the bytes go. Where the walk stands is in the queue's row, in the same transaction; the
+`CLEANED` record itself goes last, with the life's snapshots and the row. Only log rows that no
+recovery will replay are touched.
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ from collections.abc import Container, Sequence
 
 import lmdb
 
-from ..api import Damaged, StoredRecord
-from ..api.frames import Marker, MarkerKind, decode, encode_marker
-from ..api.keys import KeyKind, hour_key, hour_of, kind_key, log_key, reclaim_key, shard_offset_of
+from actorkalix_storage.api import Damaged, StoredRecord
+from actorkalix_storage.api.frames import Marker, MarkerKind, decode, encode_marker
+from actorkalix_storage.api.keys import (
+    KeyKind,
+    hour_key,
+    hour_of,
+    kind_key,
+    log_key,
+    reclaim_key,
+    shard_offset_of,
+)
+
 from . import snapshots
 from .environment import Environment
 from .rows import log_directory, pack_log, pack_offset, unpack_offset
@@ -25,10 +35,8 @@ RECORDS_OF_SLICE = 500
 ROW_BYTES_OF_SLICE = 4 * 1024**2
 
 
-def queued(
-    view: View, sequence: int, damaged: Container[int]
-) -> tuple[int, int, int] | None:
-    """Shard, offset of `CLEANED` and next offset of a life to strip, if one lies before the mark."""
+def queued(view: View, sequence: int, damaged: Container[int]) -> tuple[int, int, int] | None:
+    """Shard, offset of `CLEANED` and next offset of a life to strip that ends before the mark."""
     key = kind_key(KeyKind.RECLAIM)
     cursor = view.rows().cursor()
     found = cursor.set_range(key)
@@ -75,7 +83,7 @@ def strip(environment: Environment, view: View, life: tuple[int, int, int]) -> N
 
 
 def forget_keys(environment: Environment, oldest_hour: int, rows_max: int) -> int:
-    """Delete idempotency rows of hours before `oldest_hour`; return how many, at most `rows_max`."""
+    """Delete at most `rows_max` idempotency rows of hours before `oldest_hour`; say how many."""
     count = 0
     with environment.write() as rows:
         cursor = rows.cursor()

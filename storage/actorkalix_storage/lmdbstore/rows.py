@@ -2,10 +2,12 @@
 
 A log row is a directory and the frames of one commit:
 
-    crc32 u32 of directory and sequence | count u16 | start u32 x count | shard u16 x count | frame x count
+    crc32 u32 of directory and sequence | count u16 | start u32 x count | shard u16 x count
+    | frame x count
 
-so a frame is found by its ordinal, a frame may shrink without moving the others' ordinals, and the shard of a
-damaged frame is known from a place that the damage has not touched. A *pointer* is sequence * 65,536 + ordinal.
+so a frame is found by its ordinal, a frame may shrink without moving the others' ordinals, and the
+shard of a damaged frame is known from a place that the damage has not touched. A *pointer* is
+sequence * 65,536 + ordinal.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from zlib import crc32
 
 import msgspec
 
-from ..api import Damaged, Head, Position, ShardState
-from ..api.keys import head_key
-from ..tables import Subject
+from actorkalix_storage.api import Damaged, Head, Position, ShardState
+from actorkalix_storage.api.keys import head_key
+from actorkalix_storage.tables import Subject
 
 FORMAT = 0  # may still change; the first release freezes it as 1
 FRAMES_MAX = 65_535  # of a row: an ordinal has 16 bits
@@ -52,7 +54,8 @@ class IdentityRow(msgspec.Struct, frozen=True):
 class CheckpointRow(msgspec.Struct, frozen=True):
     """The row `checkpoint`: all rows up to log row `sequence` are in the tables on disk.
 
-    `damaged` are shards that must not be served; `oldest_hour` is the first hour of keys that counts.
+    `damaged` are shards that must not be served; `oldest_hour` is the first hour of keys that
+    counts.
     """
 
     sequence: int = 0
@@ -69,7 +72,7 @@ def pack_log(sequence: int, frames: Sequence[bytes], shards: Sequence[int]) -> b
     """The row of a commit."""
     count = len(frames)
     assert 0 < count <= FRAMES_MAX
-    starts = []
+    starts: list[int] = []
     at = _DIRECTORY.size + 6 * count
     for frame in frames:
         starts.append(at)
@@ -95,7 +98,7 @@ def log_directory(
 
 
 def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
-    """Start and end of a frame; not checked against the directory's checksum (a frame has its own)."""
+    """Start and end of a frame, by the directory unchecked: a frame has a checksum of its own."""
     if len(row) < _DIRECTORY.size:
         raise Damaged(f"a log row of {len(row)} bytes")
     count = _DIRECTORY.unpack_from(row)[1]

@@ -1,9 +1,9 @@
 """Snapshots in rows: pieces of 64 KiB, the first one last.
 
-Piece 0 begins with the manifest; while it is not there the pieces mean nothing. A big snapshot is written in several
-transactions, so that no commit waits for ten megabytes; a crash between them leaves pieces that the next snapshot
-of the subject sweeps away. A snapshot can always be done without: one that is damaged, of an earlier life, or
-beyond the head is passed over.
+Piece 0 begins with the manifest; while it is not there the pieces mean nothing. A big snapshot is
+written in several transactions, so that no commit waits for ten megabytes; a crash between them
+leaves pieces that the next snapshot of the subject sweeps away. A snapshot can always be done
+without: one that is damaged, of an earlier life, or beyond the head is passed over.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from zlib import crc32
 
 import lmdb
 
-from ..api import Damaged, Head, Snapshot
-from ..api.keys import piece_of, snapshot_key, snapshots_key
-from ..tables import Subject, fits
+from actorkalix_storage.api import Damaged, Head, Snapshot
+from actorkalix_storage.api.keys import piece_of, snapshot_key, snapshots_key
+from actorkalix_storage.tables import Subject, fits
+
 from .environment import Environment
 from .rows import MANIFEST_BYTES, Manifest, pack_manifest, unpack_manifest
 
@@ -41,14 +42,10 @@ def put(environment: Environment, subject: Subject, snapshot: Snapshot) -> None:
             if its_number != number or piece_number > len(pieces):
                 rows.delete(snapshot_key(prefix, its_number, piece_number))
         manifest = Manifest(snapshot.incarnation, snapshot.offset, len(payload), crc32(payload))
-        rows.put(
-            snapshot_key(prefix, number, 0), pack_manifest(manifest) + payload[:PIECE_BYTES]
-        )
+        rows.put(snapshot_key(prefix, number, 0), pack_manifest(manifest) + payload[:PIECE_BYTES])
 
 
-def newest(
-    rows: lmdb.Transaction[memoryview], subject: Subject, head: Head
-) -> Snapshot | None:
+def newest(rows: lmdb.Transaction[memoryview], subject: Subject, head: Head) -> Snapshot | None:
     """The newest whole snapshot of the head's life that is not beyond it."""
     prefix = snapshots_key(*subject)
     cursor = rows.cursor()
@@ -66,9 +63,7 @@ def newest(
     return None
 
 
-def read(
-    rows: lmdb.Transaction[memoryview], prefix: bytes, number: int
-) -> Snapshot | None:
+def read(rows: lmdb.Transaction[memoryview], prefix: bytes, number: int) -> Snapshot | None:
     """A snapshot by its number, or None while it has no manifest.
 
     Raises:
@@ -78,10 +73,9 @@ def read(
     if first is None:
         return None
     manifest = unpack_manifest(first)
-    parts = [bytes(first[MANIFEST_BYTES:])]
-    for i in range(1, (manifest.length + PIECE_BYTES - 1) // PIECE_BYTES):
-        parts.append(bytes(rows.get(snapshot_key(prefix, number, i)) or b""))
-    payload = b"".join(parts)
+    pieces = range(1, (manifest.length + PIECE_BYTES - 1) // PIECE_BYTES)
+    rest = [bytes(rows.get(snapshot_key(prefix, number, i)) or b"") for i in pieces]
+    payload = b"".join((bytes(first[MANIFEST_BYTES:]), *rest))
     if len(payload) != manifest.length or crc32(payload) != manifest.crc:
         raise Damaged(f"snapshot {number}: the checksum does not match")
     return Snapshot(manifest.incarnation, number, manifest.offset, payload)

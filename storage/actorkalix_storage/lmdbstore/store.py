@@ -1,27 +1,35 @@
 """The store on disk: one LMDB table, one row a commit.
 
-A commit writes one row, (LOG, sequence) -> all frames of the batch, in one synced transaction, and nothing else.
-What follows from it goes into the youngest generation, in memory; `maintain` turns generations into rows in the
-background (`checkpoint`) and makes room (`reclaim`). `open` reads the checkpoint mark and replays the log rows
-after it (`opening`).
+A commit writes one row, (LOG, sequence) -> all frames of the batch, in one synced transaction, and
+nothing else. What follows from it goes into the youngest generation, in memory; `maintain` turns
+generations into rows in the background (`checkpoint`) and makes room (`reclaim`). `open_store`
+reads the checkpoint mark and replays the log rows after it (`opening`).
 
-States of the background: nothing to do -> a generation is frozen -> its slices are written -> its mark is written
--> nothing to do. A slice that fails for want of space is tried again at the next call; memory still has all of it.
+Background: nothing to do -> a generation is frozen -> its slices are written, the mark with the
+last -> nothing to do. A slice that fails for want of space is tried again at the next call; memory
+still has all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from ..api import Damaged, Snapshot, StoredRecord, StoreFull, StoreIdentity, ShardState
-from ..api.frames import PENDING, Marker, encode, encode_marker
-from ..api.keys import log_key
-from ..logstore import LogStore
-from ..reading import Source
-from ..tables import KEYS_KEPT_MS, fits, oldest_hour
+from actorkalix_storage.api import (
+    Damaged,
+    ShardState,
+    Snapshot,
+    StoredRecord,
+    StoreFull,
+    StoreIdentity,
+)
+from actorkalix_storage.api.frames import PENDING, Marker, encode, encode_marker
+from actorkalix_storage.api.keys import log_key
+from actorkalix_storage.logstore import LogStore
+from actorkalix_storage.tables import KEYS_KEPT_MS, fits, oldest_hour
+
 from . import reclaim, snapshots
 from .checkpoint import Checkpoint, put_mark
 from .environment import MAP_BYTES, RESERVE_BYTES, Environment
@@ -39,12 +47,11 @@ class Options(msgspec.Struct, frozen=True):
 
     Attributes:
         keys_kept_ms: how long idempotency keys are remembered, in whole hours of record time.
-        checkpoint_records: records in memory at which a checkpoint begins; bounds memory and replay.
-        checkpoint_ms: time after which one begins anyway.
-        slice_rows: steps of a background transaction; 2,000 take some 10 ms.
-        map_bytes: upper bound of the data file (address space, not memory).
-        reserve_bytes: free disk space below which commits are refused.
-        check: look at the log in a child process after an unclean stop.
+        checkpoint_records: records in memory at which a checkpoint begins; bounds memory and
+        replay. checkpoint_ms: time after which one begins anyway. slice_rows: steps of a background
+        transaction; 2,000 take some 10 ms. map_bytes: upper bound of the data file (address space,
+        not memory). reserve_bytes: free disk space below which commits are refused. check: look at
+        the log in a child process after an unclean stop.
     """
 
     keys_kept_ms: int = KEYS_KEPT_MS
@@ -106,11 +113,10 @@ class LmdbStore(LogStore):
                 else:
                     self._replay(frame.frame, frame.pending, frame.pointer)
             self._sequence = sequence
+        self._replayed()
 
     # ---- the medium -----------------------------------------------------------------------
-    def _persist(
-        self, frames: Sequence[StoredRecord | Marker], pending: bool = False
-    ) -> list[int]:
+    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> list[int]:
         flags = PENDING if pending else 0
         packed = [
             encode_marker(frame) if isinstance(frame, Marker) else encode(frame, flags)
@@ -132,12 +138,7 @@ class LmdbStore(LogStore):
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
         self._active.index(records, pointers)
 
-    @contextmanager
-    def _source(self) -> Iterator[Source]:
-        with self._view() as view:
-            yield view
-
-    def _view(self) -> View:
+    def _source(self) -> View:
         return View(
             self._environment, self._generations, self._lock, self._hours, self._oldest_hour
         )
@@ -150,7 +151,7 @@ class LmdbStore(LogStore):
     def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
         self._check_usable()
         subject = (shard, component, entity)
-        with self._view() as view:
+        with self._source() as view:
             head = view.head(subject)
             known = view.snapshot(subject, head) if head else None
         if head is None or not fits(snapshot, head):
@@ -190,10 +191,9 @@ class LmdbStore(LogStore):
         clean = False
         try:
             if not self._environment.lost:
-                self.checkpoint()
-                clean = True
-        except StoreFull:
-            pass  # the next open recovers from the log
+                with contextlib.suppress(StoreFull):  # the next open recovers from the log
+                    self.checkpoint()
+                    clean = True
         finally:
             self._leave(clean)
 
@@ -232,18 +232,15 @@ class LmdbStore(LogStore):
         self._checkpoint = checkpoint
 
     def _write_slice(self, checkpoint: Checkpoint) -> None:
-        steps = checkpoint.next_slice(self._options.slice_rows)
-        last = len(steps) < self._options.slice_rows
         row = CheckpointRow(checkpoint.sequence, dict(self._damaged), self._oldest_hour)
         with self._environment.write() as rows:
-            for step in steps:
-                step(rows)
+            count = checkpoint.write_slice(rows, self._options.slice_rows)
+            last = count < self._options.slice_rows
             if last:
                 put_mark(rows, row)
-        checkpoint.advance(len(steps))
+        checkpoint.advance(count)
         self._hours = tuple(sorted({*self._hours, *checkpoint.hours}))
         if last:
-            assert checkpoint.is_written
             self._disk.shards.update(checkpoint.generation.shards)
             self._active.below = self._disk
             self._generations = (self._active,)
@@ -268,7 +265,7 @@ class LmdbStore(LogStore):
 
     def _strip(self) -> bool:
         """Strip one slice of a cleaned life; whether more is waiting."""
-        with self._view() as view:
+        with self._source() as view:
             life = reclaim.queued(view, self._mark_row.sequence, self._damaged)
             if life is None:
                 return False
@@ -277,4 +274,3 @@ class LmdbStore(LogStore):
             except Damaged as error:
                 self._damaged[life[0]] = str(error)
         return True
-

@@ -1,7 +1,8 @@
 """A full check: fold the whole log again and compare every table on disk with the result.
 
-The tables on disk are those at the checkpoint mark; of a checkpoint that did not end, some are newer. So what the
-log after the mark touches may differ and is only looked at for being readable; everything else must be equal.
+The tables on disk are those at the checkpoint mark; of a checkpoint that did not end, some are
+newer. So what the log after the mark touches may differ and is only looked at for being readable;
+everything else must be equal.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ from typing import NoReturn, TypeAlias
 
 import lmdb
 
-from ..api import Damaged, Head, RecordKind, Snapshot, StoredRecord, StoreIdentity
-from ..api.frames import Marker
-from ..api.keys import (
+from actorkalix_storage.api import Damaged, RecordKind, Snapshot, StoredRecord, StoreIdentity
+from actorkalix_storage.api.frames import Marker
+from actorkalix_storage.api.keys import (
     KeyKind,
     hour_key,
     kind_key,
     piece_of,
     shard_offset_of,
     subject_of,
+)
+from actorkalix_storage.api.keys import (
     timer_of as timer_row_of,
 )
-from ..logstore import LogStore
-from ..reading import Source
-from ..tables import Layer, NoTables, Subject, timer_of
+from actorkalix_storage.logstore import LogStore
+from actorkalix_storage.reading import Source
+from actorkalix_storage.tables import Layer, NoTables, Subject
+
 from . import snapshots
 from .checkpoint import CHECKPOINT, get_mark
 from .child import DAMAGES_MAX, Findings
@@ -201,12 +205,17 @@ def _verify_chunks(rows: Rows, fold: Fold, report: Report) -> None:
         except Damaged as error:
             report.add(f"shard {shard}, offset {first}: {error}")
             continue
-        if first != covered.get(shard, 0) + 1 or list(held) != pointers[first - 1 :][: len(held)].tolist():
+        if (
+            first != covered.get(shard, 0) + 1
+            or list(held) != pointers[first - 1 :][: len(held)].tolist()
+        ):
             report.add(f"shard {shard}: its index from offset {first} on does not match the log")
         covered[shard] = first + len(held) - 1
     for shard, pointers in fold.pointers.items():
         if shard not in fold.touched and covered.get(shard, 0) != len(pointers):
-            report.add(f"shard {shard}: its index ends at {covered.get(shard, 0)} of {len(pointers)}")
+            report.add(
+                f"shard {shard}: its index ends at {covered.get(shard, 0)} of {len(pointers)}"
+            )
 
 
 def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
@@ -219,7 +228,9 @@ def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
             continue
         left.discard(subject)
         if subject not in fold.touched and fold.tables.heads.get(subject) != head:
-            report.add(f"shard {subject[0]}: the head of {subject[1]}/{subject[2]} is not the log's")
+            report.add(
+                f"shard {subject[0]}: the head of {subject[1]}/{subject[2]} is not the log's"
+            )
     for shard, component, entity in left:
         report.add(f"shard {shard}: the head of {component}/{entity} is missing")
 

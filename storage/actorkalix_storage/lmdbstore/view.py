@@ -1,7 +1,7 @@
 """A view: the generations in memory and one short read transaction, asked together.
 
-A view lives for one call. When a walk takes long it renews its transaction every few hundred reads, so none
-outlives 50 ms; nothing it hands out refers to the map.
+A view lives for one call. When a walk takes long it renews its transaction every few hundred
+reads, so none outlives 50 ms; nothing it hands out refers to the map.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
-from ..api import Damaged, Due, Head, Snapshot, StoredRecord, TimerKind
-from ..api.frames import Marker, decode
-from ..api.keys import (
+from actorkalix_storage.api import Damaged, Due, Head, Snapshot, StoredRecord, TimerKind
+from actorkalix_storage.api.frames import Marker, decode
+from actorkalix_storage.api.keys import (
     KeyKind,
     chunk_key,
     component_key,
@@ -29,8 +29,9 @@ from ..api.keys import (
     timer_of,
     timers_key,
 )
-from ..batch import impossible_id
-from ..tables import Subject
+from actorkalix_storage.batch import impossible_id
+from actorkalix_storage.tables import Subject
+
 from . import snapshots
 from .environment import Environment
 from .rows import (
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from .generation import Generation
 
 READS_MAX = 256  # in one transaction; each copies one record at most
-_LOCK = threading.Lock()
 
 
 class View:
@@ -55,16 +55,17 @@ class View:
         environment: where the rows are.
         layers: generations, newest first, taken before this call.
         lock: the owner's, for walks through a generation.
-        hours: hours with idempotency rows that count, any order.
+        hours: hours of which idempotency rows exist.
+        oldest_hour: the first hour of which keys count.
     """
 
     def __init__(
         self,
         environment: Environment,
         layers: Sequence[Generation],
-        lock: threading.Lock = _LOCK,
-        hours: Sequence[int] = (),
-        oldest_hour: int = 0,
+        lock: threading.Lock,
+        hours: Sequence[int],
+        oldest_hour: int,
     ) -> None:
         self._environment = environment
         self.layers = layers

@@ -6,5 +6,7 @@ A store's test module makes a class of it:
         def make(self) -> Harness: ...
 """
 
-from .harness import Harness as Harness, event as event, reply as reply, state as state
-from .suite import StoreContract as StoreContract
+from .harness import Harness, event, reply, state
+from .suite import StoreContract
+
+__all__ = ["Harness", "StoreContract", "event", "reply", "state"]

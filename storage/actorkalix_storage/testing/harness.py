@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..api import Append, Appended, Record, RecordKind, Store, StoreError
+from actorkalix_storage.api import Append, Appended, Record, RecordKind, Store, StoreError
 
 START_MS = 1_700_000_000_000  # November 2023
 COMPONENT = "cart"
@@ -13,7 +13,10 @@ COMPONENT = "cart"
 class Harness(Protocol):
     """A store under test, and the ways in which its process may end."""
 
-    store: Store
+    @property
+    def store(self) -> Store:
+        """The store as it was opened last."""
+        ...
 
     def fail_next_commit(self, error: StoreError) -> None:
         """Let the next commit fail: `StoreFull` stores nothing, `DurabilityLost` may."""

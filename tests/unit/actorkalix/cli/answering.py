@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from starlette.types import ASGIApp
@@ -24,7 +24,7 @@ def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
 
 
 @contextmanager
-def answering(app: ASGIApp) -> Iterator[str]:
+def answering(app: ASGIApp) -> Generator[str]:
     """Serves an app on a free port; its URL."""
     ready, stop = threading.Event(), threading.Event()
     listening = bind("127.0.0.1", 0)

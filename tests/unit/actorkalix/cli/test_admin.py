@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -65,6 +66,9 @@ def test_nobody_there_is_one_error(url: str) -> None:
     ids=["text", "list", "404", "unknown number", "bytes"],
 )
 def test_something_else_there_is_the_same(answer: Response) -> None:
-    app = Starlette(routes=[Route("/{rest:path}", lambda _: answer)])
+    async def answers(_: Request) -> Response:
+        return answer
+
+    app = Starlette(routes=[Route("/{rest:path}", answers)])
     with answering(app) as url, pytest.raises(AdminUnreachable, match="no admin port"):
         ask(url, lambda running: running.status())

@@ -43,17 +43,17 @@ BLOCK = """\
   damaged    shard 7 is not served: offset 3: checksum
 
   cart      event sourced
-    add       POST /cart/{entity_id}/add
-    remove    POST /cart/{entity_id}/remove
-    hold      POST /cart/{entity_id}/hold
-    drop      DELETE /carts/{entity_id}
+    add     POST /cart/{entity_id}/add
+    remove  POST /cart/{entity_id}/remove
+    hold    POST /cart/{entity_id}/hold
+    drop    DELETE /carts/{entity_id}
             POST /cart/{entity_id}/drop
-    get       GET /carts/{entity_id}
+    get     GET /carts/{entity_id}
             GET POST /cart/{entity_id}/get
 
   profile   value
-    rename    POST /profile/{entity_id}/rename
-    close     POST /profile/{entity_id}/close
+    rename  POST /profile/{entity_id}/rename
+    close   POST /profile/{entity_id}/close
 
 Ctrl-C drains and stops.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +12,13 @@ import pytest
 from actorkalix.cli import source
 from actorkalix.runtime import presence
 from actorkalix.runtime.presence import Presence
-from actorkalix_storage.lmdbstore import open_store
+from actorkalix_storage.lmdbstore import open_store, read_identity
+from actorkalix_storage.memorystore import MemoryStore
+from tests.unit.actorkalix.cli.answering import admin_of, answering
 from tests.unit.actorkalix.cli.conftest import SHOP
 from tests.unit.actorkalix.cli.ran import Ran
-from tests.unit.actorkalix.runtime.stock import SHARDS
+from tests.unit.actorkalix.runtime import shop
+from tests.unit.actorkalix.runtime.stock import SHARDS, Stock
 
 Cli = Callable[..., Ran]
 NOWHERE = "http://127.0.0.1:1"
@@ -62,13 +67,30 @@ def test_a_note_that_was_left_behind_is_not_believed(cli: Cli, data: Path, admin
         assert cli("entities", "cart", "--data", str(data)).err.endswith(f"{data} at rest\n")
 
 
+def test_a_service_that_runs_on_the_folder_is_asked(cli: Cli, data: Path) -> None:
+    stock = Stock(shop.service.descriptor, MemoryStore(read_identity(data)))
+    stock.send("cart", "only in memory", "add", item="pen")
+    with answering(admin_of(shop.service.descriptor, stock)) as url:
+        presence.announce(data, Presence("shop", 1, url, url, 1))
+        ran = cli("entities", "cart", "--data", str(data))
+    assert ran == Ran(0, "only in memory\n", f"reading the running service at {url}\n")
+
+
 def test_a_folder_that_is_open_elsewhere(cli: Cli, data: Path) -> None:
-    store = open_store(data, service="shop", shards=SHARDS)
-    try:
+    # LMDB allows a process to open a folder once, so the holder is another one.
+    holder = (
+        "import sys; from actorkalix_storage.lmdbstore import open_store;"
+        f"store = open_store({str(data)!r}, service='shop', shards={SHARDS});"
+        "print('open', flush=True); sys.stdin.read(); store.close()"
+    )
+    command = [sys.executable, "-c", holder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
         ran = cli("state", "cart", "c1", "--data", str(data), "--json")
-    finally:
-        store.close()
+        process.communicate()
     assert (ran.code, ran.error["number"]) == (3, "AK4004")
+    assert f"process {process.pid}" in ran.error["message"]
 
 
 def test_folders_that_are_none(cli: Cli, data: Path, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ class Shop(EventSourcedEntity[Order, Event], id="codec-shop"):
         text: str,
         page: int = 1,
         colour: Colour = Colour.RED,
-        sizes: list[int] = [],  # noqa: B006  # a default like many users write
+        sizes: list[int] | None = None,
         ratio: float | None = None,
         since: datetime | None = None,
         exact: bool = False,

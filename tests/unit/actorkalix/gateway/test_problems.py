@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from actorkalix import errors
-from actorkalix.gateway.problems import failure_of, problem_of
+from actorkalix.failures import failure_of
+from actorkalix.gateway.problems import problem_of
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_storage.api import Position
 from tests.unit.actorkalix.gateway.sample import (

@@ -230,7 +230,7 @@ def test_what_cannot_be_read_is_a_typed_error(stock: Stock) -> None:
     stock.store.commit([Append(shard, epoch, 0, (record,))])
     look = Look(stock)
     for read in (lambda: look.state("cart", "c1"), lambda: look.events("cart", "c1")):
-        with pytest.raises(StoredDataUnreadable):
+        with pytest.raises(StoredDataUnreadable, match="cart 'c1', event 1"):
             read()
 
 

@@ -23,4 +23,5 @@ def test_structs_travel_as_msgpack() -> None:
 
 
 def test_a_factory_is_found_by_its_name() -> None:
-    assert factory_named("msgspec.msgpack:encode") is msgspec.msgpack.encode
+    found: object = factory_named("msgspec.msgpack:encode")
+    assert found is msgspec.msgpack.encode

@@ -21,7 +21,6 @@ from actorkalix_cluster.rayhost.contract import Fatal, HostSpec, NotStarted, Sta
 from actorkalix_cluster.rayhost.host_actor import EXIT_FATAL, HostActor, last_words
 from actorkalix_cluster.rayhost.sockets import Handover
 
-
 FACTORY = "actorkalix_test_factory"
 
 
@@ -70,17 +69,19 @@ def unharmed() -> Generator[None]:
 
 async def prepared(scratch: Path, config: bytes) -> tuple[HostActor, StartReply]:
     """A host that has fetched a socket."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        with closing(Handover(scratch, [2, listening.fileno()])) as handover:
-            serving = asyncio.create_task(handover.serve())
-            ticket = handover.ticket()
-            spec = HostSpec(f"builtins:{FACTORY}", config, str(scratch), ticket, ("/nowhere",))
-            actor = HostActor(msgspec.msgpack.encode(spec))
-            answer = await asyncio.to_thread(actor.prepare)
-            peer = handover.settle(ticket)
-            assert peer is not None
-            os.close(peer.pidfd)
-            serving.cancel()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        closing(Handover(scratch, [2, listening.fileno()])) as handover,
+    ):
+        serving = asyncio.create_task(handover.serve())
+        ticket = handover.ticket()
+        spec = HostSpec(f"builtins:{FACTORY}", config, str(scratch), ticket, ("/nowhere",))
+        actor = HostActor(msgspec.msgpack.encode(spec))
+        answer = await asyncio.to_thread(actor.prepare)
+        peer = handover.settle(ticket)
+        assert peer is not None
+        os.close(peer.pidfd)
+        serving.cancel()
     return actor, msgspec.msgpack.decode(answer, type=StartReply)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from actorkalix_cluster.rayhost.sockets import TICKET_BYTES, Handover, Taken, ta
 
 
 @asynccontextmanager
-async def serving(scratch: Path, files: list[int]) -> AsyncIterator[Handover]:
+async def serving(scratch: Path, files: list[int]) -> AsyncGenerator[Handover]:
     """A handover that serves."""
     with closing(Handover(scratch, files)) as handover:
         task = asyncio.create_task(handover.serve())
@@ -65,15 +65,12 @@ def test_a_ticket_is_good_once_and_a_guess_never(tmp_path: Path) -> None:
 
 
 def test_the_name_is_ours_alone_and_goes_with_us(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, [2]):
-            (name,) = tmp_path.iterdir()
-            assert name.stat().st_mode & 0o777 == 0o600
-        assert list(tmp_path.iterdir()) == []
-        with pytest.raises(FileNotFoundError):
-            take(tmp_path, b"")
-
-    asyncio.run(scenario())
+    with closing(Handover(tmp_path, [2])):
+        (name,) = tmp_path.iterdir()
+        assert name.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        take(tmp_path, b"")
 
 
 def test_a_name_that_a_killed_run_left_is_taken_over(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 
 from actorkalix_cluster.rayhost.sockets import Peer
 from actorkalix_cluster.rayhost.supervise import (
@@ -32,18 +31,15 @@ def test_deaths_of_long_ago_do_not_count() -> None:
 
 
 def test_the_end_of_a_process_is_seen_and_killing_waits_for_it() -> None:
-    async def scenario() -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
-        )
-        host = Host(None, Peer(process.pid, os.pidfd_open(process.pid)))
+    async def scenario(pid: int) -> None:
+        host = Host(None, Peer(pid, os.pidfd_open(pid)))
         assert not host.ended.is_set()
         await host.kill()
         assert host.ended.is_set()
-        assert process.wait() == -9
-        process.communicate()
 
-    asyncio.run(scenario())
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        asyncio.run(scenario(process.pid))
+        assert process.wait() == -9
 
 
 def test_the_first_of_several_decides() -> None:

@@ -1,0 +1,1 @@
+"""The composition root: puts engine, hosts, stores and gateways together. Knows everybody."""

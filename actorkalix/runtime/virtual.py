@@ -1,0 +1,61 @@
+"""Virtual time: the clock of tests. It stands still until somebody advances it, and every run is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+
+START_MS = 1_700_000_000_000
+ROUNDS = 64  # of the loop after each firing: a chain of callbacks without real I/O is shorter
+
+
+class VirtualHandle:
+    """A call that is still to come."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call: Callable[[], object] | None = call
+
+    def cancel(self) -> None:
+        """It does not come."""
+        self.call = None
+
+
+class VirtualClock:
+    """Milliseconds since 1970, as far as it was advanced; see `actorkalix_cluster.shardhost.clock.Clock`."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self._now_ms = now_ms
+        self._numbers = itertools.count()  # calls of one time come in the order in which they were asked for
+        self._calls: list[tuple[int, int, VirtualHandle]] = []
+
+    def now_ms(self) -> int:
+        """The time."""
+        return self._now_ms
+
+    def call_later(self, delay_ms: int, call: Callable[[], object]) -> VirtualHandle:
+        """Call once, when the clock was advanced by `delay_ms`."""
+        handle = VirtualHandle(call)
+        heapq.heappush(self._calls, (self._now_ms + max(0, delay_ms), next(self._numbers), handle))
+        return handle
+
+    async def advance(self, by_ms: int) -> None:
+        """Let time pass: calls come in order of their time, and all that follows from one before the next."""
+        until_ms = self._now_ms + by_ms
+        await settle()
+        while self._calls and self._calls[0][0] <= until_ms:
+            at_ms, _, handle = heapq.heappop(self._calls)
+            self._now_ms = max(self._now_ms, at_ms)
+            if handle.call is not None:
+                handle.call()
+                await settle()
+        self._now_ms = until_ms
+
+
+async def settle() -> None:
+    """Let the loop run until what was started has come to rest."""
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)

@@ -1,0 +1,268 @@
+"""The shard host: one store's actors, in one process, on one event loop. No Ray.
+
+Theory of operation. A host opens its store's shards (raising their epochs, so that nobody who had
+them before can write any more) and takes messages for actors in them. Its parts, each with a
+theory of its own at its head:
+
+    send --> live ----> driver ----> commits ----> committer ----> landing --> answer
+             loads,     steps,       group         the store's     answers leave,
+             forgets    speculates   commit        thread          failures spread
+             timers: what is due becomes messages · upkeep: snapshots, the store's own work
+
+    phase      messages               goes to
+    NEW        AK3004 owner away      SERVING by start
+    SERVING    handled                DRAINING by drain, ENDED by stop, abandon, a fatal error
+    DRAINING   AK3002 draining        ENDED
+    ENDED      AK3004 owner away
+
+Answers are never raised: whatever is wrong stands in `Reply.failure`, with what is known of the
+execution. A fatal error (a sync that failed, a store that raises what it must not) ends the host:
+everything under way is answered with "unknown", and `on_fatal` tells whoever runs this process,
+which has to end, for only a recovery can say what is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from actorkalix_cluster.placement import shard_of
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.actor import Flight
+from actorkalix_cluster.shardhost.behavior import Behavior
+from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_cluster.shardhost.commits import CommitQueue
+from actorkalix_cluster.shardhost.committer import Committer, Outcomes
+from actorkalix_cluster.shardhost.driver import Driver
+from actorkalix_cluster.shardhost.landing import Landing
+from actorkalix_cluster.shardhost.limits import HostLimits
+from actorkalix_cluster.shardhost.live import LiveActors
+from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
+from actorkalix_cluster.shardhost.observer import HostStats, Observer, SilentObserver
+from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.shards import Shards
+from actorkalix_cluster.shardhost.ticket import Desk, Stage, Ticket
+from actorkalix_cluster.shardhost.timers import Consumers, Timers, no_consumers
+from actorkalix_cluster.shardhost.upkeep import Upkeep
+from actorkalix_storage.api import Store, StoreError
+
+log = logging.getLogger("actorkalix.host")
+
+
+class Phase(enum.Enum):
+    """Where a host is in its life."""
+
+    NEW = enum.auto()
+    SERVING = enum.auto()
+    DRAINING = enum.auto()
+    ENDED = enum.auto()
+
+
+class ShardHost:
+    """Runs the actors of one store.
+
+    Args:
+        store: open, and nobody else's.
+        behaviors: actor kinds by component id.
+        clock: real or virtual.
+        limits: bounds of every queue in here.
+        committer: does the store's work.
+        observer: is told what happened.
+        on_fatal: is told why the process has to end.
+        consumers: newest positions that registered consumers have passed, by shard; what they have
+            not passed is not cleaned.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        behaviors: Mapping[str, Behavior[Any]],
+        *,
+        clock: Clock,
+        limits: HostLimits,
+        committer: Committer,
+        observer: Observer | None = None,
+        on_fatal: Callable[[str], object] | None = None,
+        consumers: Consumers = no_consumers,
+    ) -> None:
+        observer = observer or SilentObserver()
+        self._store = store
+        self._behaviors = behaviors
+        self._limits = limits
+        self._clock = clock
+        self._committer = committer
+        self._tell_fatal = on_fatal
+        self._phase = Phase.NEW
+        self._number_of_shards = store.identity.shards
+        self._shards = Shards(clock)
+        self._desk = Desk(observer)
+        parts = Parts(store, committer, clock, limits, observer, self._shards, self._desk)
+        self._live = LiveActors(parts)
+        self._commits = CommitQueue(parts)
+        self._driver = Driver(parts, self._commits, self._live)
+        self._upkeep = Upkeep(parts, self._fatal)
+        self._timers = Timers(parts, self.send, frozenset(behaviors), consumers)
+        self._landing = Landing(
+            parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
+        )
+        self._commits.settle = self._settle
+        self._live.on_live = self._driver.go_on
+
+    # ---- life ---------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Own the store's shards and serve them.
+
+        Durability: the raised epochs are on disk when it returns.
+
+        Raises:
+            StoreError: the shards could not be opened.
+        """
+        assert self._phase is Phase.NEW, "a host starts once"
+        now_ms = self._clock.now_ms()
+        numbers = range(self._number_of_shards)
+        epochs = await self._committer.run(lambda: self._store.open_shards(numbers, now_ms))
+        self._shards.opened(epochs, self._store)
+        self._phase = Phase.SERVING
+        self._timers.start()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Take no more messages and wait until all that were taken are answered.
+
+        Returns:
+            False when `timeout_s` passed before that.
+        """
+        if self._phase is Phase.SERVING:
+            self._phase = Phase.DRAINING
+            self._timers.stop()
+        empty = self._desk.when_empty()
+        timer = self._clock.call_later(int(timeout_s * 1000), empty.cancel)
+        await asyncio.wait([empty])  # its cancel is the timeout, not ours
+        timer.cancel()
+        return not self._desk.pending
+
+    async def stop(self) -> None:
+        """Answer what is left, close the store, end its threads; after a fatal error the threads alone.
+
+        Durability: what was handed to the store is on disk or refused.
+        """
+        if self._phase is Phase.ENDED:
+            self._committer.close()
+            return
+        self._phase = Phase.DRAINING
+        self._timers.stop()
+        self._upkeep.stop()
+        self._desk.drop_waiting(Reply(failure=failures.draining(self._limits.retry_after_ms)))
+        await self._desk.when_empty()
+        if self._phase is Phase.ENDED:  # fatally, while we waited
+            self._committer.close()
+            return
+        self._end(failures.outcome_unknown("the host stopped"))
+        await self._committer.run(self._store.close)
+        self._committer.close()
+
+    def abandon(self) -> None:
+        """End at once, as a kill would: nothing more is written, answered or closed."""
+        self._end(failures.outcome_unknown("the host ended"))
+
+    def _settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
+        try:
+            self._landing.settle(batch, outcome)
+        except Exception as error:
+            log.exception("a bug of actorkalix")
+            self._fatal(error)
+
+    def _fatal(self, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        log.critical("the store failed, this host ends: %s", reason, exc_info=error)
+        number = error.number if isinstance(error, StoreError) else "AK3102"
+        self._end(failures.durability_lost(f"the store failed ({number}), its host has ended"))
+        if self._tell_fatal is not None:
+            self._tell_fatal(reason)
+
+    def _end(self, started: Failure) -> None:
+        if self._phase is Phase.ENDED:
+            return
+        self._phase = Phase.ENDED
+        self._timers.stop()
+        self._upkeep.stop()
+        self._commits.close()
+        self._live.clear()
+        for ticket in list(self._desk.pending):
+            waiting = ticket.stage is Stage.WAITING
+            self._desk.answer(ticket, self._away() if waiting else Reply(failure=started))
+
+    # ---- messages -----------------------------------------------------------------------------
+    async def ask(self, message: Message, /) -> Reply:
+        """Send a message and wait for its answer.
+
+        Cancellation: a message that was not started is dropped; any other runs to its end.
+        Durability: all that the answer rests on is on disk.
+        """
+        return await self.send(message).wait()
+
+    def send(self, message: Message, /) -> Ticket:
+        """Send a message; the ticket gets its answer."""
+        ticket = self._desk.open(message)
+        if self._phase is not Phase.SERVING:
+            self._desk.answer(ticket, self._not_serving())
+            return ticket
+        actor = self._live.get(message.component, message.entity)
+        if actor is not None and actor.shard.owned:
+            self._driver.take(actor, ticket)
+        else:
+            self._activate(ticket)
+        return ticket
+
+    def _activate(self, ticket: Ticket) -> None:
+        component, entity = ticket.message.component, ticket.message.entity
+        behavior = self._behaviors.get(component)
+        if behavior is None:
+            failure = failures.unknown_component(component)
+            self._desk.answer(ticket, Reply(failure=failure))
+            return
+        number = shard_of(component, entity, self._number_of_shards)
+        shard = self._shards.get(number)
+        if shard is not None:
+            self._live.load(behavior, ticket, shard)
+        elif number in self._shards.damaged:
+            failure = failures.damaged(number, self._shards.damaged[number])
+            self._desk.answer(ticket, Reply(failure=failure))
+        else:
+            failure = failures.owner_away(number, self._limits.retry_after_ms)
+            self._desk.answer(ticket, Reply(failure=failure))
+
+    def _not_serving(self) -> Reply:
+        if self._phase is Phase.DRAINING:
+            return Reply(failure=failures.draining(self._limits.retry_after_ms))
+        return self._away()
+
+    def _away(self) -> Reply:
+        return Reply(failure=failures.host_away(self._limits.retry_after_ms))
+
+    # ---- looks --------------------------------------------------------------------------------
+    @property
+    def serving(self) -> bool:
+        """It takes messages."""
+        return self._phase is Phase.SERVING
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way that does not wait for a time to come."""
+        return not self._desk.pending and not self._timers.busy
+
+    def owns(self, shard: int) -> bool:
+        """The host owns this shard and serves it."""
+        return self._shards.get(shard) is not None
+
+    def stats(self) -> HostStats:
+        """What there is now."""
+        return HostStats(
+            live={component: count for component, count in self._live.counts.items() if count},
+            mailbox=self._live.waiting(),
+            commit_queue=len(self._commits),
+            shards=len(self._shards),
+            damaged=dict(self._shards.damaged),
+        )

@@ -1,0 +1,207 @@
+"""Times that follow from records: expiry, and cleanup after delete.
+
+Theory of operation. The store knows what is due; nothing is kept here but when to look next. Due
+times are read `look_ahead_ms` ahead, so that they fire on time though the store is asked rarely;
+times that are written meanwhile are told by `due_at`. Firing is a message to the actor like any
+other: the behavior looks whether its time has really come and writes what follows, so a firing
+that is lost, late or twice does no harm. What could not be handled now (load, a full disk) is
+still due at the next look.
+
+The cleaner walks over what was deleted long enough ago and asks the guard about each; what must
+stay is met again at the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.guard import reason_to_keep
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_storage.api import Due, Position, TimerKind
+
+T = TypeVar("T")
+log = logging.getLogger("actorkalix.timers")
+
+PAGE = 256  # due subjects at once; they are messages in flight like any other
+RETRY_MS = 1_000
+FAR_MS = 1 << 62
+Consumers = Callable[[int], Mapping[str, Position]]
+
+
+def no_consumers(shard: int) -> Mapping[str, Position]:
+    """Nobody reads a shard's log."""
+    return {}
+
+
+class Timers:
+    """Looks at what is due and sends it to whom it concerns."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        send: Callable[[Message], Ticket],
+        components: frozenset[str],
+        consumers: Consumers = no_consumers,
+    ) -> None:
+        self._store = parts.store
+        self._committer = parts.committer
+        self._clock = parts.clock
+        self._limits = parts.limits
+        self._send = send
+        self._components = components
+        self._consumers = consumers
+        self._look: Handle | None = None
+        self._look_at_ms = 0
+        self._told_ms = FAR_MS
+        self._clean: Handle | None = None
+        self._tasks: set[asyncio.Task[int]] = set()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin, with all that became due while nobody looked."""
+        self._look_at(self._clock.now_ms())
+        self._clean = self._clock.call_later(0, self._begin_cleaning)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped = True
+        for handle in (self._look, self._clean):
+            if handle is not None:
+                handle.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """A look or a run of the cleaner is under way."""
+        return bool(self._tasks)
+
+    # ---- expiry -------------------------------------------------------------------------------
+    def due_at(self, at_ms: int) -> None:
+        """A record was written whose time comes then."""
+        self._told_ms = min(self._told_ms, at_ms)
+        if self._look is not None and at_ms < self._look_at_ms:
+            self._look_at(at_ms)
+
+    def _look_at(self, at_ms: int) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look_at_ms = at_ms
+        delay_ms = max(0, at_ms - self._clock.now_ms())
+        self._look = self._clock.call_later(delay_ms, self._begin_looking)
+
+    def _begin_looking(self) -> None:
+        self._look = None
+        self._told_ms = FAR_MS  # what was told until now is durable, so the store tells it as well
+        self._run(self._expire(), self._looked)
+
+    def _looked(self, next_ms: int | None) -> None:
+        if next_ms is None:
+            next_ms = self._clock.now_ms() + RETRY_MS
+        self._look_at(min(next_ms, self._told_ms))
+
+    async def _expire(self) -> int:
+        """Fire what is due; return when to look again."""
+        now_ms = self._clock.now_ms()
+        until_ms = now_ms + self._limits.look_ahead_ms
+        due = await self._due(TimerKind.EXPIRY, until_ms, lambda each: True)
+        replies = await self._tell(MessageKind.EXPIRE, [d for d in due if d.at_ms <= now_ms])
+        if any(reply.failure is not None for reply in replies):
+            return now_ms + RETRY_MS
+        if len(replies) >= PAGE:
+            return now_ms
+        return min((d.at_ms for d in due if d.at_ms > now_ms), default=until_ms)
+
+    # ---- cleanup ------------------------------------------------------------------------------
+    def _begin_cleaning(self) -> None:
+        self._run(self._clean_deleted(), self._cleaned)
+
+    def _cleaned(self, count: int | None) -> None:
+        if count:
+            log.info("cleaned %d deleted entities", count)
+        self._clean = self._clock.call_later(self._limits.clean_every_ms, self._begin_cleaning)
+
+    async def _clean_deleted(self) -> int:
+        """Clean what may go; return how many did."""
+        seen: set[tuple[str, str]] = set()
+        cleaned = 0
+        while True:
+            until_ms = self._clock.now_ms() - self._limits.retention_ms
+            page = await self._due(
+                TimerKind.CLEANUP, until_ms, lambda d: (d.component, d.entity) not in seen
+            )
+            if not page:
+                return cleaned
+            seen.update((each.component, each.entity) for each in page)
+            free = [each for each in page if await self._may_go(each)]
+            replies = await self._tell(MessageKind.CLEAN, free)
+            cleaned += sum(reply.failure is None for reply in replies)
+
+    async def _may_go(self, due: Due) -> bool:
+        head = await self._read(lambda: self._store.head(due.shard, due.component, due.entity))
+        if head is None:
+            return False
+        reason = reason_to_keep(
+            head,
+            self._store.identity.lineage,
+            self._consumers(due.shard),
+            now_ms=self._clock.now_ms(),
+            keys_kept_ms=self._limits.keys_kept_ms,
+        )
+        if reason:
+            log.debug("%s %r is not cleaned: %s", due.component, due.entity, reason)
+        return not reason
+
+    # ---- both ---------------------------------------------------------------------------------
+    async def _due(
+        self, kind: TimerKind, up_to_ms: int, wanted: Callable[[Due], bool]
+    ) -> list[Due]:
+        """The earliest that are wanted and known here; [] when there are none."""
+        limit = PAGE
+        while True:
+            found = await self._read(partial(self._store.due, kind, up_to_ms, limit))
+            known = [d for d in found if d.component in self._components and wanted(d)]
+            if known or len(found) < limit:
+                return known
+            limit *= 2
+
+    async def _tell(self, kind: MessageKind, due: list[Due]) -> list[Reply]:
+        tickets = [self._send(Message(kind, each.component, each.entity)) for each in due]
+        return [await ticket.wait() for ticket in tickets]
+
+    async def _read(self, job: Callable[[], T]) -> T:
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: T | Exception) -> None:
+            if result.cancelled():
+                return
+            if isinstance(outcome, Exception):
+                result.set_exception(outcome)
+            else:
+                result.set_result(outcome)
+
+        self._committer.read(job, done)
+        return await result
+
+    def _run(self, work: Coroutine[Any, Any, int], after: Callable[[int | None], None]) -> None:
+        """Do this in a task of its own, then `after` with its result, or None when it failed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[int]) -> None:
+            self._tasks.discard(task)
+            if self._stopped or task.cancelled():
+                return
+            error = task.exception()
+            if error is not None:
+                log.error("due times could not be handled", exc_info=error)
+            after(None if error is not None else task.result())
+
+        task.add_done_callback(ended)

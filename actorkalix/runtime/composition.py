@@ -1,20 +1,22 @@
-"""Puts a service's parts together: behaviors of its components on a shard host over a store."""
+"""Puts the parts of a service together: behaviors on a shard host over a store, a router."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.limits import Limits
+from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.observer import Observer
+from actorkalix_cluster.shardhost.router import Router
 from actorkalix_storage.api import Store
 
 
@@ -57,6 +59,22 @@ def build_host(
         observer=observer,
         on_fatal=on_fatal,
     )
+
+
+def build_router(
+    hosts: Mapping[int, ShardHost], *, shards: int, clock: Clock, limits: Limits | None = None
+) -> Router:
+    """A router over hosts by the numbers of their stores, one or more; it ends waits as well.
+
+    Args:
+        hosts: by the number of their store.
+        shards: number of shards of the service.
+        clock: the hosts'.
+        limits: of the service: its `ask_timeout` counts here.
+    """
+    homes = propose([RingStore(number) for number in hosts], shards)
+    timeout_ms = _ms((limits or Limits()).ask_timeout)
+    return Router(homes, hosts, clock=clock, ask_timeout_ms=timeout_ms)
 
 
 def host_limits(limits: Limits) -> HostLimits:

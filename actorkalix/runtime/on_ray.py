@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import msgspec
@@ -23,13 +23,14 @@ from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
 from actorkalix.gateway.server import Server
-from actorkalix.runtime.composition import build_host
+from actorkalix.runtime.composition import build_host, build_router
 from actorkalix.runtime.config import HostConfig, HostFacts
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
 from actorkalix_cluster.rayhost.contract import Fatal
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
+from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_storage.api import Store, StoreError
 from actorkalix_storage.lmdbstore import open_store, verify
 
@@ -86,39 +87,53 @@ class ServiceHost:
 
     async def stop(self, grace_s: float) -> None:
         """Answer what is in flight, commit everything, close the store."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace_s
         self._not_ready = ("draining",)
         await self._http.stop(grace_s)
-        await self._host.drain(grace_s)
+        await self._host.drain(max(0.0, until - loop.time()))
         await self._stack.aclose()
 
     async def _open(self, opened: AsyncExitStack) -> HostFacts:
         service, limits = self._service.descriptor, self._service.limits
-        store = open_store(self._folder, service=service.name)
-        opened.callback(store.close)
-        committer = ThreadCommitter(store)
-        opened.callback(committer.close)
         metrics = Metrics()
-        self._host = build_host(
-            service,
-            store,
-            clock=RealClock(),
-            committer=committer,
-            limits=limits,
-            observer=metrics,
-            on_fatal=self._fatal,
-        )
-        await self._host.start()
+        store, self._host = await self._open_host(metrics)
         opened.push_async_callback(self._host.stop)
         metrics.bind(self._host.stats, self._use_of_folder)
         await self._serve_admin(store, metrics, opened)
+        whose = store.identity
+        router = build_router(
+            {whose.number: self._host}, shards=whose.shards, clock=RealClock(), limits=limits
+        )
         app = http_app(
-            service, self._host, limits=limits, ready=lambda: not self._not_ready, answered=metrics
+            service, router, limits=limits, ready=lambda: not self._not_ready, answered=metrics
         )
         self._http = Server(app, [self._sockets[0]])
         await self._http.start()
         self._not_ready = ()
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
+
+    async def _open_host(self, metrics: Metrics) -> tuple[Store, ShardHost]:
+        """A started shard host, which closes its store when it stops."""
+        service = self._service.descriptor
+        with ExitStack() as unowned:
+            store = open_store(self._folder, service=service.name)
+            unowned.callback(store.close)
+            committer = ThreadCommitter(store)
+            unowned.callback(committer.close)
+            host = build_host(
+                service,
+                store,
+                clock=RealClock(),
+                committer=committer,
+                limits=self._service.limits,
+                observer=metrics,
+                on_fatal=self._fatal,
+            )
+            await host.start()
+            unowned.pop_all()
+        return store, host
 
     async def _serve_admin(self, store: Store, metrics: Metrics, opened: AsyncExitStack) -> None:
         service, limits = self._service.descriptor, self._service.limits

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import time
@@ -58,12 +59,16 @@ def run(config: RunConfig, report: Report) -> int:
         DefinitionError: the service cannot be imported, or declares no access beyond loopback.
         FolderUnusable, ForeignFolder, FolderInUse, PortTaken: as they say; nothing was started.
         RayFailed, HostKeepsDying: it went wrong on the way; everything was ended.
+        KeyboardInterrupt: a signal came before anything served.
         ActorkalixError: why the host refused to start.
     """
     loaded = load(resolve(config.service, config.app_dir))
     _check_access(loaded.service, config.address)
-    with ExitStack() as stack:
-        ending = _Run(config, loaded, report, stack).serve()
+    try:
+        with ExitStack() as stack:
+            ending = _Run(config, loaded, report, stack).serve()
+    except SystemExit:  # from Ray's own handler of SIGTERM, while it starts
+        raise KeyboardInterrupt from None
     if ending.cause in ("stopped", "cut"):
         drained = ending.cause == "stopped"
         report(said.Stopped(drained))
@@ -87,6 +92,8 @@ class _Run:
         self._http = stack.enter_context(bind(config.address, config.port))
         self._admin = stack.enter_context(bind(said.LOOPBACK, config.admin_port, "--admin-port"))
         self._since = time.monotonic()
+        self._ending = supervise.Ending("cut")
+        self._served = False
         self._options = launch.RayOptions(
             scratch=launch.scratch_folder(self._folder.path),
             token_file=self._folder.token_file(),
@@ -98,15 +105,20 @@ class _Run:
         """Start Ray and keep a host alive in it until there is a reason not to."""
         self._report(said.Starting(self._service.name, str(self._folder.path)))
         scratch = self._options.scratch
+        self._stack.callback(self._tidy)
         self._stack.enter_context(reaper.watching(scratch, (self._folder.lock,)))
         try:
             self._local = self._stack.enter_context(launch.local_ray(self._options))
         except launch.RayNotStarted as error:
             raise RayFailed(f"Ray did not start: {error}; its logs are below {scratch}") from error
-        except SystemExit:
-            raise KeyboardInterrupt from None  # what Ray's own SIGTERM handler raises meanwhile
         self._stack.callback(presence.withdraw, self._folder.path, os.getpid())
-        return asyncio.run(self._supervise())
+        self._ending = asyncio.run(self._supervise())
+        return self._ending
+
+    def _tidy(self) -> None:
+        """Leave Ray's logs where they may explain something, and nothing else."""
+        if self._ending.cause == "stopped":
+            shutil.rmtree(self._options.scratch, ignore_errors=True)
 
     async def _supervise(self) -> supervise.Ending:
         stop, cut = asyncio.Event(), asyncio.Event()
@@ -131,11 +143,11 @@ class _Run:
 
     def _on_event(self, event: supervise.HostEvent) -> None:
         match event:
-            case supervise.HostServes(pid, facts, away_s):
-                if away_s is None:
-                    self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
-                else:
-                    self._report(said.Restarted(pid, away_s))
+            case supervise.HostServes(pid, _, away_s) if self._served:
+                self._report(said.Restarted(pid, away_s))
+            case supervise.HostServes(pid, facts, _):
+                self._served = True
+                self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
             case supervise.HostDied(pid, reason, deaths):
                 self._report(said.HostDied(pid, reason, deaths))
             case supervise.HostDrains():
@@ -162,7 +174,7 @@ class _Run:
                 damaged=facts.damaged,
                 components={name: component.kind for name, component in components.items()},
                 pids={"run": os.getpid(), "host": host, **self._local.processes},
-                ray_logs=str(self._options.scratch / "session_latest" / "logs"),
+                ray_logs=str(self._local.logs),
                 seconds=time.monotonic() - self._since,
             )
         )

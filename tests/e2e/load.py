@@ -131,7 +131,7 @@ async def stored_tokens(admin: str, entity: str) -> list[str]:
                 f"/admin/events/bag/{entity}", params={"after": len(tokens), "limit": 1000}
             )
             answer.raise_for_status()
-            page = [event for event in answer.json()["events"] if event["kind"] == "event"]
+            page = [event for event in answer.json() if event["kind"] == "event"]
             if not page:
                 return tokens
             for event in page:

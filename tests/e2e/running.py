@@ -53,14 +53,9 @@ class Running:
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self._events = queue.Queue()  # what the process before said is over
+        threading.Thread(target=_read, args=(self.process, self._events), daemon=True).start()
         return self.wait_for("serving")
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._events.put(json.loads(line))
-        self._events.put({"event": "end"})
 
     def wait_for(self, *names: str) -> dict[str, Any]:
         """The next event of one of these names; what comes before it is dropped.
@@ -76,7 +71,8 @@ class Running:
             if event["event"] in names:
                 return event
             if event["event"] == "end":
-                raise AssertionError(f"the process ended with {self.process.wait()} before {names}")
+                code = self.process.wait(WAIT_S)
+                raise AssertionError(f"the process ended with {code} before {names}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and give its exit code."""
@@ -90,3 +86,11 @@ class Running:
     def __exit__(self, *exc: object) -> None:
         if self.process.poll() is None:
             self.stop()
+
+
+def _read(process: subprocess.Popen[str], events: queue.Queue[dict[str, Any]]) -> None:
+    assert process.stdout is not None
+    with process.stdout as lines:
+        for line in lines:
+            events.put(json.loads(line))
+    events.put({"event": "end"})

@@ -76,7 +76,7 @@ def test_bad_bodies_name_the_field(
 @pytest.mark.parametrize(
     "path, named",
     [
-        ("/bog/b/take", "bag"),
+        ("/bagg/b/take", "bag"),
         ("/bag/b/tak", "take"),
         ("/nowhere", ""),
         ("/bag/b", ""),

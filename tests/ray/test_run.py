@@ -28,6 +28,13 @@ except BaseException as error:
 """
 
 
+STRANGERS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # so that it tries loopback
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
+}
+
+
 def members(scratch: Path) -> list[int]:
     """Processes that have a file of the scratch folder open, the run itself too."""
     found: list[int] = []
@@ -88,6 +95,7 @@ def test_a_signal_drains_and_leaves_nothing(place: Place) -> None:
         assert run.wait_for(said.Stopped).drained
         assert run.ended() == 0
         assert members(scratch) == []
+        assert not scratch.exists()
         assert run.log == "", "a run in which nothing happened has nothing to say"
 
 
@@ -119,7 +127,7 @@ def test_its_ray_is_for_the_token_alone_and_on_loopback(place: Place) -> None:
         address = _gcs_address(serving.pids["gcs_server"])
         assert address.startswith("127.0.0.1:")
         for given, refused in ((token.read_text(), False), ("0" * 64, True)):
-            environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": given}
+            environment = {**os.environ, **STRANGERS, "RAY_AUTH_TOKEN": given}
             stranger = subprocess.run(
                 [sys.executable, "-c", STRANGER, address],
                 env=environment,

@@ -75,9 +75,10 @@ class HostActor:
         """What the hosted says of itself."""
         return self._on_loop(self._prepared().health())
 
-    def stop(self, grace_s: float) -> None:
-        """Drain and close; the process itself goes on until it is killed."""
+    def stop(self, grace_s: float) -> bytes:
+        """Drain and close; the process itself goes on until it is killed. Returns nothing, b""."""
         self._on_loop(self._prepared().stop(grace_s))
+        return b""
 
     def _prepare(self) -> bytes:
         spec = self._spec
@@ -124,7 +125,9 @@ def last_words(scratch: Path, pid: int) -> Path:
 
 def _die_with(pidfd: int) -> NoReturn:
     """Wait for the end of the run process, then end."""
-    select.select([pidfd], [], [])
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    ended.poll()
     os._exit(EXIT_ORPHANED)
 
 

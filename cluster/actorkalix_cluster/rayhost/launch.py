@@ -33,6 +33,7 @@ import msgspec
 from actorkalix_cluster.rayhost import reaper
 
 NAMESPACE = "actorkalix"
+RAY_FOLDER = "ray"  # in the scratch folder, for Ray opens its own to everybody (mode 0777)
 OBJECT_STORE_BYTES = 80 * 2**20  # Ray's least is 75 MB; hosts put nothing there
 SESSIONS_KEPT = 3  # Ray's logs of so many runs stay in the scratch folder
 
@@ -74,11 +75,13 @@ class LocalRay:
 
     Attributes:
         scratch: its folder.
+        logs: folder of Ray's own logs.
         processes: ids by name, of those without which it is dead: gcs_server, raylet.
     """
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
+        self.logs = scratch / RAY_FOLDER / "session_latest" / "logs"
         self.processes = {
             name: pid for pid, name in _children() if name in ("gcs_server", "raylet")
         }
@@ -146,7 +149,7 @@ def local_ray(options: RayOptions) -> Generator[LocalRay]:
         RayNotStarted: with the cause.
     """
     reaper.sweep(options.scratch)  # of a run whose reaper was killed too
-    _forget_sessions(options.scratch)
+    _forget(options.scratch)
     with _environment(_variables(options)):
         _init(options)
     local = LocalRay(options.scratch)
@@ -174,7 +177,7 @@ def _init(options: RayOptions) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             configure_logging=False,
             log_to_driver=False,
-            _temp_dir=str(options.scratch),
+            _temp_dir=str(options.scratch / RAY_FOLDER),
             _system_config=dict(_SYSTEM_CONFIG),
         )
         if raylet.get_authentication_mode() != raylet.AuthenticationMode.TOKEN:
@@ -232,8 +235,10 @@ def unwanted_paths(options: RayOptions) -> tuple[str, ...]:
     return tuple({str(Path.cwd()), str(Path(sys.argv[0]).resolve().parent)} - asked)
 
 
-def _forget_sessions(scratch: Path) -> None:
-    sessions = sorted(scratch.glob("session_2*"), key=lambda folder: folder.stat().st_mtime)
+def _forget(scratch: Path) -> None:
+    """Remove what earlier runs have left, but for the newest of Ray's logs."""
+    sessions = list((scratch / RAY_FOLDER).glob("session_2*"))
+    sessions.sort(key=lambda folder: folder.stat().st_mtime)
     for folder in sessions[: -(SESSIONS_KEPT - 1)]:
         shutil.rmtree(folder, ignore_errors=True)
     for words in scratch.glob("last-words.*"):

@@ -62,12 +62,12 @@ class HostServes(msgspec.Struct, frozen=True):
     Attributes:
         pid: of its process.
         facts: that it gave.
-        away_s: since the host before it was seen to have ended; None for the first one.
+        away_s: since the host before it was seen to have ended; 0 for the first one.
     """
 
     pid: int
     facts: bytes
-    away_s: float | None
+    away_s: float
 
 
 class HostDied(msgspec.Struct, frozen=True):
@@ -133,11 +133,13 @@ class Host:
         answer = await self._call(self.actor.start.remote())
         return None if answer is None else msgspec.msgpack.decode(answer, type=StartReply)
 
-    async def stop(self, grace_s: float) -> None:
-        """Let it drain; returns when it has, or is gone, or its time is over."""
-        with contextlib.suppress(TimeoutError):
+    async def stop(self, grace_s: float) -> bool:
+        """Let it drain; False when it ended before it had, or its time was over."""
+        try:
             async with asyncio.timeout(grace_s + STOP_S_MAX):
-                await self._call(self.actor.stop.remote(grace_s))
+                return await self._call(self.actor.stop.remote(grace_s)) is not None
+        except TimeoutError:
+            return False
 
     async def kill(self) -> None:
         """End it now; returns when the process is gone and what it had locked is free."""
@@ -198,9 +200,8 @@ class Supervisor:
             if handing.done():
                 handing.result()
             if ray_ended.done():
-                logs = self._local.scratch / "session_latest" / "logs"
-                ended = ray_ended.result()
-                return Ending("ray", f"Ray's {ended} process ended; its logs are in {logs}")
+                ended = f"Ray's {ray_ended.result()} process ended"
+                return Ending("ray", f"{ended}; its logs are in {self._local.logs}")
             return Ending("cut") if cutting.done() else serving.result()
 
     async def _serve(self, stop: asyncio.Event) -> Ending:
@@ -217,8 +218,8 @@ class Supervisor:
                     return Ending("refused", reply.message, reply.number)
                 making = asyncio.ensure_future(self._make())  # the spare
                 if reply is not None:
-                    away = None if away_since is None else time.monotonic() - away_since
-                    self._report(HostServes(host.pid, reply.facts, away))
+                    now = time.monotonic()
+                    self._report(HostServes(host.pid, reply.facts, now - (away_since or now)))
                     if await _first(host.ended.wait(), stop.wait()) == 1:
                         return await self._drain(host)
                 away_since = time.monotonic()
@@ -230,9 +231,9 @@ class Supervisor:
 
     async def _drain(self, host: Host) -> Ending:
         self._report(HostDrains(host.pid))
-        await host.stop(self._plan.grace_s)
+        drained = await host.stop(self._plan.grace_s)
         await host.kill()
-        return Ending("stopped")
+        return Ending("stopped" if drained else "cut")
 
     async def _bury(self, host: Host) -> Ending | None:
         """Say that it died and why; an ending when it was one too many."""

@@ -69,7 +69,8 @@ class InlineCommitter:
         self, appends: Sequence[Append], done: Callable[[Outcomes | Exception], object]
     ) -> None:
         """Commit a batch."""
-        self.read(lambda: self._store.commit(appends), done)
+        outcome = _outcome_of(lambda: self._store.commit(appends))
+        asyncio.get_running_loop().call_soon(done, outcome)
 
     def read(self, job: Callable[[], T], done: Callable[[T | Exception], object]) -> None:
         """Do a job."""
@@ -135,7 +136,7 @@ class ThreadCommitter:
 
 
 class _Worker:
-    """A thread that does jobs in order, slices between them, and wakes the loop once for many results."""
+    """A thread: jobs in order, slices between them, one wake-up of the loop for many results."""
 
     def __init__(self, name: str) -> None:
         self._name = name

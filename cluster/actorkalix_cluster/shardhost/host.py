@@ -144,7 +144,7 @@ class ShardHost:
         return not self._desk.pending
 
     async def stop(self) -> None:
-        """Answer what is left, close the store, end its threads; after a fatal error the threads alone.
+        """Answer what is left, close the store, end its threads; after a fatal error only these.
 
         Durability: what was handed to the store is on disk or refused.
         """

@@ -33,5 +33,5 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     clean_every_ms: int = 3_600_000
     keys_kept_ms: int = 86_400_000
     retry_after_ms: int = 1_000
-    look_ahead_ms: int = 60_000
+    look_ahead_ms: int = 600_000
     maintain_after_ms: int = 1_000

@@ -78,6 +78,11 @@ class Ticket:
             self.drop()
             raise
 
+    def give_up(self, reply: Reply) -> None:
+        """Tell who waits this instead of the answer; the message goes its way."""
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(reply)
+
     def settle(self, reply: Reply) -> None:
         """Put the answer in; for the desk alone."""
         self.stage = Stage.ANSWERED

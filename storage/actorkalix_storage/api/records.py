@@ -33,13 +33,17 @@ class Record(msgspec.Struct, frozen=True):
     """A record as a writer brings it.
 
     Attributes:
-        kind: what it does. component: component id, 1 to 64 bytes of UTF-8 ("" for `EPOCH`).
-        entity: entity id, 1 to 256 bytes of UTF-8 ("" for `EPOCH`). number: the subject's number of
-        changes after this record (for kinds without a change: unchanged). time_ms: milliseconds
-        since 1970 by the shard's clock, which never goes back. payload: opaque bytes of the floor
-        above. key: 16 bytes, the hash of an idempotency key; b"" is none. reply: opaque bytes
-        remembered under `key`. expires_ms: when the subject expires, or 0 for never; every record
-        of a subject says it anew.
+        kind: what it does.
+        component: component id, 1 to 64 bytes of UTF-8 ("" for `EPOCH`).
+        entity: entity id, 1 to 256 bytes of UTF-8 ("" for `EPOCH`).
+        number: the subject's number of changes after this record (for kinds without a change:
+            unchanged).
+        time_ms: milliseconds since 1970 by the shard's clock, which never goes back.
+        payload: opaque bytes of the floor above.
+        key: 16 bytes, the hash of an idempotency key; b"" is none.
+        reply: opaque bytes remembered under `key`.
+        expires_ms: when the subject expires, or 0 for never; every record of a subject says it
+            anew.
     """
 
     kind: RecordKind
@@ -57,10 +61,13 @@ class StoredRecord(msgspec.Struct, frozen=True):
     """A record as it was read back.
 
     Attributes:
-        shard: its shard. position: where it stands in the shard's log. previous: (epoch, offset) of
-        the subject's record before, (0, 0) for the first. version: the subject's number of records
-        after it. incarnation: offset of the first record of this life of the subject; a cleaned id
-        gets a new one. record: what was written.
+        shard: its shard.
+        position: where it stands in the shard's log.
+        previous: (epoch, offset) of the subject's record before, (0, 0) for the first.
+        version: the subject's number of records after it.
+        incarnation: offset of the first record of this life of the subject; a cleaned id gets a
+            new one.
+        record: what was written.
     """
 
     shard: int
@@ -114,11 +121,15 @@ class Head(msgspec.Struct, frozen=True):
     """What the newest record says of a subject.
 
     Attributes:
-        version: number of records in this life. number: number of changes in this life.
-        incarnation: offset of the first record of this life. epoch, offset: of the newest record.
-        state_offset: of the newest `STATE` record (epoch not needed: offsets are unique in a
-        shard), 0 for none. deleted_ms: time of the `DELETED` record, 0 while it is alive.
-        expires_ms: when it expires, 0 for never. time_ms: time of the newest record.
+        version: number of records in this life.
+        number: number of changes in this life.
+        incarnation: offset of the first record of this life.
+        epoch, offset: of the newest record.
+        state_offset: of the newest `STATE` record (its epoch is not needed: offsets are unique in a
+            shard), 0 for none.
+        deleted_ms: time of the `DELETED` record, 0 while it is alive.
+        expires_ms: when it expires, 0 for never.
+        time_ms: time of the newest record.
     """
 
     version: int

@@ -99,8 +99,7 @@ class Store(Protocol):
         ...
 
     def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
-        """*Writer.* Append without applying (a log that is decided elsewhere); see `apply`,
-        `truncate_after`.
+        """*Writer.* Append without applying: the log is decided elsewhere, see `apply`.
 
         Raises:
             AppendRefused: with the `Refused` that says why.

@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from actorkalix_storage.api import Damaged, StoreInUse, Unreadable
 from .environment import DATA_FILE
 
 LOCK_FILE = "lock"
+LOCK_ATTEMPTS_MAX, LOCK_RETRY_S = 20, 0.01
 CLOSED = b'{"closed":true}\n'
 
 _META_MAGIC = 0xBEEFC0DE
@@ -71,11 +73,9 @@ class FolderLock:
             self._fd = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise Unreadable(f"{path}: {error.strerror or error}") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._take(path):
             os.close(self._fd)
-            raise StoreInUse(f"{path} is open in {_named(_read_holder(path))}") from None
+            raise StoreInUse(f"{path} is open in {_named(_read_holder(path))}")
         self.was_closed = os.pread(self._fd, len(CLOSED) + 1, 0) == CLOSED
         holder = Holder(
             os.getpid(),
@@ -91,6 +91,18 @@ class FolderLock:
         if clean:
             self._write(CLOSED)
         os.close(self._fd)
+
+    def _take(self, path: Path) -> bool:
+        for _ in range(LOCK_ATTEMPTS_MAX):
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _is_alive(_read_holder(path)):
+                    return False
+                time.sleep(LOCK_RETRY_S)  # someone asks who the holder is, or has not said it yet
+            else:
+                return True
+        return False
 
     def _write(self, text: bytes) -> None:
         os.ftruncate(self._fd, 0)
@@ -154,6 +166,19 @@ def _read_holder(path: Path) -> Holder:
         return msgspec.json.decode((path / LOCK_FILE).read_bytes(), type=Holder)
     except (OSError, msgspec.MsgspecError):
         return Holder()
+
+
+def _is_alive(holder: Holder) -> bool:
+    """Whether the named process may live; of other machines nothing is known."""
+    if not holder.pid or holder.host != socket.gethostname():
+        return bool(holder.pid)
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _named(holder: Holder) -> str:

@@ -104,15 +104,18 @@ def open_store(
 
 
 def read_identity(path: str | os.PathLike[str]) -> StoreIdentity:
-    """Whose store a folder is, also while another process has it open.
+    """Whose store a folder is, also while another process has it open (this one may not).
 
     Raises:
-        Unreadable: there is no store.
+        Unreadable: there is no store, or this process has it open.
         UnsupportedFormat: another version of the format has written it.
+        Damaged: the file is not whole.
     """
     folder = Path(path)
     if not (folder / DATA_FILE).exists():
         raise Unreadable(f"{folder}: there is no store")
+    if is_short(folder):
+        raise Damaged(f"{folder / DATA_FILE} ends before its last page: verify it")
     environment = Environment(folder, readonly=True)
     try:
         transaction = environment.read()

@@ -126,6 +126,7 @@ def pack_head(head: Head) -> bytes:
 
 
 def unpack_head(row: bytes | memoryview) -> Head:
+    """Read the row of a head."""
     if len(row) != _HEAD.size:
         raise Damaged(f"a head of {len(row)} bytes")
     return Head(*_HEAD.unpack(row))
@@ -138,6 +139,7 @@ def pack_shard(state: ShardState) -> bytes:
 
 
 def unpack_shard(row: bytes | memoryview) -> ShardState:
+    """Read the row of a shard."""
     if len(row) != _SHARD.size:
         raise Damaged(f"a shard's row of {len(row)} bytes")
     lineage, epoch, offset, time_ms, sealed = _SHARD.unpack(row)
@@ -150,6 +152,7 @@ def pack_pointers(pointers: Sequence[int]) -> bytes:
 
 
 def unpack_pointers(row: bytes | memoryview) -> tuple[int, ...]:
+    """Read a chunk of a shard's index."""
     if len(row) % 8:
         raise Damaged(f"a chunk of pointers of {len(row)} bytes")
     return struct.unpack(f">{len(row) // 8}Q", row)
@@ -172,6 +175,7 @@ def pack_place(shard: int, offset: int) -> bytes:
 
 
 def unpack_place(row: bytes | memoryview) -> tuple[int, int]:
+    """Read the row of an idempotency key: shard and offset."""
     if len(row) != _PLACE.size:
         raise Damaged(f"an idempotency row of {len(row)} bytes")
     shard, offset = _PLACE.unpack(row)
@@ -184,6 +188,7 @@ def pack_offset(offset: int) -> bytes:
 
 
 def unpack_offset(row: bytes | memoryview) -> int:
+    """Read the row of a life to strip."""
     if len(row) != _OFFSET.size:
         raise Damaged(f"an offset of {len(row)} bytes")
     offset: int = _OFFSET.unpack(row)[0]
@@ -208,6 +213,7 @@ def pack_manifest(m: Manifest) -> bytes:
 
 
 def unpack_manifest(row: bytes | memoryview) -> Manifest:
+    """Read the beginning of a snapshot's piece 0."""
     if len(row) < _MANIFEST.size:
         raise Damaged(f"a snapshot's first piece of {len(row)} bytes")
     return Manifest(*_MANIFEST.unpack_from(row))

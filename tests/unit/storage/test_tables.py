@@ -71,12 +71,3 @@ def test_keys_count_by_whole_hours() -> None:
     assert oldest_hour(5 * hour, 2 * hour) == 3
     assert oldest_hour(5 * hour + hour - 1, 2 * hour) == 3
     assert oldest_hour(hour, 2 * hour) == 0
-
-
-def test_a_refused_append_leaves_no_trace() -> None:
-    batch = a_log([("event", 0)])
-    before = (dict(batch.heads), dict(batch.shards), list(batch.records))
-    record = Record(RecordKind.EVENT, "cart", "e0", 9, START_MS)
-    for append in (Append(0, 1, 1, (record,)), Append(0, 2, 1, ()), Append(9, 1, 0, (record,))):
-        assert not isinstance(batch.add(append), Appended)
-    assert (batch.heads, batch.shards, batch.records) == before

@@ -56,7 +56,7 @@ def test_errors_become_failures_and_keep_what_they_say() -> None:
     error = errors.CommandError("no", code="not_found", details={"a": [1]})
     error.retry_after_ms = 5
     assert failure_of(error) == Failure(
-        "AK2001", "not_found", "no", "not_executed", b'{"a":[1]}', 5, 404
+        "AK2001", "not_found", "no", "not_executed", b'{"a":[1]}', 5
     )
 
 

@@ -45,8 +45,8 @@ def never(reason: str) -> NoReturn:
 class Notes:
     """A host of the notes, and where it listens."""
 
-    def __init__(self, folder: Path) -> None:
-        file = folder / "notes_on_ray.py"
+    def __init__(self, folder: Path, module: str) -> None:
+        file = folder / f"{module}.py"
         file.write_text(SERVICE)
         self.data = folder / "data"
         listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
@@ -59,7 +59,7 @@ class Notes:
 def test_it_serves_both_ports_and_leaves_the_store_closed(tmp_path: Path) -> None:
     async def scenario() -> None:
         for round_ in range(2):
-            notes = Notes(tmp_path)
+            notes = Notes(tmp_path, "notes_served")
             assert json.loads(await notes.host.health()) == ["starting"]
             facts = msgspec.msgpack.decode(await notes.host.start(), type=HostFacts)
             assert facts == HostFacts(1024, {})
@@ -86,7 +86,7 @@ def test_it_serves_both_ports_and_leaves_the_store_closed(tmp_path: Path) -> Non
 
 def test_why_a_store_cannot_be_opened_has_a_page(tmp_path: Path) -> None:
     async def scenario() -> None:
-        notes = Notes(tmp_path)
+        notes = Notes(tmp_path, "notes_refused")
         open_store(notes.data, service="others").close()
         with pytest.raises(ForeignFolder):
             await notes.host.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actorkalix import errors
@@ -31,7 +32,8 @@ def config(folder: Path, module: str, **changes: object) -> RunConfig:
     """Of a service in a folder, under a module name of its own."""
     file = folder / f"{module}.py"
     file.write_text(SERVICE)
-    return RunConfig(service=f"{file}:service", **{"port": 0, "admin_port": 0, **changes})  # type: ignore[arg-type]
+    usual = {"service": f"{file}:service", "port": 0, "admin_port": 0}
+    return msgspec.convert({**usual, **changes}, RunConfig)
 
 
 def never(event: RunEvent) -> None:

@@ -13,7 +13,8 @@ import actorkalix_cluster
 from actorkalix_cluster.rayhost import launch, reaper
 
 UNIX_PATH_MAX = 107
-RAY_LONGEST = "/session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store"
+SESSION = "session_2026-12-31_23-59-59_999999_4194304"
+RAY_LONGEST = f"/{launch.RAY_FOLDER}/{SESSION}/sockets/plasma_store"
 
 
 def test_the_scratch_folder_is_short_private_and_stays_the_same(tmp_path: Path) -> None:
@@ -76,15 +77,14 @@ def test_the_working_folder_is_kept_from_the_host_unless_asked_for(
 
 def test_old_sessions_go_and_the_newest_stay(tmp_path: Path) -> None:
     for day in range(1, 6):
-        session = tmp_path / f"session_2026-01-0{day}_00-00-00_0_1"
-        session.mkdir()
+        session = tmp_path / launch.RAY_FOLDER / f"session_2026-01-0{day}_00-00-00_0_1"
+        session.mkdir(parents=True)
         os.utime(session, (day, day))
     (tmp_path / "last-words.17").touch()
-    launch._forget_sessions(tmp_path)
-    assert sorted(p.name[:18] for p in tmp_path.iterdir()) == [
-        "session_2026-01-04",
-        "session_2026-01-05",
-    ]
+    launch._forget(tmp_path)
+    kept = [path.name[:18] for path in (tmp_path / launch.RAY_FOLDER).iterdir()]
+    assert sorted(kept) == ["session_2026-01-04", "session_2026-01-05"]
+    assert [path.name for path in tmp_path.iterdir()] == [launch.RAY_FOLDER]
 
 
 def test_children_are_found_by_name() -> None:

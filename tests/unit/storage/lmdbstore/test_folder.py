@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,21 @@ def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
         open_store(tmp_path, service="shop")
     store.close()
     assert holder(tmp_path) is None
+
+
+def test_to_ask_for_the_holder_disturbs_nobody(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            holder(tmp_path)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(10):
+        open_store(tmp_path, service="shop").close()
+    done.set()
+    asking.join()
 
 
 @pytest.mark.parametrize(

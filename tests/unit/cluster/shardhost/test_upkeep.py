@@ -1,0 +1,96 @@
+"""Snapshots and the store's own time."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorkalix.runtime.virtual import settle
+from actorkalix_storage.api import DurabilityLost, StoreFull
+from tests.unit.cluster.shardhost.rig import Rig, number_of, rig, run, total_of
+
+
+def snapshot_number(r: Rig, shard: int, entity: str = "a") -> int:
+    """Number of changes in the newest snapshot."""
+    history = r.store.load(shard, "counter", entity)
+    assert history is not None
+    return history.snapshot.number if history.snapshot else 0
+
+
+def test_es_40_a_snapshot_is_stored_when_its_append_is_durable() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            reply = await r.ask("add_each", "1 2 3 4")
+            assert snapshot_number(r, reply.shard) == 0
+            r.committer.hold_commits = True
+            fifth, sixth = r.send("add", 5), r.send("add", 6)
+            await settle()
+            assert snapshot_number(r, reply.shard) == 0
+            await r.committer.release()
+            assert (total_of(fifth.reply), total_of(sixth.reply)) == (15, 21)
+            assert snapshot_number(r, reply.shard) == 5
+            r.committer.hold_commits = False
+            await r.crash()
+            assert await r.add(1) == 22  # ES-41
+
+    run(case())
+
+
+def test_es_42_a_snapshot_that_cannot_be_made_costs_a_log_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def case() -> None:
+        async with rig() as r:
+            assert total_of(await r.ask("add_each", "1 2 3 4 5", "no-snapshot")) == 15
+            assert await r.add(1, "no-snapshot") == 16
+
+    run(case())
+    assert "no snapshot of counter" in caplog.text
+
+
+def test_the_store_gets_time_after_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[int] = []
+    slices = [True, True, False, False]
+
+    async def case() -> None:
+        async with rig(maintain_after_ms=1_000) as r:
+
+            def maintain(now_ms: int) -> bool:
+                times.append(now_ms)
+                return slices.pop(0)
+
+            monkeypatch.setattr(r.store, "maintain", maintain)
+            start_ms = r.clock.now_ms()
+            await r.clock.advance(10_000)
+            assert times == []  # nothing was written
+            await r.add(1)
+            await r.add(1)
+            await r.clock.advance(999)
+            assert times == []
+            await r.clock.advance(1)
+            assert times == [start_ms + 11_000] * 3
+            await r.clock.advance(60_000)
+            assert len(times) == 3
+
+    run(case())
+
+
+def test_background_work_waits_for_space_and_dies_of_lost_durability(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def case() -> None:
+        async with rig() as r:
+            errors: list[Exception] = [StoreFull("no space"), DurabilityLost("fsync")]
+
+            def maintain(now_ms: int) -> bool:
+                raise errors.pop(0)
+
+            monkeypatch.setattr(r.store, "maintain", maintain)
+            await r.add(1)
+            await r.clock.advance(1_000)
+            assert await r.add(1) == 2
+            assert r.fatal == []
+            await r.clock.advance(1_000)
+            assert r.fatal == ["DurabilityLost: fsync"]
+            assert number_of(await r.ask("add", 1)) == "AK3004"
+
+    run(case())

@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ import pytest
 
 from actorkalix.runtime import config as said
 from actorkalix.runtime.config import RunConfig, RunEvent
+from actorkalix_cluster.rayhost import launch
 
 ROOT = Path(__file__).parents[2]
 EVENT_S_MAX = 60.0
@@ -191,7 +193,7 @@ def ends_within(pids: list[int], seconds: float) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
     """A place with everything that may be in the way of a run.
 
     Its path is longer than a unix socket's may be, modules have names of ours, and the environment
@@ -201,4 +203,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder.mkdir(parents=True)
     for name in ("storage", "cluster", "model", "lmdb", "starlette"):
         (folder / f"{name}.py").write_text("raise ImportError('nobody asked for this')\n")
-    return Place(folder, {"RAY_ADDRESS": "127.0.0.1:1", "RAY_AUTH_TOKEN": "not-ours"})
+    place = Place(folder, {"RAY_ADDRESS": "127.0.0.1:1", "RAY_AUTH_TOKEN": "not-ours"})
+    yield place
+    shutil.rmtree(launch.scratch_folder(place.data))

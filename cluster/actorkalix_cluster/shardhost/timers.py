@@ -66,8 +66,8 @@ class Timers:
 
     def start(self) -> None:
         """Begin, with all that became due while nobody looked."""
-        self._look_at(self._clock.now_ms())
-        self._clean = self._clock.call_later(0, self._begin_cleaning)
+        self._begin_looking()
+        self._begin_cleaning()
 
     def stop(self) -> None:
         """Send nothing more."""

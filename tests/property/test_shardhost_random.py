@@ -1,0 +1,166 @@
+"""A shard host under random commands, faults and crashes: what it acknowledges is what is stored.
+
+The model is a plain list of what was attempted. After every run: acknowledged is stored, stored was attempted, and
+each was stored once; numbers have no gaps; totals are the plain sum; a key was executed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actorkalix.runtime.virtual import settle
+from actorkalix_cluster.placement import shard_of
+from actorkalix_cluster.shardhost.messages import MessageKind
+from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_storage.api import RecordKind, StoreFull
+from tests.unit.cluster.shardhost.counter import COUNTER
+from tests.unit.cluster.shardhost.rig import SHARDS, Rig, rig, run
+
+ENTITIES = ("a", "b", "c")
+entities = st.sampled_from(ENTITIES)
+
+steps = st.one_of(
+    st.tuples(st.just("add"), entities, st.integers(1, 4)),
+    st.tuples(st.just("keyed"), entities, st.integers(1, 6)),
+    st.tuples(st.sampled_from(["tell", "query", "refuse", "explode", "drop"]), entities),
+    st.tuples(st.sampled_from(["settle", "hold", "release", "hold_reads", "full", "crash", "idle"])),
+)
+
+
+@dataclass
+class Run:
+    """One run and what was attempted in it."""
+
+    rig: Rig
+    attempts: dict[str, dict[int, Ticket]] = field(default_factory=dict)  # amounts are unique
+    keyed: list[tuple[str, int, Ticket]] = field(default_factory=list)
+    reads: list[tuple[str, int, Ticket]] = field(default_factory=list)
+    dropped: set[int] = field(default_factory=set)
+    next_bit: int = 0
+
+    async def do(self, step: tuple[object, ...]) -> None:
+        """Do one step."""
+        match step:
+            case ("add", str(entity), int(count)):
+                amounts = [self._amount() for _ in range(count)]
+                ticket = self.rig.send("add_each", " ".join(map(str, amounts)), entity)
+                self.attempts.setdefault(entity, {}).update((a, ticket) for a in amounts)
+            case ("keyed", str(entity), int(key)):
+                ticket = self.rig.send("add", 0, entity, key=f"k{key}")
+                self.keyed.append((entity, key, ticket))
+            case ("tell" | "query" as method, str(entity)):
+                kind = MessageKind.QUERY if method == "query" else MessageKind.COMMAND
+                acknowledged = sum(self.acknowledged(entity))
+                ticket = self.rig.send("tell", "", entity, kind=kind)
+                self.reads.append((entity, acknowledged, ticket))
+            case ("drop", str(entity)):
+                for amount, ticket in self.attempts.get(entity, {}).items():
+                    if ticket.drop():
+                        self.dropped.add(amount)
+            case (str(method), str(entity)):
+                self.rig.send(method, "", entity)
+            case (str(what),):
+                await self._surroundings(what)
+
+    async def _surroundings(self, what: str) -> None:
+        committer = self.rig.committer
+        match what:
+            case "hold":
+                committer.hold_commits = True
+            case "hold_reads":
+                committer.hold_reads = True
+            case "release":
+                committer.hold_commits = committer.hold_reads = False
+                await committer.release()
+            case "full":
+                self.rig.store.fail_next_commit(StoreFull("no space"))
+            case "crash":
+                await self.rig.crash()
+            case "idle":
+                await self.rig.clock.advance(60_000)
+            case _:
+                await settle()
+
+    def acknowledged(self, entity: str) -> set[int]:
+        """Amounts whose success was told."""
+        return {
+            amount
+            for amount, ticket in self.attempts.get(entity, {}).items()
+            if ticket.reply is not None and ticket.reply.failure is None
+        }
+
+    def refused(self, entity: str) -> set[int]:
+        """Amounts of which was told that they were not executed."""
+        return self.dropped | {
+            amount
+            for amount, ticket in self.attempts.get(entity, {}).items()
+            if ticket.reply is not None
+            and ticket.reply.failure is not None
+            and ticket.reply.failure.outcome == "not_executed"
+        }
+
+    def _amount(self) -> int:
+        self.next_bit += 1
+        return 1 << self.next_bit
+
+
+async def check(run: Run) -> None:
+    """Compare with what is stored."""
+    for entity in ENTITIES:
+        history = run.rig.store.history(
+            shard_of(COUNTER, entity, SHARDS), COUNTER, entity, limit=10_000
+        )
+        events = [s.record for s in history if s.record.kind is RecordKind.EVENT]
+        assert [record.number for record in events] == list(range(1, len(events) + 1))
+        assert [s.version for s in history] == list(range(1, len(history) + 1))
+        amounts = [int(record.payload) for record in events if record.payload != b"0"]
+        assert len(amounts) == len(set(amounts)), "stored once"
+        assert run.acknowledged(entity) <= set(amounts) <= set(run.attempts.get(entity, {}))
+        assert not run.refused(entity) & set(amounts)
+        assert await run.rig.query(entity) == sum(amounts)
+        keys = [record.key for record in events if record.key]
+        assert len(keys) == len(set(keys)), "a key is executed once"
+        told = {k for e, k, t in run.keyed if e == entity and t.reply and not t.reply.failure}
+        assert len(told) <= len(keys)
+        for seen, floor, ticket in run.reads:
+            if seen == entity and ticket.reply is not None and ticket.reply.failure is None:
+                total = int(ticket.reply.payload)
+                assert total & ~sum(amounts) == 0, "nothing was seen that was not to be"
+                assert floor & ~total == 0, "what was acknowledged before is seen"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, max_size=60), st.integers(1, 5))
+def test_acknowledged_is_stored_and_stored_was_attempted(
+    script: list[tuple[object, ...]], speculation_max: int
+) -> None:
+    async def case() -> None:
+        async with rig(speculation_max=speculation_max, mailbox_max=8, commit_queue_max=12) as r:
+            done = Run(r)
+            for step in script:
+                await done.do(step)
+            await done.do(("release",))
+            await done.do(("release",))
+            await check(done)
+            await r.crash()
+            await check(done)
+
+    run(case())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(entities, st.integers(1, 9)), min_size=1, max_size=40))
+def test_replies_are_those_of_a_plain_fold(commands: list[tuple[str, int]]) -> None:
+    async def case() -> None:
+        totals = dict.fromkeys(ENTITIES, 0)
+        async with rig() as r:
+            tickets = [r.send("add", amount, entity) for entity, amount in commands]
+            for (entity, amount), ticket in zip(commands, tickets, strict=True):
+                totals[entity] += amount
+                reply = await ticket.wait()
+                assert int(reply.payload) == totals[entity]
+
+    run(case())

@@ -1,0 +1,39 @@
+"""What a host answers agrees with the pages that explain it."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorkalix.errors import HTTP_STATUS, catalog
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.messages import Failure
+from actorkalix_storage.api import Damaged
+
+ALL = [
+    failures.unknown_component("c"),
+    failures.unexpected("cid"),
+    failures.overloaded("full"),
+    failures.draining(),
+    failures.store_full(""),
+    failures.owner_away(3),
+    failures.host_away(),
+    failures.deadline_passed(),
+    failures.not_committed("why"),
+    failures.outcome_unknown("why"),
+    failures.durability_lost("why"),
+    failures.damaged(3, "why"),
+    failures.bug("cid"),
+]
+
+
+@pytest.mark.parametrize("failure", ALL, ids=lambda failure: failure.number)
+def test_code_status_and_outcome_are_those_of_the_page(failure: Failure) -> None:
+    page = catalog()[failure.number]
+    assert failure.code == page.code
+    assert failure.outcome == page.outcome
+    assert (failure.http_status or HTTP_STATUS[failure.code]) == page.http_status
+
+
+def test_errors_of_the_store_keep_their_number() -> None:
+    failure = failures.of_store(Damaged("record 3"))
+    assert (failure.number, failure.message) == ("AK4001", "record 3")

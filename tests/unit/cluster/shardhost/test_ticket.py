@@ -1,0 +1,82 @@
+"""Tickets: each is answered once, and dropped only before it is started."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.ticket import Desk, Stage
+from tests.unit.cluster.shardhost.rig import Watcher, run
+
+MESSAGE = Message(MessageKind.COMMAND, "c", "e", "m")
+
+
+def test_a_ticket_is_answered_once() -> None:
+    desk = Desk(Watcher())
+    ticket = desk.open(MESSAGE)
+    assert desk.pending == {ticket}
+    desk.answer(ticket, Reply(b"1"))
+    assert (ticket.stage, ticket.reply, desk.pending) == (Stage.ANSWERED, Reply(b"1"), set())
+    with pytest.raises(AssertionError):
+        desk.answer(ticket, Reply(b"2"))
+
+
+def test_a_ticket_is_dropped_before_it_is_started_or_never() -> None:
+    desk = Desk(Watcher())
+    waiting, started = desk.open(MESSAGE), desk.open(MESSAGE)
+    started.begin()
+    assert waiting.drop()
+    assert waiting.drop()
+    assert not started.drop()
+    desk.answer(waiting, Reply(b"1"))
+    assert (waiting.stage, waiting.reply) == (Stage.DROPPED, None)
+    assert desk.pending == {started}
+
+
+def test_it_is_waited_for_until_it_is_answered() -> None:
+    async def case() -> None:
+        desk = Desk(Watcher())
+        ticket = desk.open(MESSAGE)
+        waiting = asyncio.create_task(ticket.wait())
+        empty = desk.when_empty()
+        assert empty is desk.when_empty()
+        await asyncio.sleep(0)
+        desk.answer(ticket, Reply(b"1"))
+        assert await waiting == await ticket.wait() == Reply(b"1")
+        await empty
+        await desk.when_empty()
+
+    run(case())
+
+
+def test_giving_up_tells_who_waits_and_leaves_the_message() -> None:
+    async def case() -> None:
+        desk = Desk(Watcher())
+        ticket = desk.open(MESSAGE)
+        ticket.begin()
+        waiting = asyncio.create_task(ticket.wait())
+        await asyncio.sleep(0)
+        ticket.give_up(Reply(b"late"))
+        assert await waiting == Reply(b"late")
+        desk.answer(ticket, Reply(b"1"))
+        assert ticket.reply == Reply(b"1")
+
+    run(case())
+
+
+def test_only_messages_of_callers_are_counted() -> None:
+    watcher = Watcher()
+    desk = Desk(watcher)
+    for kind in MessageKind:
+        desk.answer(desk.open(Message(kind, "c", "e")), Reply())
+    assert watcher.numbers == ["", ""]
+
+
+def test_what_waits_is_answered_all_at_once() -> None:
+    desk = Desk(Watcher())
+    waiting, started = desk.open(MESSAGE), desk.open(MESSAGE)
+    started.begin()
+    desk.drop_waiting(Reply(b"no"))
+    assert (waiting.reply, started.reply) == (Reply(b"no"), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgspec
+
 from actorkalix_cluster.shardhost.messages import Failure
 
 from .errors import HTTP_STATUS, ActorkalixError, Code, CommandError, NotEncodable, revive

@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 
 from actorkalix.errors import StoredDataUnreadable
+from actorkalix.failures import failure_of
 from actorkalix.model.component import Context, Live
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
-
-from actorkalix.failures import failure_of
 
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance

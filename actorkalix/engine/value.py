@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from actorkalix.errors import StoredDataUnreadable
+from actorkalix.failures import failure_of
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
-
-from actorkalix.failures import failure_of
 
 from .entity import EntityBehavior, Run, expiry
 from .instance import Instance

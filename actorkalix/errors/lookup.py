@@ -56,10 +56,11 @@ def revive(
 def catalog() -> dict[str, type[ActorkalixError]]:
     """All errors by number."""
     found: dict[str, type[ActorkalixError]] = {}
+    home = ActorkalixError.__module__.rpartition(".")[0]
     waiting: list[type[ActorkalixError]] = [ActorkalixError]
     while waiting:
         cls = waiting.pop()
         waiting.extend(cls.__subclasses__())
-        if cls.__module__.startswith(__package__):
+        if cls.__module__.startswith(home):
             found[cls.number] = cls
     return dict(sorted(found.items()))

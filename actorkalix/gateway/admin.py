@@ -22,10 +22,10 @@ from starlette.types import ASGIApp
 
 from actorkalix import errors
 from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.failures import failure_of
 from actorkalix.gateway.headers import Head, checked_entity_id
 from actorkalix.gateway.http import BUG, raw_path_of
 from actorkalix.gateway.metrics import Metrics
-from actorkalix.failures import failure_of
 from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, status_of
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.ports import Inspect

@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actorkalix import errors
 from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.failures import failure_of
 from actorkalix.gateway.arguments import payload_of
 from actorkalix.gateway.deadlines import Deadlines
 from actorkalix.gateway.headers import Head, Headers, checked_entity_id, reply_headers
-from actorkalix.failures import failure_of
 from actorkalix.gateway.problems import (
     PROBLEM_JSON,
     problem_of,

@@ -1,11 +1,10 @@
-"""A client's way to a service in its own process: the same bytes as over HTTP, without the sockets (ES-05)."""
+"""A client's way to a service in its own process: the same bytes
+as over HTTP, without the sockets (ES-05)."""
 
 from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-
-from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
@@ -16,10 +15,12 @@ from actorkalix.model.metadata import Metadata
 from actorkalix.model.names import check_entity_id, check_idempotency_key
 from actorkalix.model.transport import Reply, Request
 from actorkalix.ports import Ask, Clock
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
 
 class HostTransport:
-    """Carries requests to whoever answers messages here; see `actorkalix.model.transport.Transport`.
+    """Carries requests to whoever answers messages here; see
+    `actorkalix.model.transport.Transport`.
 
     Args:
         ask: a router or a host.
@@ -42,8 +43,9 @@ class HostTransport:
         if reply.failure is not None:
             raise error_of(reply.failure)
         codec = codecs_for(descriptor_of(request.component)).replies[request.method]
-        token = "" if reply.position is None else tokens.token_of(reply.shard, reply.position).decode()
-        return Reply(codec.decode(reply.payload, Encoding.MSGPACK), token, Metadata(reply.metadata))
+        value = codec.decode(reply.payload, Encoding.MSGPACK)
+        token = b"" if reply.position is None else tokens.token_of(reply.shard, reply.position)
+        return Reply(value, token.decode(), Metadata(reply.metadata))
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -56,7 +58,8 @@ class HostTransport:
         codec = codecs_for(descriptor).arguments[request.method]
         deadline_ms = 0
         if request.timeout is not None:
-            deadline_ms = self._clock.now_ms() + max(1, request.timeout // timedelta(milliseconds=1))
+            timeout_ms = request.timeout // timedelta(milliseconds=1)
+            deadline_ms = self._clock.now_ms() + max(1, timeout_ms)
         key = request.idempotency_key
         return Message(
             MessageKind.QUERY if handler.kind == "query" else MessageKind.COMMAND,

@@ -1,4 +1,5 @@
-"""Virtual time: the clock of tests. It stands still until somebody advances it, and every run is the same."""
+"""Virtual time: the clock of tests. It stands still until
+somebody advances it, and every run is the same."""
 
 from __future__ import annotations
 
@@ -25,11 +26,12 @@ class VirtualHandle:
 
 
 class VirtualClock:
-    """Milliseconds since 1970, as far as it was advanced; see `actorkalix_cluster.shardhost.clock.Clock`."""
+    """Milliseconds since 1970, as far as it was advanced; see
+    `actorkalix_cluster.shardhost.clock.Clock`."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self._now_ms = now_ms
-        self._numbers = itertools.count()  # calls of one time come in the order in which they were asked for
+        self._numbers = itertools.count()  # calls of one time come in the order of asking
         self._calls: list[tuple[int, int, VirtualHandle]] = []
 
     def now_ms(self) -> int:
@@ -43,7 +45,8 @@ class VirtualClock:
         return handle
 
     async def advance(self, by_ms: int) -> None:
-        """Let time pass: calls come in order of their time, and all that follows from one before the next."""
+        """Let time pass: calls come in order of their time, and all
+        that follows from one before the next."""
         until_ms = self._now_ms + by_ms
         await settle()
         while self._calls and self._calls[0][0] <= until_ms:

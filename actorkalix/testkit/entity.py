@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-import msgspec
-
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.engine import Instance, behavior_for
-from actorkalix.errors import InvalidPayload
+from actorkalix.errors import ActorkalixError, InvalidPayload
 from actorkalix.failures import error_of
 from actorkalix.model.component import ComponentClass
 from actorkalix.model.handlers import HandlerRef
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
-from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_storage.api import (
     Head,
     History,
@@ -112,7 +110,8 @@ class EntityTestKit(Generic[C, S, E]):
             InvalidPayload: an argument is not of its declared type.
             NotEncodable, InvalidEffect, HandlerFailed: what the handler made breaks a rule.
             AssertionError: the handler changed the state in place, or the state does not survive
-            storage. Exception: whatever else the handler raised.
+                storage.
+            Exception: whatever else the handler raised.
         """
         name = handler.name
         if name not in self._descriptor.handlers:
@@ -121,9 +120,9 @@ class EntityTestKit(Generic[C, S, E]):
         try:
             step = self._behavior.step(before, self._message(name, args, kwargs), self._now_ms)
         except BehaviorFault as fault:
-            raise error_of(fault.reply.failure) from fault.__cause__
+            raise _error_of(fault) from fault.__cause__
         except BehaviorError as refused:
-            error = error_of(refused.reply.failure)
+            error = _error_of(refused)
             if isinstance(error, InvalidPayload):
                 raise error from None  # a mistake of the test, not an answer of the entity
             return Result(None, error, [], self.state, deleted=self.deleted)
@@ -217,7 +216,7 @@ class EntityTestKit(Generic[C, S, E]):
         records = tuple(stored for stored in self._stored if stored.record.kind is wanted)
         return History(head, self._base, records[-1:] if wanted is RecordKind.STATE else records)
 
-    def _result(self, name: str, step: Step[Instance]) -> Result[S, E, R]:
+    def _result(self, name: str, step: Step[Instance]) -> Result[S, E, Any]:
         reply = step.reply
         error = error_of(reply.failure) if reply.failure else None
         value = None if error else self._codec.replies[name].decode(reply.payload, Encoding.MSGPACK)
@@ -240,3 +239,9 @@ class EntityTestKit(Generic[C, S, E]):
     def _image(self) -> bytes:
         """The state's bytes: what a mutation in place would change."""
         return self._behavior.snapshot(self._instance).payload
+
+
+def _error_of(refused: BehaviorError) -> ActorkalixError:
+    failure = refused.reply.failure
+    assert failure is not None, "a refusal says why"
+    return error_of(failure)

@@ -23,10 +23,12 @@ DRAIN_S = 60.0
 
 
 class TestService:
-    """A whole service in one process: the real engine, shard host and store rules, a store in memory, virtual time.
+    """A whole service in one process: the real engine, shard host and
+    store rules, a store in memory, virtual time.
 
-    Use it as `async with TestService(service) as running:`. Nothing in it sleeps, reads a clock or draws a random
-    number, so every run is the same. A handler that changes a state in place is an error that names it.
+    Use it as `async with TestService(service) as running:`. Nothing in it sleeps, reads a clock or
+    draws a random number, so every run is the same. A handler that changes a state in place is an
+    error that names it.
 
     Args:
         service: what to run.

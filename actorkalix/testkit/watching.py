@@ -1,7 +1,8 @@
 """Watches behaviors for handlers that change a state in place (architecture 6).
 
-The durable instance of an entity is shared with everything that reads it; a handler that appends to a list in it shows
-what is not stored. Bytes are compared before and after each step: it costs time, so it is done in tests.
+The durable instance of an entity is shared with everything that reads it; a handler that appends to
+a list in it shows what is not stored. Bytes are compared before and after each step: it costs time,
+so it is done in tests.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class WatchedBehavior:
         step = self._behavior.step(instance, message, now_ms)
         if self._behavior.snapshot(instance).payload != before:
             raise StateChangedInPlace(
-                f"{message.component} {message.entity!r}.{message.method} changed the state in place; "
-                "make a new one (dataclasses.replace) and hand it to an effect"
+                f"{message.component} {message.entity!r}.{message.method} changed the state in place;"
+                " make a new one (dataclasses.replace) and hand it to an effect"
             )
         return step
 

@@ -8,7 +8,7 @@ killed meanwhile costs a wait.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -27,10 +27,11 @@ class ReplayFailed(Exception):
 
 
 class Shop:
-    """The loyalty service as its HTTP API shows it.
+    """One connection to the loyalty service; `async with` closes it.
 
     Args:
-        http: a client whose base URL is the service's.
+        http: a client whose base URL is the service's. One each: httpx's pool takes longer to share
+            a connection among 32 than the service to answer.
         pause: waits that many seconds between two tries.
         now: seconds on a clock that only moves forward.
     """
@@ -45,6 +46,12 @@ class Shop:
         self._http = http
         self._pause = pause
         self._now = now
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.aclose()
 
     async def record(self, purchase: Purchase) -> None:
         """Has a purchase counted; it is durable when this returns."""
@@ -87,38 +94,43 @@ class Shop:
 
 
 async def send_all(
-    shop: Shop, customers: Mapping[str, list[Purchase]], advance: Callable[[], None]
+    connect: Callable[[], Shop],
+    customers: Mapping[str, list[Purchase]],
+    advance: Callable[[], None],
 ) -> None:
     """Sends the purchases of all customers; calls `advance` after each purchase."""
 
-    async def send(purchases: list[Purchase]) -> None:
+    async def send(shop: Shop, purchases: list[Purchase]) -> None:
         for purchase in purchases:
             await shop.record(purchase)
             advance()
 
-    await _spread(customers.values(), send)
+    await _spread(connect, customers.values(), send)
 
 
 async def read_all(
-    shop: Shop, customer_ids: Iterable[str], advance: Callable[[], None]
+    connect: Callable[[], Shop], customer_ids: Iterable[str], advance: Callable[[], None]
 ) -> dict[str, Totals]:
     """What each customer adds up to in the service; calls `advance` after each customer."""
     found: dict[str, Totals] = {}
 
-    async def read(customer_id: str) -> None:
+    async def read(shop: Shop, customer_id: str) -> None:
         found[customer_id] = await shop.totals(customer_id)
         advance()
 
-    await _spread(customer_ids, read)
+    await _spread(connect, customer_ids, read)
     return found
 
 
-async def _spread(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+async def _spread(
+    connect: Callable[[], Shop], items: Iterable[T], work: Callable[[Shop, T], Awaitable[None]]
+) -> None:
     waiting = iter(items)
 
     async def worker() -> None:
-        for item in waiting:
-            await work(item)
+        async with connect() as shop:
+            for item in waiting:
+                await work(shop, item)
 
     async with asyncio.TaskGroup() as workers:
         for _ in range(CONNECTIONS):

@@ -11,6 +11,7 @@ import random
 import statistics
 from collections.abc import Callable
 from time import perf_counter
+from typing import cast
 
 import msgspec
 import uvloop
@@ -39,8 +40,7 @@ class _Connection(asyncio.Protocol):
         self.failed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one but in name
         self._send()
 
     def _send(self) -> None:

@@ -54,7 +54,8 @@ class Bag(EventSourcedEntity[Tokens, Taken], id="bag", snapshot_every=25):
 
     @command
     def unwritable(self) -> Effect[int]:
-        return self.effects.persist(Taken(7)).then_reply(lambda tokens: tokens.count)  # type: ignore[arg-type]
+        wrong = Taken(7)  # type: ignore[arg-type]
+        return self.effects.persist(wrong).then_reply(lambda tokens: tokens.count)
 
     @command
     def refuse(self) -> Effect[int]:

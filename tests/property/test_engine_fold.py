@@ -158,9 +158,7 @@ async def play(played: list[Command]) -> None:
             if name == "restart":
                 await running.restart()
             elif name == "wait":
-                await running.advance(
-                    timedelta(seconds=31)
-                )  # beyond the idle time: entities leave memory
+                await running.advance(timedelta(seconds=31))  # entities that idle leave memory
             else:
                 assert await answer(running, name, entity, arguments) == fold.play(
                     name, entity, arguments

@@ -59,6 +59,32 @@ class Committer(Protocol):
         ...
 
 
+async def read(committer: Committer, job: Callable[[], T]) -> T:
+    """Read and wait for it; when it returns, all reads that were asked for before are over, too.
+
+    Raises:
+        Exception: what the job raised.
+    """
+    return await _wait(committer.read, job)
+
+
+async def _wait(
+    put: Callable[[Callable[[], T], Callable[[T | Exception], object]], None], job: Callable[[], T]
+) -> T:
+    result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def done(outcome: T | Exception) -> None:
+        if result.cancelled():
+            return
+        if isinstance(outcome, Exception):
+            result.set_exception(outcome)
+        else:
+            result.set_result(outcome)
+
+    put(job, done)
+    return await result
+
+
 class InlineCommitter:
     """Works on the loop, at once; only results come later."""
 
@@ -116,18 +142,7 @@ class ThreadCommitter:
 
     async def run(self, job: Callable[[], T]) -> T:
         """Do a job on the writer's thread."""
-        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: T | Exception) -> None:
-            if result.cancelled():
-                return
-            if isinstance(outcome, Exception):
-                result.set_exception(outcome)
-            else:
-                result.set_result(outcome)
-
-        self._writer.put(job, done)
-        return await result
+        return await _wait(self._writer.put, job)
 
     def close(self) -> None:
         """End the threads when they have done what they have."""
@@ -169,7 +184,7 @@ class _Worker:
         self._jobs.put(_nothing)  # wakes the thread
 
     def close(self) -> None:
-        """End when all jobs are done; slices are left."""
+        """End when all jobs are done; slices that still wait are left out."""
         if self._thread is not None:
             self._jobs.put(None)
 

@@ -79,8 +79,8 @@ class Driver:
             if ticket.stage is Stage.WAITING and not query and not self._has_room(actor):
                 return
             del actor.mailbox[0]  # before it is stepped: what it does may hand the mailbox on
-            if ticket.stage is Stage.DROPPED:
-                continue
+            if ticket.stage is not Stage.WAITING:
+                continue  # taken back, or answered by a host that stops
             if query:
                 self._query(actor, ticket)
             else:

@@ -31,11 +31,11 @@ from typing import Any
 
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.actor import Flight
+from actorkalix_cluster.shardhost.actor import Actor, Flight
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.commits import CommitQueue
-from actorkalix_cluster.shardhost.committer import Committer, Outcomes
+from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
 from actorkalix_cluster.shardhost.driver import Driver
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_cluster.shardhost.limits import HostLimits
@@ -109,7 +109,7 @@ class ShardHost:
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
         )
         self._commits.settle = self._settle
-        self._live.on_live = self._driver.go_on
+        self._live.on_live = self._go_on
 
     # ---- life ---------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -160,6 +160,7 @@ class ShardHost:
             self._committer.close()
             return
         self._end(failures.outcome_unknown("the host stopped"))
+        await read(self._committer, bool)  # a store is not closed under a reader
         await self._committer.run(self._store.close)
         self._committer.close()
 
@@ -174,7 +175,16 @@ class ShardHost:
             log.exception("a bug of actorkalix")
             self._fatal(error)
 
+    def _go_on(self, actor: Actor) -> None:
+        try:
+            self._driver.go_on(actor)
+        except Exception as error:
+            log.exception("a bug of actorkalix")
+            self._fatal(error)
+
     def _fatal(self, error: Exception) -> None:
+        if self._phase is Phase.ENDED:
+            return
         reason = f"{type(error).__name__}: {error}"
         log.critical("the store failed, this host ends: %s", reason, exc_info=error)
         number = error.number if isinstance(error, StoreError) else "AK3102"

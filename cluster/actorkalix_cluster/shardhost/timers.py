@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.committer import read
 from actorkalix_cluster.shardhost.guard import reason_to_keep
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -177,18 +178,7 @@ class Timers:
         return [await ticket.wait() for ticket in tickets]
 
     async def _read(self, job: Callable[[], T]) -> T:
-        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: T | Exception) -> None:
-            if result.cancelled():
-                return
-            if isinstance(outcome, Exception):
-                result.set_exception(outcome)
-            else:
-                result.set_result(outcome)
-
-        self._committer.read(job, done)
-        return await result
+        return await read(self._committer, job)
 
     def _run(self, work: Coroutine[Any, Any, int], after: Callable[[int | None], None]) -> None:
         """Do this in a task of its own, then `after` with its result, or None when it failed."""

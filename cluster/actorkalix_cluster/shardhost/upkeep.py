@@ -1,14 +1,21 @@
 """What the store does between commits: snapshots, and work of its own. No answer waits for it.
 
 A snapshot is made when the append that made it due is durable, from the instance that this append
-led to. One that cannot be written costs a log line: recovery then replays a few more records. The
-store gets a slice for itself `maintain_after_ms` after a commit, so that bursts are served first;
-while commits go on, that is once in that time.
+led to. It waits for a moment between two commits; a newer one of the same actor takes its place,
+and what would go beyond `snapshot_backlog_bytes_max` is left out. One that is not written costs
+no more than the replay of some more records.
+
+The store gets time for itself `maintain_after_ms` after a commit: bursts are served first, and
+under steady load it is asked once in that time.
+
+Threads: snapshots are put in on the loop and taken out by the store's writer, under a lock that
+is held for neither's work.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +28,8 @@ from actorkalix_storage.api import Position, Snapshot, StoreFull
 
 log = logging.getLogger("actorkalix.store")
 
+Subject = tuple[int, str, str]
+
 
 class Upkeep:
     """Background work of one store."""
@@ -29,17 +38,21 @@ class Upkeep:
         self._store = parts.store
         self._committer = parts.committer
         self._clock = parts.clock
-        self._after_ms = parts.limits.maintain_after_ms
+        self._limits = parts.limits
         self._on_fatal = on_fatal
         self._timer: Handle | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._waiting: dict[Subject, Snapshot] = {}
+        self._waiting_bytes = 0
 
     def committed(self) -> None:
         """Something was committed: the store will have work."""
-        if self._timer is None:
-            self._timer = self._clock.call_later(self._after_ms, self._maintain)
+        if self._timer is None and not self._stopped:
+            self._timer = self._clock.call_later(self._limits.maintain_after_ms, self._maintain)
 
     def snapshot(self, actor: Actor, instance: Any, position: Position) -> None:
-        """Store the instance, which `position` has led to."""
+        """Store the instance, which `position` has led to, some time."""
         try:
             made = actor.behavior.snapshot(instance)
         except Exception:
@@ -48,27 +61,50 @@ class Upkeep:
         snapshot = msgspec.structs.replace(
             made, incarnation=actor.incarnation, offset=position.offset
         )
-        shard, component, entity = actor.shard.number, actor.component, actor.entity
-        self._committer.background(
-            lambda: self._put(shard, component, entity, snapshot), self._failed
-        )
+        subject = (actor.shard.number, actor.component, actor.entity)
+        with self._lock:
+            first = not self._waiting
+            older = self._waiting.get(subject)
+            size = self._waiting_bytes + len(made.payload) - (len(older.payload) if older else 0)
+            if size > self._limits.snapshot_backlog_bytes_max and not first:
+                return
+            self._waiting[subject] = snapshot
+            self._waiting_bytes = size
+        if first:
+            self._committer.background(self._put_one, self._failed)
 
     def stop(self) -> None:
         """Begin nothing more."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
 
-    def _put(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> bool:
-        self._store.put_snapshot(shard, component, entity, snapshot)
-        return False
+    # ---- on the writer's thread ---------------------------------------------------------------
+    def _put_one(self) -> bool:
+        with self._lock:
+            if not self._waiting or self._stopped:
+                return False
+            subject = next(iter(self._waiting))
+            snapshot = self._waiting.pop(subject)
+            self._waiting_bytes -= len(snapshot.payload)
+            more = bool(self._waiting)
+        self._store.put_snapshot(*subject, snapshot)
+        return more
 
+    def _maintain_once(self, now_ms: int) -> bool:
+        return not self._stopped and self._store.maintain(now_ms)
+
+    # ---- on the loop --------------------------------------------------------------------------
     def _maintain(self) -> None:
         self._timer = None
         now_ms = self._clock.now_ms()
-        self._committer.background(lambda: self._store.maintain(now_ms), self._failed)
+        self._committer.background(lambda: self._maintain_once(now_ms), self._failed)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StoreFull):
             log.warning("background work of the store waits for space: %s", error)
+            with self._lock:
+                self._waiting.clear()
+                self._waiting_bytes = 0
         else:
             self._on_fatal(error)

@@ -33,9 +33,8 @@ CLOSED = b'{"closed":true}\n'
 
 _META_MAGIC = 0xBEEFC0DE
 _PAGE_HEADER_BYTES = 16
-_META = struct.Struct(
-    "=II QQ I44x 48x QQ"
-)  # magic, version, address, map, page size, ... last page
+# magic, version, address, map, page size, ... last page, transaction
+_META = struct.Struct("=II QQ I44x 48x QQ")
 _META_LAST_PAGE, _META_TRANSACTION = 5, 6
 
 

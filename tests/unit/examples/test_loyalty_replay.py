@@ -70,14 +70,16 @@ def replayed(books: Books) -> tuple[dict[str, Totals], list[float]]:
         pauses.append(seconds)
 
     async def run() -> dict[str, Totals]:
-        transport = httpx.MockTransport(books.answer)
-        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
-            shop = Shop(http, pause=pause, now=lambda: sum(pauses))
-            customers = by_customer(PURCHASES)
-            advanced: list[None] = []
-            await send_all(shop, customers, lambda: advanced.append(None))
-            assert len(advanced) == len(PURCHASES)
-            return await read_all(shop, customers, lambda: None)
+        def connect() -> Shop:
+            transport = httpx.MockTransport(books.answer)
+            http = httpx.AsyncClient(transport=transport, base_url="http://shop")
+            return Shop(http, pause=pause, now=lambda: sum(pauses))
+
+        customers = by_customer(PURCHASES)
+        advanced: list[None] = []
+        await send_all(connect, customers, lambda: advanced.append(None))
+        assert len(advanced) == len(PURCHASES)
+        return await read_all(connect, customers, lambda: None)
 
     return asyncio.run(run()), pauses
 

@@ -133,7 +133,7 @@ class Book(EventSourcedEntity[Ledger, Added | Closed], id="book", snapshot_every
 @dataclass(frozen=True)
 class Settings:
     theme: str = "light"
-    tags: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list[str])
 
 
 class Profile(ValueEntity[Settings], id="settings"):

@@ -44,9 +44,7 @@ class CounterBehavior:
         head, snapshot = history.head, history.snapshot
         total = int(snapshot.payload) if snapshot else 0
         total += sum(int(stored.record.payload) for stored in history.records)
-        return Count(
-            entity, total, head.number, head.version, head.deleted_ms > 0, head.expires_ms
-        )
+        return Count(entity, total, head.number, head.version, head.deleted_ms > 0, head.expires_ms)
 
     def version(self, instance: Count) -> int:
         return instance.version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -167,7 +167,7 @@ def new_store() -> MemoryStore:
 
 
 @asynccontextmanager
-async def rig(store: MemoryStore | None = None, **limits: int) -> AsyncIterator[Rig]:
+async def rig(store: MemoryStore | None = None, **limits: int) -> AsyncGenerator[Rig]:
     """A started host."""
     made = Rig(store or new_store(), HostLimits(**limits))
     await made.host.start()

@@ -16,11 +16,11 @@ def new_actor() -> Actor:
 
 def test_it_is_busy_but_for_live_and_nothing_under_way() -> None:
     actor = new_actor()
-    assert actor.busy
-    actor.turn(Turn.LOADED)
-    assert not actor.busy
-    actor.turn(Turn.BROKE)
-    assert actor.busy
+    busy = [actor.busy]
+    for turn in (Turn.LOADED, Turn.BROKE):
+        actor.turn(turn)
+        busy.append(actor.busy)
+    assert busy == [True, False, True]
 
 
 def test_a_turn_that_the_table_lacks_is_a_bug() -> None:

@@ -150,7 +150,12 @@ def test_a_busy_writer_still_gets_to_its_slices() -> None:
                 over.set_result(None)
 
         committer._writer.put(free.wait, done)
-        committer.background(lambda: order.append("slice") is None and False, print)
+
+        def job() -> bool:
+            order.append("slice")
+            return False
+
+        committer.background(job, print)
         for _ in range(2 * COMMITS_PER_SLICE):
             committer._writer.put(lambda: order.append("commit"), done)
         free.set()

@@ -65,6 +65,7 @@ def test_what_came_during_a_commit_waits_for_the_next_one() -> None:
             await r.committer.release()
             assert total_of(first.reply) == 2
             assert (second.reply, plain.reply) == (None, None)
+            assert await r.query() == 2
             await r.committer.release()
             assert (total_of(second.reply), total_of(plain.reply)) == (3, 3)
 

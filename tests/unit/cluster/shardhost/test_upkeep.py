@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from actorkalix.runtime.virtual import settle
@@ -14,6 +16,17 @@ def snapshot_number(r: Rig, shard: int, entity: str = "a") -> int:
     history = r.store.load(shard, "counter", entity)
     assert history is not None
     return history.snapshot.number if history.snapshot else 0
+
+
+def kept_slices(r: Rig, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], bool]]:
+    """Background work that waits until it is called."""
+    slices: list[Callable[[], bool]] = []
+
+    def background(job: Callable[[], bool], failed: object) -> None:
+        slices.append(job)
+
+    monkeypatch.setattr(r.committer, "background", background)
+    return slices
 
 
 def test_es_40_a_snapshot_is_stored_when_its_append_is_durable() -> None:
@@ -45,6 +58,62 @@ def test_es_42_a_snapshot_that_cannot_be_made_costs_a_log_line(
 
     run(case())
     assert "no snapshot of counter" in caplog.text
+
+
+def test_snapshots_that_wait_are_bounded_and_the_newest_of_an_actor_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def case() -> None:
+        async with rig(snapshot_backlog_bytes_max=4) as r:
+            slices = kept_slices(r, monkeypatch)
+            a = await r.ask("add_each", "1 1 1 1 1", "a")
+            b = await r.ask("add_each", "10 10 10 10 10", "b")  # "5" and "50"
+            c = await r.ask("add_each", "100 100 100 100 100", "c")  # "500" is too much
+            await r.ask("add_each", "1 1 1 1 1", "a")
+            (put_one,) = slices
+            while put_one():
+                pass
+            assert snapshot_number(r, a.shard) == 10
+            assert snapshot_number(r, b.shard, "b") == 5
+            assert snapshot_number(r, c.shard, "c") == 0
+
+    run(case())
+
+
+def test_what_waits_when_the_host_stops_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def case() -> None:
+        async with rig() as r:
+            slices = kept_slices(r, monkeypatch)
+            reply = await r.ask("add_each", "1 1 1 1 1")
+            store = r.store
+            await r.host.stop()
+            assert slices[0]() is False
+            assert r.fatal == []
+            assert store.crash().load(reply.shard, "counter", "a") is not None
+
+    run(case())
+
+
+def test_a_full_disk_leaves_snapshots_out_and_later_ones_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def case() -> None:
+        async with rig() as r:
+
+            def put_snapshot(*snapshot: object) -> None:
+                raise StoreFull("no space")
+
+            with monkeypatch.context() as full:
+                full.setattr(r.store, "put_snapshot", put_snapshot)
+                reply = await r.ask("add_each", "1 1 1 1 1")
+                await settle()
+            assert snapshot_number(r, reply.shard) == 0
+            await r.ask("add_each", "1 1 1 1 1")
+            assert snapshot_number(r, reply.shard) == 10
+
+    run(case())
 
 
 def test_the_store_gets_time_after_commits(monkeypatch: pytest.MonkeyPatch) -> None:

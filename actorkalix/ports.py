@@ -1,6 +1,4 @@
-"""Ports: what the floors above need of a running service. The runtime plugs hosts, routers and
-stores into them.
-"""
+"""Ports: what the floors above need of a running service. The runtime plugs the parts in."""
 
 from __future__ import annotations
 
@@ -24,17 +22,16 @@ class Clock(Protocol):
 
 
 class EntityPage(msgspec.Struct, frozen=True):
-    """Ids of a component's entities; `next_page` is "" on the last page, else the argument for the
-    next.
-    """
+    """Ids of a component's entities; `next_page` asks for more, "" on the last page."""
 
     ids: list[str]
     next_page: str
 
 
 class EntityView(msgspec.Struct, frozen=True):
-    """An entity as an operator sees it; `state` is what JSON makes of it, `note` what it does not
-    hold.
+    """An entity as an operator sees it.
+
+    `state` is what JSON makes of it, `note` what it does not hold.
     """
 
     component: str
@@ -49,8 +46,9 @@ class EntityView(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """A record of an entity as an operator sees it; `state` is the state after it where asked
-    for.
+    """A record of an entity as an operator sees it.
+
+    `state` is the state after it, where asked for.
     """
 
     sequence_number: int

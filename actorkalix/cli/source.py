@@ -1,5 +1,4 @@
-"""Where inspecting commands look: the admin port of a running service, else its folder at rest
-under the lock.
+"""Where inspecting commands look: a running service's admin port, else its folder at rest.
 
 A folder's note (`runtime.presence`) says where its service answers. A note may be left over from a
 killed process, so the service is asked for its store's lineage before it is believed.

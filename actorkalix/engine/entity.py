@@ -72,8 +72,7 @@ class EntityBehavior:
         self._replies = codec.replies
         self._stored = codec.stored
 
-    # ---- the port
-    # -----------------------------------------------------------------------------------------
+    # ---- the port --------------------------------------------------------------------------------
     def empty(self, entity: str) -> Instance:
         """The instance of an id without records (ES-03, ES-10)."""
         return Instance(entity, self._empty_state(entity))
@@ -91,9 +90,7 @@ class EntityBehavior:
         return digest(message.key.encode())
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
-        """The stored reply, or `IdempotencyKeyReused` when the request is another one
-        (architecture 12).
-        """
+        """The stored reply, or `IdempotencyKeyReused` for another request (architecture 12)."""
         stored = unpack(reply)
         if stored.request != self._request_digest(message):
             error = IdempotencyKeyReused(
@@ -122,8 +119,7 @@ class EntityBehavior:
             return Step(self.empty(instance.entity), (record,), Reply(), forget=True)
         return Step(instance, _NOTHING_WRITTEN, Reply())
 
-    # ---- running a handler
-    # --------------------------------------------------------------------------------
+    # ---- running a handler -----------------------------------------------------------------------
     def _handle(self, instance: Instance, message: Message, now_ms: int) -> Step[Instance]:
         handler = self._handlers.get(message.method)
         if handler is None:
@@ -146,9 +142,7 @@ class EntityBehavior:
             component._live = None
 
     def _awake(self, instance: Instance, message: Message) -> tuple[Any, Live]:
-        """A fresh object of the user's class whose `state`, `context` and `client` answer (ES-11,
-        ES-30).
-        """
+        """A fresh object of the user's class; its properties answer (ES-11, ES-30)."""
         component = self._cls()
         context = Context(
             name=message.method,
@@ -183,8 +177,7 @@ class EntityBehavior:
                 "make it a @command"
             )
 
-    # ---- from a decision to records
-    # -----------------------------------------------------------------------
+    # ---- from a decision to records --------------------------------------------------------------
     def _decided(
         self,
         handler: HandlerDescriptor,
@@ -235,9 +228,7 @@ class EntityBehavior:
         stored: StoredReply,
         now_ms: int,
     ) -> tuple[Instance, tuple[Record, ...]]:
-        """Key and reply ride in the command's last record; without one they get a record of their
-        own.
-        """
+        """Key and reply ride in the command's last record; without one they get their own."""
         key, reply = self.key_hash(message), pack(stored)
         if records:
             last = msgspec.structs.replace(records[-1], key=key, reply=reply)
@@ -278,9 +269,7 @@ class EntityBehavior:
         )
 
     def _request_digest(self, message: Message) -> bytes:
-        """Stands for method and arguments as values: spacing and order of JSON keys do not
-        matter.
-        """
+        """Stands for method and arguments as values: JSON's spacing and order do not matter."""
         arguments = self._arguments.get(message.method)
         if arguments is None:
             raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
@@ -290,8 +279,7 @@ class EntityBehavior:
             raise refusal(problem) from None
         return digest(message.method.encode(), arguments.encode(args, kwargs, Encoding.MSGPACK))
 
-    # ---- what the kinds say
-    # -------------------------------------------------------------------------------
+    # ---- what the kinds say ----------------------------------------------------------------------
     def _empty_state(self, entity: str) -> Any:
         component = self._cls()
         component._live = Live(entity_id=entity, context=Context(subject=entity), client=_CALLS)

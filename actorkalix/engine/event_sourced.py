@@ -1,6 +1,4 @@
-"""Event sourced entities: the state is the fold of the events, live and at recovery by the same
-code (ES-15).
-"""
+"""Event sourced entities: one code folds events into the state, live and at recovery (ES-15)."""
 
 from __future__ import annotations
 
@@ -59,8 +57,7 @@ class EventSourcedBehavior(EntityBehavior):
         self._check_size("snapshot", len(payload), self._limits.state_bytes_max)
         return Snapshot(instance.incarnation, instance.number, 0, payload)
 
-    # ---- forward
-    # ------------------------------------------------------------------------------------------
+    # ---- forward ---------------------------------------------------------------------------------
     def _changes(
         self, run: Run, instance: Instance, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
@@ -107,9 +104,7 @@ class EventSourcedBehavior(EntityBehavior):
         return changed, tuple(records)
 
     def _deleted(self, instance: Instance, now_ms: int) -> tuple[Instance, Record]:
-        """A delete is no event: the sequence number stays, the state can be read until cleanup
-        (ES-50, ES-51).
-        """
+        """A delete is no event: the number stays, the state can be read until cleanup (ES-50)."""
         changed = msgspec.structs.replace(
             instance, version=instance.version + 1, deleted_ms=now_ms, expires_ms=0
         )
@@ -119,8 +114,7 @@ class EventSourcedBehavior(EntityBehavior):
         every = self._descriptor.snapshot_every
         return every > 0 and instance.number - instance.snapshot_number >= every
 
-    # ---- recovery
-    # -----------------------------------------------------------------------------------------
+    # ---- recovery --------------------------------------------------------------------------------
     def _replaying(self, entity: str) -> tuple[Any, Live]:
         component = self._cls()
         component._live = live = Live(

@@ -13,9 +13,7 @@ from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
 
 class StoredReply(msgspec.Struct, frozen=True, array_like=True):
-    """What is stored under a key: the request's hash, and its value (MessagePack) or its domain
-    error.
-    """
+    """What is stored under a key: hash of the request, and value (MessagePack) or domain error."""
 
     request: bytes
     payload: bytes = b""
@@ -52,9 +50,7 @@ def refusal(error: ActorkalixError) -> BehaviorError:
 
 
 def fault(error: ActorkalixError, message: Message) -> BehaviorFault:
-    """What a behavior raises where the service's code is at fault: the host logs it with the
-    correlation id.
-    """
+    """What a behavior raises where the service is at fault: the host logs it, with its id."""
     failure = failure_of(error)
     told = (
         f"{failure.message} [{message.correlation_id}]"

@@ -1,6 +1,4 @@
-"""The root of the error tree, and the errors that service authors meet: definitions and domain
-errors.
-"""
+"""The root of the error tree, and the errors that service authors meet."""
 
 from __future__ import annotations
 
@@ -94,8 +92,9 @@ class NotInThisVersion(DefinitionError):
 
 
 class ServiceNotLoaded(DefinitionError):
-    """The service that was named cannot be imported; the message has the file, the line and the
-    cause.
+    """The service that was named cannot be imported.
+
+    The message has the file, the line and the cause.
 
     What to do: write `module:service` or `path/to/file.py:service`; `--app-dir` says where modules
     are looked for.

@@ -1,6 +1,4 @@
-"""From a number to its error, and from what came over a wire to the exception that a caller
-gets.
-"""
+"""From a number to its error, and from what came over a wire to the caller's exception."""
 
 from __future__ import annotations
 

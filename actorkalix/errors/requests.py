@@ -6,8 +6,9 @@ from .base import ActorkalixError
 
 
 class InvalidPayload(ActorkalixError):
-    """The request's body or parameters do not fit the handler; the message names the field and what
-    is wanted.
+    """The request's body or parameters do not fit the handler.
+
+    The message names the field and what is wanted.
 
     What to do: mend the field it names. `GET` parameters come from the query string, others from a
     JSON body.
@@ -63,8 +64,7 @@ class PayloadTooLarge(ActorkalixError):
 
 
 class InvalidIdempotencyKey(ActorkalixError):
-    """An `Idempotency-Key` has 1 to 128 bytes of UTF-8 without control characters; this one has
-    not.
+    """The `Idempotency-Key` is not 1 to 128 bytes of UTF-8 without control characters.
 
     What to do: use a UUID or a hash.
     """
@@ -75,8 +75,7 @@ class InvalidIdempotencyKey(ActorkalixError):
 
 
 class IdempotencyKeyReused(ActorkalixError):
-    """Another command or payload was sent under this idempotency key to this entity within 24
-    hours.
+    """Another request was sent to this entity under this idempotency key within 24 hours.
 
     What to do: make a new key for a new request; send the same request again to get its stored
     reply.
@@ -88,8 +87,9 @@ class IdempotencyKeyReused(ActorkalixError):
 
 
 class EntityDeleted(ActorkalixError):
-    """The entity was deleted or has expired and takes no more changes until it is cleaned up (7
-    days).
+    """The entity was deleted or has expired and takes no more changes.
+
+    Its id begins anew when it is cleaned up, after 7 days.
 
     What to do: read it, or use another id.
     """
@@ -111,8 +111,7 @@ class HandlerFailed(ActorkalixError):
 
 
 class InvalidEffect(ActorkalixError):
-    """A handler returned something that is not an effect, or one that it may not return. Nothing
-    was stored.
+    """A handler returned no effect, or one that it may not return. Nothing was stored.
 
     What to do: end commands with `.then_reply(...)` or `self.effects.reply(...)`; queries must not
     persist.

@@ -73,8 +73,9 @@ class NotCommitted(ActorkalixError):
 
 
 class OutcomeUnknown(ActorkalixError):
-    """Nobody knows whether the command was executed: the answer did not come in time, or its host
-    died.
+    """Nobody knows whether the command was executed.
+
+    The answer did not come in time, or its host died.
 
     What to do: send it again only with the `Idempotency-Key` of the first time, or read the entity
     first.
@@ -142,8 +143,9 @@ class HostKeepsDying(ActorkalixError):
 
 
 class RayFailed(ActorkalixError):
-    """Ray could not be started, or one of its processes ended. Everything else of the service was
-    ended too.
+    """Ray could not be started, or one of its processes ended.
+
+    Everything else of the service was ended too.
 
     What was acknowledged is stored.
     What to do: start the service again; Ray's own logs are where the message says.

@@ -6,8 +6,9 @@ from .base import ActorkalixError
 
 
 class StoredDataDamaged(ActorkalixError):
-    """Bytes on disk are not what was written. The shard is not served rather than answered with
-    invented data.
+    """Bytes on disk are not what was written.
+
+    The shard is not served rather than answered with invented data.
 
     What to do: `actorkalix verify DATA` names the first damage; restore a backup.
     """

@@ -1,5 +1,4 @@
-"""Arguments of a request: body, query string and path parameters become one payload for the
-handler.
+"""Arguments of a request: body, query string and path parameters become one payload.
 
 A `GET` has its parameters in the query string, all others in a JSON body; that a command never
 takes them from the query string keeps foreign web pages, which can send no JSON unasked, from

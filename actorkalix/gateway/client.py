@@ -1,6 +1,4 @@
-"""The client's way to a service over HTTP: one attempt a request, and errors that say what
-happened.
-"""
+"""The client's way to a service over HTTP: one attempt a request; errors say what happened."""
 
 from __future__ import annotations
 
@@ -50,8 +48,7 @@ _problem = msgspec.json.Decoder(Problem)
 
 
 class HttpTransport:
-    """Carries requests to the default routes of a service; see
-    `actorkalix.model.transport.Transport`.
+    """Carries requests to the default routes of a service; a client's `Transport`.
 
     Args:
         url: of the service, as `http://localhost:9000`.

@@ -1,5 +1,4 @@
-"""Metrics of a host for Prometheus. Everything is told to `Metrics`; nobody else knows
-prometheus-client.
+"""Metrics of a host for Prometheus; nobody else knows prometheus-client.
 
 Names and labels are a contract with dashboards: units in the name, labels of few values (never an
 entity id).
@@ -32,8 +31,7 @@ class FolderUse(msgspec.Struct, frozen=True):
 
 
 class Metrics:
-    """Keeps what happened and shows it; an `Observer` of the shard host and `Answered` of the HTTP
-    endpoint.
+    """Keeps what happened and shows it: the shard host's `Observer`, the endpoint's `Answered`.
 
     Calls come from one event loop. Children of labels are kept at hand: looking one up by its
     labels costs more than counting.

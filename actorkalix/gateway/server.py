@@ -35,8 +35,7 @@ TOO_LARGE = (
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A listening socket, without SO_REUSEPORT: nobody else can listen there, and a taken port is
-    an error.
+    """A listening socket without SO_REUSEPORT: a port that is taken is an error.
 
     Args:
         host: address or name.

@@ -9,8 +9,7 @@ from actorkalix_storage.api import Head, History, RecordKind, Snapshot, StoredRe
 
 
 class Fold:
-    """Folds through the behavior's own `restore`, so that it shows what the service would answer
-    from.
+    """Folds by the behavior's own `restore`: shows what the service would answer from.
 
     Between two changes an event sourced entity is kept as its snapshot, so each change costs one
     step of the fold and not the whole of it. A value entity needs its newest state alone.

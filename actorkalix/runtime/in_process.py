@@ -1,5 +1,4 @@
-"""A client's way to a service in its own process: the same bytes
-as over HTTP, without the sockets (ES-05)."""
+"""A client's way to a service in its own process: HTTP's bytes without the sockets (ES-05)."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
 
 class HostTransport:
-    """Carries requests to whoever answers messages here; see
-    `actorkalix.model.transport.Transport`.
+    """Carries requests to whoever answers messages here; a client's `Transport`.
 
     Args:
         ask: a router or a host.

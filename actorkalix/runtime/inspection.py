@@ -1,5 +1,4 @@
-"""Looking at what a store holds: entities, states, events, positions. Reading alone; nothing here
-writes.
+"""Looking at what a store holds: entities, states, events, positions. Nothing here writes.
 
 The same code answers the admin port of a running service and the command line on a folder at rest.
 States come from the component's own behavior, folded as at recovery, so what is shown is what the

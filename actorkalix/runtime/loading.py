@@ -1,17 +1,20 @@
-"""From what a user types (`shop:service`, `examples/loyalty/service.py:service`) to the `Service`
-it names.
+"""From what a user types (`shop:service`, `shop/service.py:service`) to the `Service` it names.
 
 A path is turned into a module name: the folder above the outermost package becomes the *app dir*,
-    which goes to the front of `sys.path`, so that a module is the same one however it was named.
-    `resolve` gives the form that other processes load again, from any folder.
+so that a module is the same one however it was named. The app dir comes first in `sys.path` while
+the service is imported and last from then on: whoever has a `random.py` or a `ray.py` beside the
+service gets it, and what we import later gets Python's and Ray's own. `resolve` gives the form that
+other processes load again, from any folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import sys
 import traceback
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 
@@ -87,10 +90,8 @@ def resolve(spec: str, app_dir: str | None = None) -> ServiceSpec:
 
 def load(spec: ServiceSpec) -> Loaded:
     """Import what `resolve` has read; see `load_service` for what it raises."""
-    if spec.app_dir not in sys.path:
-        sys.path.insert(0, spec.app_dir)
-    importlib.invalidate_caches()
-    module = _import(spec)
+    with _first_in_path(spec.app_dir):
+        module = _import(spec)
     file = Path(module.__file__ or spec.app_dir).resolve()
     wanted = Path(spec.app_dir, *spec.module.split(".")).with_suffix(".py")
     if wanted.exists() and file != wanted.resolve():
@@ -132,6 +133,20 @@ def _folder(name: str) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def _first_in_path(app_dir: str) -> Generator[None]:
+    """Import from here first; what is printed meanwhile goes to stderr, stdout is for results."""
+    importlib.invalidate_caches()
+    sys.path.insert(0, app_dir)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.path.remove(app_dir)
+        if app_dir not in sys.path:
+            sys.path.append(app_dir)
+
+
 def _import(spec: ServiceSpec) -> ModuleType:
     try:
         return importlib.import_module(spec.module)
@@ -148,7 +163,7 @@ def _import(spec: ServiceSpec) -> ModuleType:
             ) from error
         raise ServiceNotLoaded(_cause(spec, error)) from error
     # A module that calls sys.exit() while it is imported is as broken as one that raises.
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise ServiceNotLoaded(_cause(spec, error)) from error
 
 

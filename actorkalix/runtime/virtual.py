@@ -1,5 +1,4 @@
-"""Virtual time: the clock of tests. It stands still until
-somebody advances it, and every run is the same."""
+"""Virtual time, the clock of tests: it stands still until it is advanced; every run is the same."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ class VirtualHandle:
 
 
 class VirtualClock:
-    """Milliseconds since 1970, as far as it was advanced; see
-    `actorkalix_cluster.shardhost.clock.Clock`."""
+    """Milliseconds since 1970, as far as it was advanced; a shard host's `Clock`."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self._now_ms = now_ms
@@ -45,8 +43,7 @@ class VirtualClock:
         return handle
 
     async def advance(self, by_ms: int) -> None:
-        """Let time pass: calls come in order of their time, and all
-        that follows from one before the next."""
+        """Let time pass: calls come in order, each with all that follows from it."""
         until_ms = self._now_ms + by_ms
         await settle()
         while self._calls and self._calls[0][0] <= until_ms:

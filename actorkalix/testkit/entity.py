@@ -72,8 +72,7 @@ class EntityTestKit(Generic[C, S, E]):
         if state is not None or events:
             self._begin(entity_id, state, events)
 
-    # ---- what it holds
-    # ------------------------------------------------------------------------------------
+    # ---- what it holds ---------------------------------------------------------------------------
     @property
     def state(self) -> S:
         """The state now."""
@@ -94,8 +93,7 @@ class EntityTestKit(Generic[C, S, E]):
         """Every event so far, those that the kit started from included."""
         return self._events(stored.record for stored in self._stored)
 
-    # ---- what it does
-    # -------------------------------------------------------------------------------------
+    # ---- what it does ----------------------------------------------------------------------------
     def with_metadata(self, metadata: Mapping[str, str], /) -> EntityTestKit[C, S, E]:
         """This kit; its next call carries the metadata."""
         self._metadata = tuple(metadata.items())
@@ -148,8 +146,7 @@ class EntityTestKit(Generic[C, S, E]):
         else:
             self._instance = self._behavior.restore(entity, self._history())
 
-    # ---- within
-    # -------------------------------------------------------------------------------------------
+    # ---- within ----------------------------------------------------------------------------------
     def _begin(self, entity: str, state: S | None, events: Sequence[E]) -> None:
         codec, kind = self._codec.stored, RecordKind.EVENT
         payloads = [codec.encode_event(event) for event in events]

@@ -10,7 +10,7 @@ from actorkalix.model.service import Service
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.in_process import HostTransport
 from actorkalix.runtime.virtual import VirtualClock, settle
-from actorkalix.testkit.watching import watched
+from actorkalix.testkit.watching import StateChangedInPlace, WatchedBehavior
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
@@ -23,8 +23,7 @@ DRAIN_S = 60.0
 
 
 class TestService:
-    """A whole service in one process: the real engine, shard host and
-    store rules, a store in memory, virtual time.
+    """A whole service in one process: all that is real but for a store in memory and virtual time.
 
     Use it as `async with TestService(service) as running:`. Nothing in it sleeps, reads a clock or
     draws a random number, so every run is the same. A handler that changes a state in place is an
@@ -42,6 +41,7 @@ class TestService:
         name = service.descriptor.name
         self._store = MemoryStore(StoreIdentity("0" * 32, name, 0, SHARDS_DEFAULT, lineage=1))
         self._host: ShardHost | None = None
+        self._found: list[StateChangedInPlace] = []
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -84,10 +84,17 @@ class TestService:
         await self._start()
 
     async def ask(self, message: Message, /) -> Reply:
-        """Send a message as the gateway does; `client` is the usual way."""
+        """Send a message as the gateway does; `client` is the usual way.
+
+        Raises:
+            StateChangedInPlace: a handler did; the message names it.
+        """
         if self._host is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
-        return await self._host.ask(message)
+        reply = await self._host.ask(message)
+        if self._found:
+            raise self._found.pop(0)
+        return reply
 
     async def _start(self) -> None:
         host = build_host(
@@ -96,7 +103,7 @@ class TestService:
             clock=self._clock,
             committer=InlineCommitter(self._store),
             limits=self.service.limits,
-            wrap=watched,
+            wrap=lambda behavior: WatchedBehavior(behavior, self._found),
         )
         await host.start()
         self._host = host

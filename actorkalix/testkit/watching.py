@@ -19,10 +19,16 @@ class StateChangedInPlace(AssertionError):
 
 
 class WatchedBehavior:
-    """A behavior that looks whether instances stay as they were."""
+    """A behavior that looks whether instances stay as they were.
 
-    def __init__(self, behavior: Behavior[Any]) -> None:
+    Args:
+        behavior: does the work.
+        found: gets what was found; the host that runs the behavior answers with no more than an id.
+    """
+
+    def __init__(self, behavior: Behavior[Any], found: list[StateChangedInPlace]) -> None:
         self._behavior = behavior
+        self._found = found
 
     def empty(self, entity: str) -> Any:
         """As the behavior does."""
@@ -41,10 +47,12 @@ class WatchedBehavior:
         before = self._behavior.snapshot(instance).payload
         step = self._behavior.step(instance, message, now_ms)
         if self._behavior.snapshot(instance).payload != before:
-            raise StateChangedInPlace(
-                f"{message.component} {message.entity!r}.{message.method} changed the state in place;"
-                " make a new one (dataclasses.replace) and hand it to an effect"
+            error = StateChangedInPlace(
+                f"{message.component} {message.entity!r}.{message.method} changed the state "
+                "in place; make a new one (dataclasses.replace) and hand it to an effect"
             )
+            self._found.append(error)
+            raise error  # the host rebuilds the instance
         return step
 
     def version(self, instance: Any) -> int:
@@ -62,8 +70,3 @@ class WatchedBehavior:
     def remembered(self, message: Message, reply: bytes) -> Reply:
         """As the behavior does."""
         return self._behavior.remembered(message, reply)
-
-
-def watched(behavior: Behavior[Any]) -> Behavior[Any]:
-    """The behavior, watched."""
-    return WatchedBehavior(behavior)

@@ -1,3 +1,1 @@
-"""Benchmarks: each is a function with a small size that tests call and a large one that
-`scripts/bench` takes.
-"""
+"""Benchmarks: functions with a small size for tests and a large one for `scripts/bench`."""

@@ -1,6 +1,4 @@
-"""`scripts/bench`: runs the benchmarks, prints tables, appends one JSON line a run to
-`.bench/results.jsonl`.
-"""
+"""`scripts/bench`: runs benchmarks, prints tables, adds a JSON line to `.bench/results.jsonl`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What the gateway is measured against: Starlette with one handler that reads the body and
-answers.
-"""
+"""What the gateway is measured against: Starlette with one handler that reads and answers."""
 
 from __future__ import annotations
 

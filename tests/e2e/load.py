@@ -1,6 +1,4 @@
-"""Writers that keep count: what they attempted, what was acknowledged, and a barrier on how much
-was.
-"""
+"""Writers that count what they attempted and what was acknowledged, and a barrier on it."""
 
 from __future__ import annotations
 
@@ -121,9 +119,7 @@ class Writers:
 
 
 async def stored_tokens(admin: str, entity: str) -> list[str]:
-    """Every token of an entity in stored order; asserts that sequence numbers run from 1 without a
-    gap.
-    """
+    """Every token of an entity in stored order, by sequence numbers from 1 without a gap."""
     tokens: list[str] = []
     async with httpx.AsyncClient(base_url=admin, timeout=30) as client:
         while True:
@@ -140,8 +136,9 @@ async def stored_tokens(admin: str, entity: str) -> list[str]:
 
 
 async def check(admin: str, count: Count) -> int:
-    """Acknowledged is in stored is in attempted; keyed tokens once; pairs whole. Gives the number
-    stored.
+    """Acknowledged is in stored is in attempted.
+
+    Keyed tokens are there once, pairs whole. Gives the number stored.
     """
     everything: set[str] = set()
     total = 0

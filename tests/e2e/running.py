@@ -1,6 +1,4 @@
-"""A service started as users start it: `actorkalix run` in a process of its own, watched through
-its event lines.
-"""
+"""A service as users start it: `actorkalix run` in its own process, watched by its event lines."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ def free_port() -> int:
 
 
 class Running:
-    """One `actorkalix run`; `with Running(data) as running:` waits until it serves and drains it
-    at the end.
-    """
+    """One `actorkalix run`; `with Running(data) as running:` waits for it, in the end drains it."""
 
     def __init__(
         self, data: Path, service: str = SERVICE, *, port: int = 0, admin_port: int = 0

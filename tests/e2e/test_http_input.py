@@ -1,6 +1,4 @@
-"""Bad input over real sockets against the real thing: a 4xx that names the field or limit, and the
-service goes on.
-"""
+"""Bad input over real sockets: a 4xx names the field or limit, and the service goes on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""SIGKILL at random moments under load: acknowledged is in stored is in attempted, nothing half
-applied, no gaps.
-"""
+"""SIGKILL under load: acknowledged is in stored is in attempted, nothing half applied, no gaps."""
 
 from __future__ import annotations
 
@@ -39,9 +37,7 @@ async def _kill_hosts(
 
 
 async def _load_through_kills(data: Path, rng: random.Random) -> tuple[Count, Running]:
-    """Runs of the service, each with kills of its host and an end by SIGKILL; the last one is left
-    running.
-    """
+    """Runs of the service, with kills of its host; each but the last ends by SIGKILL."""
     count = Count()
     running = Running(data)
     serving = await asyncio.to_thread(running.start)

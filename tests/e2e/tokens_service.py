@@ -1,6 +1,4 @@
-"""A service whose entities keep every token they were given: what was stored can be counted
-exactly.
-"""
+"""A service whose entities keep every token that they were given, to be counted."""
 
 from __future__ import annotations
 

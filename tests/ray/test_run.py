@@ -1,5 +1,4 @@
-"""`runtime.serve` on a real Ray: everything starts, everything that dies is replaced or said, and
-nothing stays behind (architecture 2, 7, 8; LT-01)."""
+"""`runtime.serve` on a real Ray: what dies is replaced or said; nothing stays behind (LT-01)."""
 
 from __future__ import annotations
 

@@ -71,8 +71,9 @@ Fatal = Callable[[str], NoReturn]
 """Ends the host at once, with the reason on its way to whoever asks why."""
 
 Factory = Callable[[bytes, list[socket.socket], Fatal], Hosted]
-"""Makes what a host runs, from its config, the run's listening sockets in their order, and a way to
-end at once.
+"""Makes what a host runs.
+
+It is given the host's config, the run's listening sockets in their order, and a way to end at once.
 
 It imports all that will be needed, but opens nothing: a spare host is made long before it starts.
 """

@@ -50,9 +50,6 @@ class LiveActors:
         self._sweep: Handle | None = None
         self.counts: Counter[str] = Counter()
 
-    def __len__(self) -> int:
-        return len(self._actors)
-
     def get(self, component: str, entity: str) -> Actor | None:
         """The actor, if it is in memory (loading included)."""
         return self._actors.get((component, entity))

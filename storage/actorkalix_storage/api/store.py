@@ -71,8 +71,9 @@ class Store(Protocol):
         ...
 
     def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
-        """*Writer.* Raise the epoch of each shard by one `EPOCH` record, durably; return the new
-        epochs.
+        """*Writer.* Raise the epoch of each shard, durably; return the new epochs.
+
+        One `EPOCH` record a shard says it.
 
         Damaged shards are left out.
         """
@@ -163,8 +164,7 @@ class Store(Protocol):
         ...
 
     def maintain(self, now_ms: int) -> bool:
-        """*Writer.* One bounded slice of background work (checkpoints, forgetting keys,
-        reclaiming).
+        """*Writer.* One bounded slice of background work: checkpoints, forgetting, reclaiming.
 
         Returns:
             True while more is waiting.

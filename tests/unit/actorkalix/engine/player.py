@@ -101,7 +101,8 @@ class Player:
         return History(head, newest, tuple(events))
 
     def restored(self, *, snapshot: bool = True) -> Instance:
-        return self.behavior.restore(self.entity, self.history(snapshot=snapshot))
+        instance: Instance = self.behavior.restore(self.entity, self.history(snapshot=snapshot))
+        return instance
 
 
 def same(one: Instance, other: Instance) -> bool:

@@ -75,15 +75,15 @@ def test_es_82_a_handler_that_raises_changes_nothing() -> None:
     play(case)
 
 
-def test_a_state_changed_in_place_is_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_state_changed_in_place_is_named_and_not_kept() -> None:
     async def case(running: TestService, client: Client) -> None:
         profile = client.entity(Profile, "p1")
         await profile.paint("dark")
-        with pytest.raises(HandlerFailed):
+        with pytest.raises(AssertionError, match=r"settings 'p1'\.smuggle changed the state"):
             await profile.smuggle("x")
+        assert (await profile.paint("light")).tags == []
 
     play(case)
-    assert "smuggle changed the state in place" in caplog.text
 
 
 def test_it_runs_within_async_with_alone() -> None:

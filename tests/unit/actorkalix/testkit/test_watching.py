@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorkalix.testkit.watching import StateChangedInPlace, watched
+from actorkalix.testkit.watching import StateChangedInPlace, WatchedBehavior
 from actorkalix_cluster.shardhost.messages import MessageKind
 from tests.unit.actorkalix.engine.ledger import Profile
 from tests.unit.actorkalix.engine.player import Player
@@ -12,16 +12,18 @@ from tests.unit.actorkalix.engine.player import Player
 
 def test_the_handler_is_named() -> None:
     player = Player(Profile)
-    player.behavior = watched(player.behavior)
+    found: list[StateChangedInPlace] = []
+    player.behavior = WatchedBehavior(player.behavior, found)
     player.ok("paint", theme="dark")
     with pytest.raises(StateChangedInPlace, match=r"settings 'e1'\.smuggle changed the state"):
         player.step(player.message(MessageKind.COMMAND, "smuggle", body=b'{"tag": "x"}'))
+    assert len(found) == 1
 
 
 def test_everything_else_is_as_it_was() -> None:
     player = Player(Profile)
     plain = player.behavior
-    watching = watched(plain)
+    watching = WatchedBehavior(plain, [])
     message = player.message(MessageKind.COMMAND, "paint", body=b'{"theme": "dark"}', key="k")
     instance = watching.empty("e1")
     step = watching.step(instance, message, 1)

@@ -8,6 +8,8 @@ import pytest
 
 from actorkalix.runtime.virtual import settle
 from actorkalix_cluster.placement import shard_of
+from actorkalix_cluster.shardhost.clock import RealClock
+from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind
@@ -100,6 +102,7 @@ def test_drain_gives_up_in_time_and_stop_still_waits_for_the_commit() -> None:
             stopping = asyncio.create_task(r.host.stop())
             await settle()
             assert number_of(cold.reply) == "AK3002"  # not started: never will be
+            r.committer.hold_reads = False
             await r.committer.release()
             await stopping
             assert total_of(taken.reply) == 2
@@ -174,6 +177,40 @@ def test_a_store_that_cannot_open_its_shards_does_not_start() -> None:
         r = Rig(store, HostLimits())
         with pytest.raises(Exception, match="closed"):
             await r.host.start()
+
+    run(case())
+
+
+def test_the_same_on_threads_and_real_time() -> None:
+    async def case() -> None:
+        store = new_store()
+        host = ShardHost(
+            store,
+            {COUNTER: CounterBehavior()},
+            clock=RealClock(),
+            limits=HostLimits(),
+            committer=ThreadCommitter(store),
+        )
+        await host.start()
+
+        async def client(number: int) -> list[int]:
+            entity = f"e{number % 3}"
+            totals: list[int] = []
+            for n in range(50):
+                key = f"k{number}-{n}" if n % 5 == 0 else ""
+                message = Message(MessageKind.COMMAND, COUNTER, entity, "add", b"1", key=key)
+                totals.append(total_of(await host.ask(message)))
+                assert total_of(await host.ask(message)) == totals[-1] if key else True
+            assert totals == sorted(totals)
+            return totals
+
+        replies = await asyncio.gather(*(client(number) for number in range(12)))
+        for number in range(3):
+            told = sorted(total for each in replies[number::3] for total in each)
+            assert told == list(range(1, 201))  # each total was told once: nothing ran twice
+        assert await host.drain(10)
+        await host.stop()
+        assert store.crash().shard(0).position.epoch == 1
 
     run(case())
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Any
 
-COMPONENT_ID_BYTES_MAX = 64  # rules.md, "names"
+COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
 
@@ -14,10 +15,14 @@ IDEMPOTENCY_KEY_BYTES_MAX = 128
 class Limits:
     """Bounds of a service. Raise one only with the memory and disk for it.
 
+    Raises:
+        ValueError: one is not positive, or too small beside another; the message names both.
+
     Attributes:
         payload_bytes_max: a request or reply of a command (Kalix and Akka: 1 MB).
         event_bytes_max: one encoded event (Akka: events above 1 MB cannot cross services).
         state_bytes_max: an encoded state or snapshot (Kalix and Akka: 10 MB).
+        command_bytes_max: all events, the state and the reply of one command (Kalix: 12 MB).
         commit_bytes_max: records of one commit; bounds what a crash can leave unanswered.
         commit_queue_max: commands that wait for a commit on a host; beyond it 503 with Retry-After.
         speculation_max: commands of one entity that wait for a commit.
@@ -35,6 +40,7 @@ class Limits:
     payload_bytes_max: int = 1_000_000
     event_bytes_max: int = 1_000_000
     state_bytes_max: int = 10_000_000
+    command_bytes_max: int = 12_000_000
     commit_bytes_max: int = 1_048_576
     commit_queue_max: int = 16_384
     speculation_max: int = 256
@@ -47,3 +53,22 @@ class Limits:
     clean_every: timedelta = timedelta(hours=1)
     idempotency_kept: timedelta = timedelta(hours=24)
     drain_timeout: timedelta = timedelta(seconds=20)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, least = getattr(self, field.name), _LEAST[type(field.default)]
+            if type(value) is not type(least) or value < least:
+                raise ValueError(f"Limits: {field.name} is at least {least}, got {value!r}")
+        for small, large in _RELATIONS:
+            least_bytes = sum(getattr(self, name) for name in small)
+            if getattr(self, large) < least_bytes:
+                raise ValueError(
+                    f"Limits: {large} is at least {' + '.join(small)}, which is {least_bytes:,}"
+                )
+
+
+_LEAST: dict[type, Any] = {int: 1, timedelta: timedelta(milliseconds=1)}
+_RELATIONS = (
+    (("event_bytes_max", "payload_bytes_max"), "command_bytes_max"),
+    (("state_bytes_max", "payload_bytes_max"), "command_bytes_max"),
+)

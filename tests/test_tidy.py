@@ -29,7 +29,7 @@ UNIT_TESTS = {
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 LINE_CHARACTERS_MAX = 100
-SUPPRESSIONS_MAX = 30  # of mypy, pyright and ruff over all of it; may only fall
+SUPPRESSIONS_MAX = 21  # of mypy, pyright and ruff over all of it; may only fall
 
 TOP_LEVEL = {
     "pyproject.toml",
@@ -219,7 +219,7 @@ def test_banned(ban: Ban) -> None:
 
 
 def test_texts_speak_of_the_project_alone() -> None:
-    texts = [*ROOT.glob("*.md"), *ROOT.glob("*/**/*.md"), ROOT / "pyproject.toml"]
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("[!.]*/**/*.md"), ROOT / "pyproject.toml"]
     texts += [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
     machine_path = re.compile(r"/(?:work|home|root)/\w")
     say([f"{path}: a path of one machine" for path in texts if machine_path.search(_text(path))])

@@ -83,12 +83,8 @@ class ArgumentCodec:
         self._always_whole = handler.whole_body
         self._object = _Form(_as_struct(handler))
         self._whole = _Form(self._lone.type) if self._lone else None
-        sets = any(
-            contains(one.type, shape.SetType, shape.FrozenSetType) for one in handler.parameters
-        )
-        self._ordered = msgspec.msgpack.Encoder(
-            enc_hook=encode_hook, order="deterministic" if sets else None
-        )
+        self._msgpack = msgspec.msgpack.Encoder(enc_hook=encode_hook)
+        self._canonical = msgspec.msgpack.Encoder(enc_hook=encode_hook, order="deterministic")
         self._json = msgspec.json.Encoder(enc_hook=encode_hook)
 
     # ---- decoding -------------------------------------------------------------------------------
@@ -170,11 +166,22 @@ class ArgumentCodec:
         """
         values = self._bind(args, kwargs)
         if encoding is Encoding.MSGPACK:
-            return self._ordered.encode(values)
+            return self._msgpack.encode(values)
         assert encoding is Encoding.JSON, "query strings are made by callers, not by clients"
         if self._always_whole:
             return self._json.encode(next(iter(values.values()))) if values else b""
         return self._json.encode(values) if values else b""
+
+    def canonical(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        """Bytes that are the same for equal arguments, in whatever order keys and sets came.
+
+        Keys that are no text and elements that cannot be compared keep their order.
+        """
+        values = self._bind(args, kwargs)
+        try:
+            return self._canonical.encode(values)
+        except TypeError:
+            return self._msgpack.encode(values)
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > self._positional:

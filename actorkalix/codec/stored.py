@@ -1,6 +1,7 @@
 """Events, states and snapshots as they are stored: type name, version, data, metadata.
 
-The envelope is MessagePack `[tag, version, data, metadata or nil]`. The tag is a name of the user's
+The envelope is MessagePack `[tag, version, data, metadata or nil]`, with metadata as pairs in
+order, for a name may come twice (ES-34). The tag is a name of the user's
 choice, never a module path, so classes may move. Data of an older version is lifted by the user's
 migrations, as a dict, one version at a time, before it becomes an object. What is stored is read
 back once before it is handed on: a value that could not be read again is refused while the command
@@ -22,9 +23,11 @@ from actorkalix.codec.wording import validation
 from actorkalix.describe.descriptors import ComponentDescriptor, StoredType
 from actorkalix.describe.shapes import name_of
 from actorkalix.errors import InvalidEffect, NotEncodable, StoredDataUnreadable
+from actorkalix.model.metadata import Metadata
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
-_Envelope = tuple[str, int, msgspec.Raw, dict[str, str] | None]
+_Pairs = tuple[tuple[str, str], ...]
+_Envelope = tuple[str, int, msgspec.Raw, _Pairs | None]
 
 
 class _Typed:
@@ -135,10 +138,10 @@ class StoredCodec:
                 f"{self._owner} persisted {got}, which is not in its events ({union})"
             )
         data = typed.encode(event, self._encoder, "event")
-        kept = dict(metadata) if metadata else None
+        kept = Metadata(metadata).pairs if metadata else None
         return self._encoder.encode((typed.tag, typed.version, data, kept))
 
-    def decode_event(self, payload: bytes) -> tuple[Any, dict[str, str] | None]:
+    def decode_event(self, payload: bytes) -> tuple[Any, Metadata | None]:
         """The event in an envelope and its metadata.
 
         Raises:
@@ -153,7 +156,7 @@ class StoredCodec:
                 f"(they are {', '.join(map(repr, self._by_tag))}); "
                 f"give the class that took its place @type_name({tag!r})"
             )
-        return typed.read(data, tag, version, "event"), metadata
+        return typed.read(data, tag, version, "event"), Metadata(metadata) if metadata else None
 
     def encode_state(self, state: Any) -> bytes:
         """The state's envelope.

@@ -30,13 +30,13 @@ class Peeked(msgspec.Struct, frozen=True):
         tag: type name.
         version: of the type's fields.
         data: dicts, lists and scalars.
-        metadata: stored with an event, or None.
+        metadata: (name, value) pairs stored with an event, or None.
     """
 
     tag: str
     version: int
     data: Any
-    metadata: dict[str, str] | None = None
+    metadata: tuple[tuple[str, str], ...] | None = None
 
 
 def unpack(payload: bytes) -> Any:
@@ -69,7 +69,7 @@ class _Envelope(msgspec.Struct, array_like=True):
     tag: str
     version: int
     data: Any
-    metadata: dict[str, str] | None
+    metadata: tuple[tuple[str, str], ...] | None
 
     def opened(self) -> Peeked:
         return Peeked(self.tag, self.version, self.data, self.metadata)

@@ -7,6 +7,10 @@ into records and the next instance. Every value that crosses is encoded here, on
 every kit alike (ES-05): arguments are decoded from bytes, events, states and replies leave as
 bytes, so behaviour never depends on who called from where.
 
+Time to live. An entity ends by a record: that of its timer, or that of the first command after its
+time, which finds it deleted; so it ends neither early nor twice, and no late write brings it back
+(ES-54). Queries see it until then, for what they see must not depend on what is still in flight.
+
 Invariants: a step either returns a whole new instance with all its records, or raises and has
 changed nothing; the reply is worked out on the new state (CX-03) but belongs to the records,
 whoever runs the step must not let it go before they are durable; an error beats every change named
@@ -16,6 +20,7 @@ in the same effect (ES-24).
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,13 +28,15 @@ import msgspec
 from actorkalix.codec import codecs_for
 from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
 from actorkalix.errors import (
-    ActorkalixError,
     CommandError,
     EntityDeleted,
+    HandlerFailed,
     IdempotencyKeyReused,
     InvalidEffect,
     InvalidPayload,
+    NotEncodable,
     NotInThisVersion,
+    PayloadTooLarge,
     ResultTooLarge,
     UnknownRoute,
 )
@@ -48,12 +55,14 @@ from .replies import StoredReply, digest, fault, pack, refusal, unpack
 
 _NOTHING_WRITTEN: tuple[Record, ...] = ()
 _CALLS = Calls()
+_FAULTS = (HandlerFailed, InvalidEffect, NotEncodable, NotInThisVersion, ResultTooLarge)
+"""What we say of a handler that broke a rule. What else it raises is unexpected (ES-82)."""
 
 
 class Run(NamedTuple):
-    """A handler's run: what it works on and what it came to."""
+    """A handler's run: what it saw and what it came to."""
 
-    component: Any
+    handler: HandlerDescriptor
     live: Live
     decision: Decision
 
@@ -90,7 +99,7 @@ class EntityBehavior:
         return digest(message.key.encode())
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
-        """The stored reply, or `IdempotencyKeyReused` for another request (architecture 12)."""
+        """The stored reply, or `IdempotencyKeyReused` for another request."""
         stored = unpack(reply)
         if stored.request != self._request_digest(message):
             error = IdempotencyKeyReused(
@@ -109,9 +118,14 @@ class EntityBehavior:
     def step(self, instance: Instance, message: Message, now_ms: int) -> Step[Instance]:
         """Handle one message; see `TRANSITIONS`."""
         outcome = TRANSITIONS[life_of(instance), message.kind]
+        over = 0 < instance.expires_ms <= now_ms
+        if outcome is Outcome.HANDLE and over:
+            deleted, record = self._deleted(instance, now_ms)
+            step = self._handle(deleted, message, now_ms)
+            return Step(step.instance, (record, *step.records), step.reply)
         if outcome is Outcome.HANDLE or outcome is Outcome.READ:
             return self._handle(instance, message, now_ms)
-        if outcome is Outcome.EXPIRE and 0 < instance.expires_ms <= now_ms:
+        if outcome is Outcome.EXPIRE and over:
             deleted, record = self._deleted(instance, now_ms)
             return Step(deleted, (record,), Reply())
         if outcome is Outcome.CLEAN:
@@ -124,22 +138,32 @@ class EntityBehavior:
         handler = self._handlers.get(message.method)
         if handler is None:
             raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
-        try:
-            args, kwargs = self._arguments[message.method].decode(message.payload, message.encoding)
-        except InvalidPayload as problem:
-            raise refusal(problem) from None
+        args, kwargs = self._arguments_of(message)
         component, live = self._awake(instance, message)
         try:
             try:
                 returned = handler.fn(component, *args, **kwargs)
-                decision = self._decision(handler, returned, message)
+                run = Run(handler, live, self._decision(handler, returned, message))
+                return self._decided(run, instance, message, now_ms)
             except CommandError as error:
-                decision = Decision(error=error)
-            return self._decided(handler, Run(component, live, decision), instance, message, now_ms)
-        except ActorkalixError as problem:
+                return self._refused(error, instance, message, now_ms)
+        except _FAULTS as problem:
             raise fault(problem, message) from problem
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as problem:
+            raise _ended(problem) from problem
         finally:
             component._live = None
+
+    def _arguments_of(self, message: Message) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        size, size_max = len(message.payload), self._limits.payload_bytes_max
+        try:
+            if size > size_max:
+                raise PayloadTooLarge(f"a request of {size} bytes, payload_bytes_max is {size_max}")
+            return self._arguments[message.method].decode(message.payload, message.encoding)
+        except (InvalidPayload, PayloadTooLarge) as problem:
+            raise refusal(problem) from None
 
     def _awake(self, instance: Instance, message: Message) -> tuple[Any, Live]:
         """A fresh object of the user's class; its properties answer (ES-11, ES-30)."""
@@ -179,39 +203,32 @@ class EntityBehavior:
 
     # ---- from a decision to records --------------------------------------------------------------
     def _decided(
-        self,
-        handler: HandlerDescriptor,
-        run: Run,
-        instance: Instance,
-        message: Message,
-        now_ms: int,
+        self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> Step[Instance]:
-        decision = run.decision
-        key = message.key if message.kind is MessageKind.COMMAND else ""
+        method, decision = run.handler.name, run.decision
         if decision.error is not None:
-            failure = failure_of(decision.error)
-            if not key:
-                return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure))
-            stored = StoredReply(self._request_digest(message), failure=failure)
-            changed, records = self._remember(instance, _NOTHING_WRITTEN, message, stored, now_ms)
-            return Step(changed, records, Reply(failure=failure))
+            return self._refused(decision.error, instance, message, now_ms)
         if decision.forward is not None or decision.side_effects:
             raise NotInThisVersion(
-                f"{self._cls.__name__}.{handler.name}: forward and side_effect come later"
+                f"{self._cls.__name__}.{method}: forward and side_effect come later"
             )
         changed, records = instance, _NOTHING_WRITTEN
         if decision.events or decision.has_state or decision.delete:
             if life_of(instance) is Life.DELETED:
-                raise refusal(EntityDeleted(f"{self._id} {instance.entity!r} was deleted"))
-            changed, records = self._changes(run, instance, now_ms)
+                error = EntityDeleted(f"{self._id} {instance.entity!r} was deleted")
+                return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure_of(error)))
+            changed, records = self._changes(decision, instance, now_ms)
+            run.live.state = changed.state
         value = None if decision.reply is None else decision.reply(changed.state)
-        payload = self._reply_bytes(handler.name, value, message.accept)
+        payload = self._reply_bytes(method, value, message.accept)
         metadata = decision.metadata.pairs
-        if key:
+        size = sum(len(record.payload) for record in records) + len(payload)
+        self._check_size("changes and reply", size, self._limits.command_bytes_max)
+        if _is_keyed(message):
             kept = (
                 payload
                 if message.accept is Encoding.MSGPACK
-                else self._reply_bytes(handler.name, value, Encoding.MSGPACK)
+                else self._reply_bytes(method, value, Encoding.MSGPACK)
             )
             stored = StoredReply(self._request_digest(message), kept, metadata)
             changed, records = self._remember(changed, records, message, stored, now_ms)
@@ -219,6 +236,19 @@ class EntityBehavior:
         if due:
             changed = msgspec.structs.replace(changed, snapshot_number=changed.number)
         return Step(changed, records, Reply(payload, None, metadata), due)
+
+    def _refused(
+        self, error: CommandError, instance: Instance, message: Message, now_ms: int
+    ) -> Step[Instance]:
+        """The domain error changes nothing (ES-24); under a key it is remembered."""
+        failure = failure_of(error)
+        size = len(failure.message) + len(failure.details) + len(failure.fields)
+        self._check_size("domain error", size, self._limits.payload_bytes_max)
+        changed, records = instance, _NOTHING_WRITTEN
+        if _is_keyed(message):
+            stored = StoredReply(self._request_digest(message), failure=failure)
+            changed, records = self._remember(instance, records, message, stored, now_ms)
+        return Step(changed, records, Reply(failure=failure))
 
     def _remember(
         self,
@@ -270,14 +300,11 @@ class EntityBehavior:
 
     def _request_digest(self, message: Message) -> bytes:
         """Stands for method and arguments as values: JSON's spacing and order do not matter."""
-        arguments = self._arguments.get(message.method)
-        if arguments is None:
+        if message.method not in self._arguments:
             raise refusal(UnknownRoute(f"{self._id} has no handler {message.method!r}"))
-        try:
-            args, kwargs = arguments.decode(message.payload, message.encoding)
-        except InvalidPayload as problem:
-            raise refusal(problem) from None
-        return digest(message.method.encode(), arguments.encode(args, kwargs, Encoding.MSGPACK))
+        args, kwargs = self._arguments_of(message)
+        canonical = self._arguments[message.method].canonical(args, kwargs)
+        return digest(message.method.encode(), canonical)
 
     # ---- what the kinds say ----------------------------------------------------------------------
     def _empty_state(self, entity: str) -> Any:
@@ -285,11 +312,15 @@ class EntityBehavior:
         component._live = Live(entity_id=entity, context=Context(subject=entity), client=_CALLS)
         try:
             return component.empty_state()
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as problem:
+            raise _ended(problem) from problem
         finally:
             component._live = None
 
     def _changes(
-        self, run: Run, instance: Instance, now_ms: int
+        self, decision: Decision, instance: Instance, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
         """The instance and the records after the decision's changes, encoded."""
         raise AssertionError("each kind changes in its own way")
@@ -303,7 +334,19 @@ class EntityBehavior:
 
 
 def expiry(decision: Decision, now_ms: int) -> int:
-    """When an entity expires after this change: only what this change says counts (ES-54)."""
+    """When an entity expires after this change: only what this change says counts (ES-54).
+
+    Parts of a millisecond count as a whole one: nothing ends early.
+    """
     if decision.expire_after is None:
         return 0
-    return now_ms + max(1, int(decision.expire_after.total_seconds() * 1000))
+    return now_ms - (-decision.expire_after // timedelta(milliseconds=1))
+
+
+def _ended(problem: BaseException) -> RuntimeError:
+    """Of `sys.exit()` and its like: they end programs and tasks, a handler just fails by them."""
+    return RuntimeError(f"a handler raised {type(problem).__name__}: {problem}")
+
+
+def _is_keyed(message: Message) -> bool:
+    return bool(message.key) and message.kind is MessageKind.COMMAND

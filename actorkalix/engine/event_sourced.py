@@ -6,15 +6,16 @@ from typing import Any
 
 import msgspec
 
-from actorkalix.errors import StoredDataUnreadable
+from actorkalix.errors import CommandError, StoredDataUnreadable
 from actorkalix.failures import failure_of
 from actorkalix.model.component import Context, Live
+from actorkalix.model.effects import Decision
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
 
-from .entity import EntityBehavior, Run, expiry
+from .entity import EntityBehavior, expiry
 from .instance import Instance
 from .replies import broken
 
@@ -31,18 +32,14 @@ class EventSourcedBehavior(EntityBehavior):
                 names component, id, event and sequence number (ES-18, ES-42), and the entity stays
                 unavailable until the code is mended.
         """
-        component, live = self._replaying(entity)
         snapshot = history.snapshot
-        try:
-            live.state = self._start(component, snapshot, entity)
-            for stored in history.records:
-                live.state = self._replay(component, live, stored)
-        finally:
-            component._live = None
+        state = self._start(snapshot, entity)
+        for stored in history.records:
+            state = self._replay(state, stored)
         head = history.head
         return Instance(
             entity,
-            live.state,
+            state,
             head.number,
             head.version,
             head.incarnation,
@@ -59,37 +56,30 @@ class EventSourcedBehavior(EntityBehavior):
 
     # ---- forward ---------------------------------------------------------------------------------
     def _changes(
-        self, run: Run, instance: Instance, now_ms: int
+        self, decision: Decision, instance: Instance, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
-        decision, live = run.decision, run.live
+        entity, state, number = instance.entity, instance.state, instance.number
         expires_ms = expiry(decision, now_ms)
-        metadata = decision.event_metadata or None
-        context_metadata = Metadata(metadata.items()) if metadata else NO_METADATA
-        handled, state, number = live.context, instance.state, instance.number
+        metadata = decision.event_metadata
         records: list[Record] = []
         for event in decision.events:
             number += 1
             payload = self._stored.encode_event(event, metadata)
             self._check_size("event", len(payload), self._limits.event_bytes_max)
-            live.state = state
-            live.context = Context("apply_event", context_metadata, number, instance.entity)
-            state = run.component.apply_event(state, event)
-            if state is None:
-                raise broken(_fell_through(self._cls.__name__, event))
+            state = self._apply(entity, state, event, number, metadata)
             records.append(
                 Record(
                     RecordKind.EVENT,
                     self._id,
-                    instance.entity,
+                    entity,
                     number,
                     now_ms,
                     payload,
                     expires_ms=expires_ms,
                 )
             )
-        live.state, live.context = state, handled
         changed = Instance(
-            instance.entity,
+            entity,
             state,
             number,
             instance.version + len(records),
@@ -114,17 +104,34 @@ class EventSourcedBehavior(EntityBehavior):
         every = self._descriptor.snapshot_every
         return every > 0 and instance.number - instance.snapshot_number >= every
 
-    # ---- recovery --------------------------------------------------------------------------------
-    def _replaying(self, entity: str) -> tuple[Any, Live]:
-        component = self._cls()
-        component._live = live = Live(
-            entity_id=entity, context=Context("apply_event", subject=entity)
-        )
-        return component, live
+    # ---- live and at recovery -----------------------------------------------------------------
+    def _apply(self, entity: str, state: Any, event: Any, number: int, metadata: Metadata) -> Any:
+        """The state after one event, by the user's code (ES-15, ES-16).
 
-    def _start(self, component: Any, snapshot: Snapshot | None, entity: str) -> Any:
+        Each event meets an object of its own, so that it sees the same whether it has just been
+        decided or comes from storage.
+        """
+        component = self._cls()
+        component._live = Live(state, entity, Context("apply_event", metadata, number, entity))
+        try:
+            after = component.apply_event(state, event)
+        except CommandError as error:
+            raise broken(
+                f"{self._cls.__name__}.apply_event refused {type(event).__name__} ({error}): "
+                "what has happened is not refused; do that in the command"
+            ) from error
+        finally:
+            component._live = None
+        if after is None:
+            raise broken(
+                f"{self._cls.__name__}.apply_event returned None for {type(event).__name__}: "
+                "every event needs a case that returns a state"
+            )
+        return after
+
+    def _start(self, snapshot: Snapshot | None, entity: str) -> Any:
         if snapshot is None:
-            return component.empty_state()
+            return self._empty_state(entity)
         try:
             return self._stored.decode_state(snapshot.payload)
         except StoredDataUnreadable as problem:
@@ -132,22 +139,13 @@ class EventSourcedBehavior(EntityBehavior):
                 entity, f"snapshot after event {snapshot.number}", problem
             ) from problem
 
-    def _replay(self, component: Any, live: Live, stored: StoredRecord) -> Any:
-        number = stored.record.number
+    def _replay(self, state: Any, stored: StoredRecord) -> Any:
+        entity, number = stored.record.entity, stored.record.number
         try:
             event, metadata = self._stored.decode_event(stored.record.payload)
-            live.context = Context(
-                "apply_event",
-                Metadata(metadata.items()) if metadata else NO_METADATA,
-                number,
-                stored.record.entity,
-            )
-            state = component.apply_event(live.state, event)
-            if state is None:
-                raise broken(_fell_through(self._cls.__name__, event))
+            return self._apply(entity, state, event, number, metadata or NO_METADATA)
         except Exception as problem:
-            raise self._unreadable(stored.record.entity, f"event {number}", problem) from problem
-        return state
+            raise self._unreadable(entity, f"event {number}", problem) from problem
 
     def _unreadable(self, entity: str, what: str, problem: Exception) -> BehaviorError:
         said = (
@@ -157,10 +155,3 @@ class EventSourcedBehavior(EntityBehavior):
         )
         error = StoredDataUnreadable(f"{self._id} {entity!r}, {what}: {said}")
         return BehaviorError(Reply(failure=failure_of(error)))
-
-
-def _fell_through(cls: str, event: Any) -> str:
-    name = type(event).__name__
-    return (
-        f"{cls}.apply_event returned None for {name}: every event needs a case that returns a state"
-    )

@@ -6,11 +6,12 @@ import msgspec
 
 from actorkalix.errors import StoredDataUnreadable
 from actorkalix.failures import failure_of
+from actorkalix.model.effects import Decision
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 
-from .entity import EntityBehavior, Run, expiry
+from .entity import EntityBehavior, expiry
 from .instance import Instance
 
 
@@ -51,9 +52,8 @@ class ValueBehavior(EntityBehavior):
         )
 
     def _changes(
-        self, run: Run, instance: Instance, now_ms: int
+        self, decision: Decision, instance: Instance, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
-        decision = run.decision
         records: tuple[Record, ...] = ()
         if decision.has_state:
             payload = self._stored.encode_state(decision.state)
@@ -65,7 +65,6 @@ class ValueBehavior(EntityBehavior):
                 version=instance.version + 1,
                 expires_ms=expiry(decision, now_ms),
             )
-            run.live.state = decision.state
             records = (self._record(RecordKind.STATE, instance, now_ms, payload=payload),)
         if decision.delete:
             instance, record = self._deleted(instance, now_ms)

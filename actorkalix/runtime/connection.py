@@ -36,7 +36,7 @@ async def send_with_retries(
 
     It is sent again only after errors of the service's state (AK3xxx): those that did not execute
     it, and those of unknown outcome if it has an idempotency key, for then the second is answered
-    like the first (architecture 7).
+    like the first.
 
     Args:
         transport: makes one attempt.

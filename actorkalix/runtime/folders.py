@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from actorkalix.errors import FolderInUse, FolderUnusable, ForeignFolder, catalog
-from actorkalix_storage.api import StoreError, Unreadable
+from actorkalix_storage.api import Damaged, StoreError, Unreadable
 from actorkalix_storage.lmdbstore import holder, read_identity
 
 LOCK_NAME = "run.lock"
@@ -92,8 +92,8 @@ def _check_owner(path: Path, service: str) -> None:
     """Refuse another service's folder before anything is written to it."""
     try:
         owner = read_identity(path).service
-    except Unreadable:
-        return  # no store yet; if there is one that cannot be read, opening it says why
+    except (Unreadable, Damaged):
+        return  # no store yet; if there is one that cannot be read, opening it looks closer
     except StoreError as error:
         raise catalog()[error.number](str(error)) from error
     if owner != service:

@@ -38,6 +38,7 @@ from actorkalix.runtime.fold import Fold
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_storage.api import (
+    Head,
     History,
     RecordKind,
     Store,
@@ -93,7 +94,7 @@ class StoreInspection:
         return await _read(lambda: self._entities(component, page, limit))
 
     async def state(self, component: str, entity: str) -> EntityView:
-        """The entity with its durable state; `exists` is False where nothing is stored of it.
+        """The entity with its durable state; `exists` is False while it has no change.
 
         Raises:
             UnknownRoute, InvalidEntityId: no such component, no such id.
@@ -134,12 +135,22 @@ class StoreInspection:
     def _entities(self, component: str, page: str, limit: int) -> EntityPage:
         _check("limit", limit, 1, PAGE_MAX)
         self._known(component)
-        found = self._store.subjects(component, after=_opened(component, page), limit=limit + 1)
+        found = list(itertools.islice(self._present(component, page), limit + 1))
         more = len(found) > limit
         found = found[:limit]
         return EntityPage(
             [entity for _, entity in found], _token(component, *found[-1]) if more else ""
         )
+
+    def _present(self, component: str, page: str) -> Iterator[tuple[int, str]]:
+        """Shards and ids of entities; those that have remembered replies alone are none (ES-03)."""
+        after = _opened(component, page)
+        while found := self._store.subjects(component, after=after, limit=PAGE_MAX):
+            after = found[-1]
+            for shard, entity in found:
+                head = self._store.head(shard, component, entity)
+                if head is not None and _exists(head):
+                    yield shard, entity
 
     def _known(self, component: str) -> None:
         if self._service is not None and component in self._service.components:
@@ -187,7 +198,7 @@ class StoreInspection:
             head.number,
             head.deleted_ms > 0,
             head.expires_ms,
-            True,
+            _exists(head),
             state,
             note,
         )
@@ -286,6 +297,11 @@ class StoreInspection:
         }
 
 
+def _exists(head: Head) -> bool:
+    """It was changed: an id that has only refused commands under keys is none (ES-03)."""
+    return head.number > 0 or head.deleted_ms > 0
+
+
 def lineage_text(identity: StoreIdentity) -> str:
     """The store's lineage as JSON carries it: 64 bits are too many for a number there."""
     return f"{identity.lineage:016x}"
@@ -313,7 +329,8 @@ def _view(stored: StoredRecord, state: Any) -> EventView:
     if record.payload:
         seen = _peeked(stored)
         tag, version, data = seen.tag, seen.version, jsonable(seen.data)
-        metadata = dict(seen.metadata or {})
+        for name, value in seen.metadata or ():
+            metadata[name] = f"{metadata[name]}, {value}" if name in metadata else value
     return EventView(
         record.number,
         record.kind.name.lower(),

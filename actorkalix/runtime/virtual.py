@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 START_MS = 1_700_000_000_000
 ROUNDS = 64  # of the loop after each firing: a chain of callbacks without real I/O is shorter
+ROUNDS_MAX = 100_000  # while somebody says that there is more to come
 
 
 class VirtualHandle:
@@ -42,20 +43,27 @@ class VirtualClock:
         heapq.heappush(self._calls, (self._now_ms + max(0, delay_ms), next(self._numbers), handle))
         return handle
 
-    async def advance(self, by_ms: int) -> None:
-        """Let time pass: calls come in order, each with all that follows from it."""
+    async def advance(self, by_ms: int, busy: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass: calls come in order, each with all that follows from it.
+
+        Args:
+            by_ms: how much, 0 and up.
+            busy: says that something is still under way that follows from the last call.
+        """
         until_ms = self._now_ms + by_ms
-        await settle()
+        await settle(busy)
         while self._calls and self._calls[0][0] <= until_ms:
             at_ms, _, handle = heapq.heappop(self._calls)
             self._now_ms = max(self._now_ms, at_ms)
             if handle.call is not None:
                 handle.call()
-                await settle()
-        self._now_ms = until_ms
+                await settle(busy)
+        self._now_ms = max(self._now_ms, until_ms)  # a call may have advanced it farther
 
 
-async def settle() -> None:
+async def settle(busy: Callable[[], bool] = lambda: False) -> None:
     """Let the loop run until what was started has come to rest."""
-    for _ in range(ROUNDS):
+    for done in range(ROUNDS_MAX):
+        if done >= ROUNDS and not busy():
+            return
         await asyncio.sleep(0)

@@ -70,7 +70,7 @@ class TestService:
 
         Everything that falls due happens in order, each with all that follows from it.
         """
-        await self._clock.advance(by // timedelta(milliseconds=1))
+        await self._clock.advance(by // timedelta(milliseconds=1), self._busy)
 
     async def restart(self) -> None:
         """Kill the process, as `kill -9` would, and start it again on what was stored.
@@ -110,3 +110,6 @@ class TestService:
 
     async def _sleep(self, seconds: float) -> None:
         await self._clock.advance(int(seconds * 1000))
+
+    def _busy(self) -> bool:
+        return self._host is not None and not self._host.idle

@@ -1,4 +1,4 @@
-"""Watches behaviors for handlers that change a state in place (architecture 6).
+"""Watches behaviors for handlers that change a state in place.
 
 The durable instance of an entity is shared with everything that reads it; a handler that appends to
 a list in it shows what is not stored. Bytes are compared before and after each step: it costs time,

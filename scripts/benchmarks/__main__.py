@@ -37,44 +37,32 @@ def _cell(value: Any, name: str) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Run what was asked for; without arguments those of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", default=["group-commit", "http"], help="group-commit, http"
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="rounds of the HTTP benchmark (medians)"
-    )
+    everything = ["group-commit", "http"]
+    parser.add_argument("what", nargs="*", default=everything, help=", ".join(everything))
+    parser.add_argument("--rounds", type=int, default=5, help="of HTTP; figures are medians")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds a measurement")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     console = Console()
     taken: dict[str, Any] = {}
     if "group-commit" in chosen.what:
         taken["group_commit"] = bench_group_commit(seconds=chosen.seconds)
-        show(
-            console,
-            "Group commit, in process: clients -> durable commands/s",
-            taken["group_commit"],
-        )
+        title = "Group commit, in process: clients -> durable commands/s"
+        show(console, title, taken["group_commit"])
     if "http" in chosen.what:
         taken["http"] = bench_http(rounds=chosen.rounds, seconds=chosen.seconds)
-        show(
-            console,
-            "HTTP on one machine with its load generator (12 byte body, fsync before reply)",
-            taken["http"],
-        )
+        title = "HTTP on one machine with its load generator (12 byte body, fsync before reply)"
+        show(console, title, taken["http"])
+    machine = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+    }
+    line = {"at": datetime.now(UTC).isoformat(), "machine": machine, **msgspec.to_builtins(taken)}
     RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        machine = {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-        }
-        line = {
-            "at": datetime.now(UTC).isoformat(),
-            "machine": machine,
-            **msgspec.to_builtins(taken),
-        }
+    with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 

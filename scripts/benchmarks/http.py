@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def empty_server() -> Iterator[int]:
+def empty_server() -> Generator[int]:
     """The empty handler in a process of its own; gives its port."""
     port = free_port()
     process = subprocess.Popen(
@@ -54,7 +54,7 @@ def empty_server() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def service() -> Iterator[int]:
+def service() -> Generator[int]:
     """The counter service as `actorkalix run` starts it, in a fresh folder; gives its port."""
     port, admin = free_port(), free_port()
     with tempfile.TemporaryDirectory() as data:

@@ -27,10 +27,9 @@ class LmdbHarness:
 
     def fail_next_commit(self, error: StoreError) -> None:
         environment = self.store._environment
-        commit = environment.commit
 
         def fail(transaction: lmdb.Transaction[bytes]) -> None:
-            environment.commit = commit  # type: ignore[method-assign]
+            vars(environment).pop("commit")
             if isinstance(error, StoreFull):
                 transaction.abort()
                 raise lmdb.MapFullError("mdb_txn_commit")
@@ -39,7 +38,7 @@ class LmdbHarness:
             failure.code = errno.EIO  # type: ignore[misc]  # as the binding sets it
             raise failure
 
-        environment.commit = fail  # type: ignore[method-assign]
+        vars(environment)["commit"] = fail  # stands before the method of the class
 
     def reopen(self) -> None:
         self.store.close()

@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from actorkalix.codec import peek
+from actorkalix.model.metadata import Metadata
 from tests.unit.actorkalix.codec.samples import (
     SHOP,
     Card,
@@ -74,7 +75,7 @@ GOLDEN = dict(
 def test_decodes(kind: str) -> None:
     """RT-66."""
     payload = bytes.fromhex(GOLDEN[kind])
-    assert SHOP.stored.decode_event(payload) == (EVENTS[kind], {"by": kind})
+    assert SHOP.stored.decode_event(payload) == (EVENTS[kind], Metadata({"by": kind}))
     assert peek(payload).tag == type(EVENTS[kind]).__name__
 
 

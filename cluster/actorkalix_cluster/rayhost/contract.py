@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -74,7 +74,6 @@ Factory = Callable[[bytes, list[socket.socket], Fatal], Hosted]
 """Makes what a host runs.
 
 It is given the host's config, the run's listening sockets in their order, and a way to end at once.
-
 It imports all that will be needed, but opens nothing: a spare host is made long before it starts.
 """
 
@@ -82,5 +81,5 @@ It imports all that will be needed, but opens nothing: a spare host is made long
 def factory_named(name: str) -> Factory:
     """Import a factory by its name."""
     module, _, attribute = name.partition(":")
-    found: Any = getattr(importlib.import_module(module), attribute)
-    return found  # type: ignore[no-any-return]
+    found: Factory = getattr(importlib.import_module(module), attribute)
+    return found

@@ -214,8 +214,7 @@ class Supervisor:
                     return host
                 reply = await host.start()
                 if isinstance(reply, NotStarted):
-                    await host.kill()
-                    return Ending("refused", reply.message, reply.number)
+                    return Ending("refused", reply.message, reply.number)  # `_discard` kills it
                 making = asyncio.ensure_future(self._make())  # the spare
                 if reply is not None:
                     now = time.monotonic()
@@ -265,7 +264,7 @@ class Supervisor:
                     actor = await _aside(functools.partial(self._actor, ticket))
                     answer = await _answer(actor.prepare.remote())
             except _actor_error() as error:
-                ending = self._died(0, f"it ended while it was made: {_first_line(error)}")
+                ending = self._died(0, f"it ended while it was made: {_cause(error)}")
                 if ending is not None:
                     return ending
                 continue
@@ -304,7 +303,7 @@ class Supervisor:
 
 
 async def _discard(making: asyncio.Future[Host | Ending]) -> None:
-    """Kill the spare that nobody needs any more."""
+    """Kill the host that was made and does not serve: the spare, or one that would not start."""
     making.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         spare = await making
@@ -338,8 +337,10 @@ def _actor_error() -> type[Exception]:
     return error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _cause(error: Exception) -> str:
+    """One line of Ray's many: the last of a traceback, the first of what else it says."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[-1 if getattr(error, "actor_init_failed", False) else 0]
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, Findings
 from .environment import Environment
 from .log import frames, log_rows
+from .opening import identity_row, read_hours, read_shards
 from .verification import Report, verify_rows
 
 
@@ -33,6 +34,9 @@ def check_folder(folder: Path, check: Check) -> Findings:
         environment = Environment(folder, readonly=True, lock=check is Check.LIVE)
         rows = environment.read()
         if check is Check.TAIL:
+            identity_row(environment, folder)
+            read_shards(rows)
+            read_hours(rows)
             _verify_tail(rows, report)
         else:
             verify_rows(rows, report)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import lmdb
 
-from actorkalix_storage.api import DurabilityLost, StoreFull, Unreadable
+from actorkalix_storage.api import Damaged, DurabilityLost, StoreFull, Unreadable
 
 MAP_BYTES = 256 * 1024**3  # address space, not memory; fixed at open
 READERS_MAX = 512
@@ -34,6 +34,7 @@ SPACE_CHECK_COMMITS = 64
 LAST_BYTES = 4 * 1024**2  # less than a few commits: a short write is one for want of space
 DATA_FILE = "data.mdb"
 
+_BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -46,6 +47,9 @@ class Environment:
         reserve_bytes: free space of the file system below which commits are refused.
         readonly: open for reading alone, beside a process that may have it open.
         lock: take part in LMDB's table of readers; False only when no other process has it open.
+
+    Raises:
+        Damaged, StoreFull, Unreadable: it cannot be opened.
     """
 
     def __init__(
@@ -69,8 +73,11 @@ class Environment:
                 max_spare_txns=8,
                 lock=lock,
             )
+        except _BROKEN as error:
+            raise Damaged(str(error)) from error  # LMDB's message begins with the path
         except lmdb.Error as error:
-            raise Unreadable(f"{path}: {error}") from error
+            kind = StoreFull if error.code in _NO_SPACE else Unreadable
+            raise kind(str(error)) from error
         self._path = path
         self._reserve_bytes = reserve_bytes
         self._commits = 0

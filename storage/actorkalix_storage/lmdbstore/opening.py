@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import TypeAlias
 
@@ -44,6 +45,7 @@ from .store import LmdbStore, Options
 
 IDENTITY = meta_key("identity")
 SHARDS_MAX = 65_535
+MAKING = ".making"  # folder in the folder, while its data file is made
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
 
@@ -90,6 +92,8 @@ def open_store(
     try:
         if (folder / DATA_FILE).exists():
             _look(folder, lock, options)
+        else:
+            _make_file(folder)
         environment = Environment(
             folder, map_bytes=options.map_bytes, reserve_bytes=options.reserve_bytes
         )
@@ -118,12 +122,9 @@ def read_identity(path: str | os.PathLike[str]) -> StoreIdentity:
         raise Damaged(f"{folder / DATA_FILE} ends before its last page: verify it")
     environment = Environment(folder, readonly=True)
     try:
-        transaction = environment.read()
-        row = _decode_identity(folder, transaction.get(IDENTITY))
-        transaction.abort()
+        return _identity_of(identity_row(environment, folder))
     finally:
         environment.close()
-    return _identity_of(row)
 
 
 def _make_folder(folder: Path, create: bool) -> None:
@@ -137,11 +138,23 @@ def _make_folder(folder: Path, create: bool) -> None:
         raise Unreadable(f"{folder}: no permission to read and write")
 
 
+def _make_file(folder: Path) -> None:
+    """Make an empty table elsewhere and move it in: a data file that is there is whole."""
+    making = folder / MAKING
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        making.mkdir()
+        Environment(making, reserve_bytes=0).close()
+        (making / DATA_FILE).rename(folder / DATA_FILE)
+    except OSError as error:
+        raise Unreadable(f"{folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
 def _look(folder: Path, lock: FolderLock, options: Options) -> None:
     """Let a child process touch the file first, where that may be its death."""
     check = None
-    if (folder / DATA_FILE).stat().st_size == 0:
-        return  # killed while it was made
     if is_short(folder):
         check = Check.FULL
     elif options.check and not lock.was_closed:
@@ -166,9 +179,7 @@ def _identify(
         sync_folder(folder)
         sync_folder(folder.absolute().parent)
         return _identity_of(row)
-    transaction = environment.read()
-    row = _decode_identity(folder, transaction.get(IDENTITY))
-    transaction.abort()
+    row = identity_row(environment, folder)
     _compare(folder, row, wanted)
     if row.inode != inode:
         if not allow_copy:
@@ -203,8 +214,8 @@ def _recover(
     transaction = environment.read()
     try:
         mark = get_mark(transaction.get(CHECKPOINT))
-        states = _read_shards(transaction)
-        store = LmdbStore(identity, environment, lock, options, mark, _read_hours(transaction))
+        states = read_shards(transaction)
+        store = LmdbStore(identity, environment, lock, options, mark, read_hours(transaction))
         store.recover(states, log_rows(transaction, mark.sequence))
     except lmdb.Error as error:
         raise Damaged(f"the table cannot be read: {error}") from error
@@ -213,7 +224,8 @@ def _recover(
     return store
 
 
-def _read_shards(rows: Rows) -> dict[int, ShardState]:
+def read_shards(rows: Rows) -> dict[int, ShardState]:
+    """The shards' states at the checkpoint."""
     cursor = rows.cursor()
     states: dict[int, ShardState] = {}
     found = cursor.set_range(kind_key(KeyKind.SHARD))
@@ -223,7 +235,7 @@ def _read_shards(rows: Rows) -> dict[int, ShardState]:
     return states
 
 
-def _read_hours(rows: Rows) -> list[int]:
+def read_hours(rows: Rows) -> list[int]:
     """The hours of which idempotency rows exist: one seek each."""
     cursor = rows.cursor()
     hours: list[int] = []
@@ -232,6 +244,21 @@ def _read_hours(rows: Rows) -> list[int]:
         hours.append(hour_of(cursor.key()))
         found = cursor.set_range(hour_key(hours[-1] + 1))
     return hours
+
+
+def identity_row(environment: Environment, folder: Path) -> IdentityRow:
+    """Whose store this is.
+
+    Raises:
+        Unreadable, UnsupportedFormat, Damaged: it does not say.
+    """
+    transaction = environment.read()
+    try:
+        return _decode_identity(folder, transaction.get(IDENTITY))
+    except lmdb.Error as error:
+        raise Damaged(f"{folder / DATA_FILE}: the identity cannot be read: {error}") from error
+    finally:
+        transaction.abort()
 
 
 def _decode_identity(folder: Path, row: memoryview | None) -> IdentityRow:

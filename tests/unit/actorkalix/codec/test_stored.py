@@ -12,6 +12,7 @@ from actorkalix import EventSourcedEntity, ValueEntity, migrate, query, type_nam
 from actorkalix.codec import StoredCodec, codecs_for, peek
 from actorkalix.describe import descriptor_of
 from actorkalix.errors import InvalidEffect, NotEncodable, StoredDataUnreadable
+from actorkalix.model.metadata import Metadata
 from tests.unit.actorkalix.codec.samples import (
     SHOP,
     TURTLE,
@@ -45,7 +46,7 @@ def envelope(tag: str, version: int, data: object, metadata: object = None) -> b
 def test_events_come_back(event: Any) -> None:
     """ES-33: with their metadata."""
     payload = SHOP.stored.encode_event(event, {"by": "me"})
-    assert SHOP.stored.decode_event(payload) == (event, {"by": "me"})
+    assert SHOP.stored.decode_event(payload) == (event, Metadata({"by": "me"}))
     assert SHOP.stored.decode_event(SHOP.stored.encode_event(event)) == (event, None)
     assert peek(payload).tag == type(event).__name__
 

@@ -16,7 +16,7 @@ from tests.unit.actorkalix.codec.samples import SHOP, Cash, Paid
 def test_peek_needs_no_classes() -> None:
     payload = SHOP.stored.encode_event(Paid(Cash(3)), {"by": "me"})
     data = {"means": {"type": "Cash", "amount": 3}}
-    assert peek(payload) == Peeked("Paid", 1, data, {"by": "me"})
+    assert peek(payload) == Peeked("Paid", 1, data, (("by", "me"),))
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x93\x01\x02\x03", b"\x94\x01\x01\xc0\xc0"])

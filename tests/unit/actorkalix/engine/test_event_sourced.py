@@ -171,10 +171,12 @@ def test_unknown_handler(book: Player) -> None:
 
 
 def test_es_90_sizes_are_bounded() -> None:
-    book = Player(Book, limits=Limits(event_bytes_max=200, payload_bytes_max=100))
+    book = Player(Book, limits=Limits(event_bytes_max=200, payload_bytes_max=500))
     assert "event of" in book.refused("close", why="x" * 300).message
-    failure = book.refused("note", text="x" * 110)
+    book = Player(Book, limits=Limits(payload_bytes_max=10))
+    failure = book.refused("greet")
     assert (failure.number, failure.code) == ("AK2014", "internal")
+    assert "reply of 12 bytes" in failure.message
 
 
 def test_a_fault_is_logged_by_the_host_a_refusal_is_not(book: Player) -> None:

@@ -1,4 +1,4 @@
-"""Sending again where that is safe (architecture 7), and from threads without an event loop."""
+"""Sending again where that is safe, and from threads without an event loop."""
 
 from __future__ import annotations
 

@@ -62,15 +62,17 @@ def test_to_ask_for_the_holder_disturbs_nobody(tmp_path: Path) -> None:
     done = threading.Event()
 
     def ask() -> None:
-        while not done.is_set():
+        while not done.wait(0.002):
             holder(tmp_path)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    for _ in range(10):
-        open_store(tmp_path, service="shop").close()
-    done.set()
-    asking.join()
+    try:
+        for _ in range(10):
+            open_store(tmp_path, service="shop").close()
+    finally:
+        done.set()
+        asking.join()
 
 
 @pytest.mark.parametrize(

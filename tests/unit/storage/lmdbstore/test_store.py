@@ -116,7 +116,9 @@ def test_a_clean_close_needs_no_child(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not is_short(tmp_path)
 
 
-def test_an_error_after_a_failed_sync_ends_the_store(tmp_path: Path) -> None:
+def test_an_error_after_a_failed_sync_ends_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = opened(tmp_path)
     store.open_shards([0], START_MS)
 
@@ -126,7 +128,7 @@ def test_an_error_after_a_failed_sync_ends_the_store(tmp_path: Path) -> None:
         error.code = 5  # type: ignore[misc]  # as the binding sets it
         raise error
 
-    store._environment.commit = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(store._environment, "commit", fail)
     with pytest.raises(DurabilityLost):
         write(store, event(1))
     with pytest.raises(DurabilityLost):

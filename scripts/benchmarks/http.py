@@ -58,32 +58,29 @@ def service() -> Generator[int]:
     """The counter service as `actorkalix run` starts it, in a fresh folder; gives its port."""
     port, admin = free_port(), free_port()
     with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "actorkalix",
-                    "run",
-                    f"{HERE / 'service.py'}:service",
-                    "--json",
-                ),
-                *("--port", str(port), "--admin-port", str(admin), "--data", data),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
+        command = (
+            sys.executable,
+            "-P",
+            "-m",
+            "actorkalix",
+            "run",
+            f"{HERE / 'service.py'}:service",
         )
-        try:
+        where = ("--port", str(port), "--admin-port", str(admin), "--data", data)
+        with subprocess.Popen(
+            [*command, *where, "--json"], stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                if json.loads(line).get("event") == "serving":
-                    break
-            else:
-                raise RuntimeError("the service ended before it served")
-            yield port
-        finally:
-            process.terminate()
-            process.wait()
+            try:
+                for line in process.stdout:
+                    if json.loads(line).get("event") == "serving":
+                        break
+                else:
+                    raise RuntimeError("the service ended before it served")
+                yield port
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypedDict
 
@@ -206,3 +206,25 @@ class Board(ValueEntity[Note], id="board"):
     @query
     def read(self) -> Note:
         return self.state
+
+
+@dataclass
+class Tally:
+    """Its cache is worked out anew from nothing: storage does not keep it."""
+
+    count: int = 0
+    cached: int = field(default=0, init=False)
+
+
+class Lossy(EventSourcedEntity[Tally, Wrote], id="lossy"):
+    def empty_state(self) -> Tally:
+        return Tally()
+
+    @command
+    def write(self) -> Effect[int]:
+        return self.effects.persist(Wrote()).then_reply(lambda tally: tally.count)
+
+    def apply_event(self, state: Tally, event: Wrote) -> Tally:
+        after = Tally(state.count + 1)
+        after.cached = after.count * 2
+        return after

@@ -10,6 +10,7 @@ from actorkalix import CommandError
 from actorkalix.errors import EntityDeleted, InvalidEffect, InvalidPayload, NotEncodable
 from actorkalix.testkit import EntityTestKit
 from tests.unit.actorkalix.engine.ledger import Added, Book, Closed, Profile, Settings, TooMuch
+from tests.unit.actorkalix.engine.odd import Board, Lossy, Note, Odd
 
 
 def test_tk_01_one_stateful_entity_is_kept_across_calls() -> None:
@@ -94,3 +95,34 @@ def test_delete_expiry_and_restart() -> None:
 def test_a_handler_of_another_entity_is_refused() -> None:
     with pytest.raises(TypeError, match="Book has no handler 'theme'"):
         EntityTestKit(Book).call(Profile.theme)  # type: ignore[arg-type]
+
+
+def test_tk_04_result_of_a_value_entity() -> None:
+    kit = EntityTestKit(Board, "b", state=Note("old"))
+    result = kit.call(Board.pin, text="new")
+    assert result.did_persist and (result.state.text, kit.sequence_number) == ("new", 2)
+    assert not kit.call(Board.nearly_take_down).did_persist
+    with pytest.raises(ValueError, match="a state is never None"):
+        kit.call(Board.forget)
+    assert kit.call(Board.take_down).deleted and kit.state == Note()
+
+
+def test_tk_08_sets_have_no_order_to_lose() -> None:
+    labels = frozenset(f"label-{number}" for number in range(200))
+    assert EntityTestKit(Board).call(Board.label, labels=labels).reply.labels == labels
+
+
+def test_tk_08_a_state_that_does_not_come_back_is_named() -> None:
+    with pytest.raises(AssertionError, match="read back from a snapshot is not the state"):
+        EntityTestKit(Lossy).call(Lossy.write)
+
+
+@pytest.mark.parametrize("milliseconds", [1, 1_001, 8_003])
+def test_advance_passes_whole_milliseconds(milliseconds: int) -> None:
+    """ES-54: neither a millisecond early nor late."""
+    kit = EntityTestKit(Odd)
+    kit.call(Odd.write_for, microseconds=milliseconds * 1_000)
+    kit.advance(timedelta(milliseconds=milliseconds - 1))
+    assert not kit.deleted
+    kit.advance(timedelta(milliseconds=1))
+    assert kit.deleted

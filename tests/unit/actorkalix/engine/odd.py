@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypedDict
 
@@ -210,10 +210,13 @@ class Board(ValueEntity[Note], id="board"):
 
 @dataclass
 class Tally:
-    """Its cache is worked out anew from nothing: storage does not keep it."""
+    """Every new object forgets its cache, one that is read back too."""
 
     count: int = 0
-    cached: int = field(default=0, init=False)
+    cached: int = 0
+
+    def __post_init__(self) -> None:
+        self.cached = 0
 
 
 class Lossy(EventSourcedEntity[Tally, Wrote], id="lossy"):

@@ -120,6 +120,15 @@ def test_expiry_is_shown(stock: Stock) -> None:
     assert Look(stock).state("cart", "c1").expires_ms == stock.now_ms + 3_600_000
 
 
+def test_es_03_an_id_that_has_only_refused_commands_is_no_entity(stock: Stock) -> None:
+    for entity in ("c1", "c2", "c3"):
+        stock.send("cart", entity, "add", key="k", item="pen", times=0)
+    stock.send("cart", "c2", "add", item="pen")
+    assert Look(stock).entities("cart", limit=1) == EntityPage(["c2"], "")
+    assert not Look(stock).state("cart", "c1").exists
+    assert Look(stock).state("cart", "c2").exists
+
+
 def test_nothing_stored_is_no_error(stock: Stock) -> None:
     view = Look(stock).state("cart", "never")
     assert (view.exists, view.state, view.sequence_number) == (False, None, 0)

@@ -64,11 +64,22 @@ class Running:
                 event = self._events.get(timeout=WAIT_S)
             except queue.Empty:
                 raise AssertionError(f"none of {names} within {WAIT_S} s") from None
-            if event["event"] in names:
+            if event.get("event") in names:
                 return event
+            if "error" in event:
+                raise AssertionError(f"{event['error']} before {names}")
             if event["event"] == "end":
                 code = self.process.wait(WAIT_S)
                 raise AssertionError(f"the process ended with {code} before {names}")
+
+    def refused(self) -> tuple[int, str, str]:
+        """Start it in vain; gives exit code, number and message of the error."""
+        ended = subprocess.run(
+            self._command, stdout=subprocess.PIPE, text=True, timeout=WAIT_S, check=False
+        )
+        last = json.loads(ended.stdout.splitlines()[-1])
+        assert "error" in last, last
+        return ended.returncode, last["error"]["number"], last["error"]["message"]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and give its exit code."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import msgspec
@@ -56,23 +55,6 @@ def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
         open_store(tmp_path, service="shop")
     store.close()
     assert holder(tmp_path) is None
-
-
-def test_to_ask_for_the_holder_disturbs_nobody(tmp_path: Path) -> None:
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.wait(0.002):
-            holder(tmp_path)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        for _ in range(10):
-            open_store(tmp_path, service="shop").close()
-    finally:
-        done.set()
-        asking.join()
 
 
 @pytest.mark.parametrize(

@@ -42,15 +42,22 @@ class DataFolder(msgspec.Struct, frozen=True):
     lock: int
 
     def token_file(self) -> Path:
-        """Holds the token of the run's Ray: 64 hex digits, mode 0600, made at the first run."""
+        """Holds the token of the run's Ray: 64 hex digits, mode 0600, made at the first run.
+
+        Raises:
+            FolderUnusable: it cannot be written.
+        """
         file = self.path / TOKEN_NAME
-        if not file.exists():
-            waiting = self.path / f".{TOKEN_NAME}"
-            waiting.unlink(missing_ok=True)
-            waiting.touch(mode=0o600)
-            waiting.write_text(secrets.token_hex(TOKEN_BYTES))
-            waiting.replace(file)
-        file.chmod(0o600)
+        try:
+            if not file.exists():
+                waiting = self.path / f".{TOKEN_NAME}"
+                waiting.unlink(missing_ok=True)
+                waiting.touch(mode=0o600)
+                waiting.write_text(secrets.token_hex(TOKEN_BYTES))
+                waiting.replace(file)
+            file.chmod(0o600)
+        except OSError as error:
+            raise FolderUnusable(f"{file} cannot be written: {error.strerror}") from error
         return file
 
 
@@ -112,8 +119,11 @@ def _lock(path: Path, lock: int, waiting: Callable[[], None]) -> None:
         else:
             told = True
             waiting()
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+    except OSError as error:
+        raise FolderUnusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _try_lock(lock: int) -> bool:

@@ -9,7 +9,7 @@ throws it away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from .api import (
     Append,
@@ -37,19 +37,32 @@ _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
 class Batch(Layer):
     """Appends on their way into the log.
 
+    Args:
+        below: the tables that it is checked against.
+        lineage: of the positions that it gives.
+        shards: number of shards of the service.
+        damaged: shards that take nothing, each with what was found.
+        partial: shards that are not whole here and take nothing.
+
     Attributes:
         records: what was accepted, in order, with positions.
     """
 
-    __slots__ = ("_damaged", "_lineage", "_shards", "records")
+    __slots__ = ("_damaged", "_lineage", "_partial", "_shards", "records")
 
     def __init__(
-        self, below: Tables, lineage: int, shards: int, damaged: Mapping[int, str]
+        self,
+        below: Tables,
+        lineage: int,
+        shards: int,
+        damaged: Mapping[int, str],
+        partial: Container[int] = (),
     ) -> None:
         super().__init__(below)
         self._lineage = lineage
         self._shards = shards
         self._damaged = damaged
+        self._partial = partial
         self.records: list[StoredRecord] = []
 
     def add(self, append: Append) -> Appended | Refused:
@@ -95,11 +108,15 @@ class Batch(Layer):
             previous = (epoch, offset)
         return Appended(position)
 
-    def open(self, shard: int, now_ms: int) -> int | None:
-        """Raise the shard's epoch; None where the shard is damaged or sealed."""
+    def open(self, shard: int, now_ms: int, *, sealed: bool = False) -> int | None:
+        """Raise the shard's epoch; None where it is damaged, not whole, or sealed.
+
+        Args:
+            sealed: raise it in a sealed shard too, which then takes appends again.
+        """
         self._check_shard(shard)
         state = self.state(shard)
-        if shard in self._damaged or state.sealed:
+        if shard in self._damaged or shard in self._partial or (state.sealed and not sealed):
             return None
         epoch = state.position.epoch + 1
         self._turn(shard, epoch, now_ms, b"")
@@ -113,6 +130,10 @@ class Batch(Layer):
             return Refused(RefusalKind.DAMAGED, self._damaged[shard])
         if epoch != state.position.epoch:
             return _wrong_epoch(shard, state.position.epoch, epoch)
+        if epoch == 0:
+            return _never_opened(shard)
+        if shard in self._partial:
+            return _not_whole(shard)
         if not state.sealed:
             self._turn(shard, epoch, state.time_ms, SEALED)
         return self.state(shard).position
@@ -139,7 +160,9 @@ class Batch(Layer):
         if append.epoch != epoch:
             return _wrong_epoch(shard, epoch, append.epoch)
         if epoch == 0:
-            return Refused(RefusalKind.INVALID, f"shard {shard} was never opened")
+            return _never_opened(shard)
+        if shard in self._partial:
+            return _not_whole(shard)
         return None
 
 
@@ -154,6 +177,14 @@ def impossible_id(component: str, entity: str) -> str:
     if not 1 <= entity_bytes <= ENTITY_BYTES_MAX:
         return f"an entity id of {entity_bytes} bytes"
     return ""
+
+
+def _never_opened(shard: int) -> Refused:
+    return Refused(RefusalKind.INVALID, f"shard {shard} was never opened")
+
+
+def _not_whole(shard: int) -> Refused:
+    return Refused(RefusalKind.INVALID, f"the copy of shard {shard} is not complete")
 
 
 def _wrong_epoch(shard: int, epoch: int, given: int) -> Refused:

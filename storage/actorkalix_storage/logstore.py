@@ -1,8 +1,8 @@
 """What all stores share: a log, tables over it, and the rules between them.
 
 A store that builds on `LogStore` says how frames become durable (`_persist`), where a record is
-found again (`_index`, `_source`) and what it does in the background. Everything else happens here,
-in this order:
+found again (`_index`, `_source`) and what it does in the background. What comes of moving shards
+is in `movestore`; everything else happens here, in this order:
 
     check a batch against the tables -> persist it -> only then let index and tables know
 
@@ -44,6 +44,7 @@ from .api import (
 )
 from .api.frames import Marker, MarkerKind
 from .batch import Batch
+from .failpoints import hit
 from .tables import Layer
 
 T = TypeVar("T")
@@ -87,12 +88,21 @@ class LogStore(ABC):
         self._lock = threading.Lock()
         self._damaged: dict[int, str] = {}
         self._waiting: dict[int, Waiting] = {}
+        self._hidden: frozenset[int] = frozenset()  # shards that are not whole, see `Source`
         self._lost = ""  # why nothing more may be asked of this object
 
     # ---- the medium -----------------------------------------------------------------------
     @abstractmethod
-    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> list[int]:
-        """Make the frames durable in one transaction; return where each one is."""
+    def _persist(
+        self, frames: Sequence[StoredRecord | Marker], pending: bool = False, what: str = "commit"
+    ) -> list[int]:
+        """Make the frames durable in one transaction; return where each one is.
+
+        Args:
+            frames: in the order of their places.
+            pending: the records wait for `apply`.
+            what: the operation, as failpoints name it.
+        """
 
     @abstractmethod
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
@@ -101,6 +111,14 @@ class LogStore(ABC):
     @abstractmethod
     def _source(self) -> AbstractContextManager[reading.Source]:
         """A view to read from, for less than a few milliseconds."""
+
+    @abstractmethod
+    def _forget(self, shard: int) -> None:
+        """The log says that the shard was dropped: show nothing of it any more."""
+
+    @abstractmethod
+    def _sweep_out(self, shard: int) -> None:
+        """Remove what is left of a dropped shard, for it is about to begin anew."""
 
     @abstractmethod
     def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None: ...
@@ -129,15 +147,23 @@ class LogStore(ABC):
     def damaged_shards(self) -> dict[int, str]:
         return dict(self._damaged)
 
-    def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
+    def open_shards(
+        self, shards: Iterable[int], now_ms: int, *, sealed: bool = False
+    ) -> dict[int, int]:
+        hit("open.before_epochs")
+        self._check_usable()
+        shards = tuple(shards)
+        for shard in shards:
+            self._check_nothing_waits(shard)
+            self._sweep_out(shard)
         batch = self._batch()
         epochs: dict[int, int] = {}
         for shard in shards:
-            self._check_nothing_waits(shard)
-            epoch = batch.open(shard, now_ms)
+            epoch = batch.open(shard, now_ms, sealed=sealed)
             if epoch is not None:
                 epochs[shard] = epoch
-        self._write(batch)
+        self._write(batch, "open")
+        hit("open.after_epochs")
         return epochs
 
     def seal(self, shard: int, epoch: int) -> Position:
@@ -146,16 +172,18 @@ class LogStore(ABC):
         position = batch.seal(shard, epoch)
         if isinstance(position, Refused):
             raise AppendRefused(position)
-        self._write(batch)
+        self._write(batch, "seal")
         return position
 
     # ---- writing --------------------------------------------------------------------------
     def commit(self, appends: Sequence[Append]) -> list[Appended | Refused]:
+        hit("commit.begin")
         if self._waiting:
             for append in appends:
                 self._check_nothing_waits(append.shard)
         batch = self._batch()
         outcomes = [batch.add(append) for append in appends]
+        hit("commit.before_write")
         self._write(batch)
         return outcomes
 
@@ -212,18 +240,22 @@ class LogStore(ABC):
         return self._read(None, lambda source: reading.due(source, kind, up_to_ms, limit))
 
     def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
-        last = self.applied(shard).offset
-        return self._read(shard, lambda source: reading.records(source, shard, after, last, limit))
+        return self._read(
+            shard,
+            lambda source: reading.records(source, shard, after, self._shown(shard).offset, limit),
+        )
 
     # ---- inside ---------------------------------------------------------------------------
     def _batch(self, below: Layer | None = None) -> Batch:
         self._check_usable()
         identity = self._identity
-        return Batch(below or self._tables, identity.lineage, identity.shards, self._damaged)
+        return Batch(
+            below or self._tables, identity.lineage, identity.shards, self._damaged, self._hidden
+        )
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: Batch, what: str = "commit") -> None:
         if batch.records:
-            pointers = self._persist(batch.records)
+            pointers = self._persist(batch.records, what=what)
             with self._lock:
                 self._index(batch.records, pointers)
                 self._tables.absorb(batch)
@@ -273,17 +305,26 @@ class LogStore(ABC):
         if frame.shard in self._damaged:
             return
         if isinstance(frame, Marker):
-            if frame.kind is MarkerKind.REMOVED:
-                self._take(frame, pointer)
-            else:
-                self._settle(frame)
+            self._replay_marker(frame, pointer)
         elif pending:
             self._wait((frame,), (pointer,))
         else:
             self._take(frame, pointer)
 
+    def _replay_marker(self, marker: Marker, pointer: int) -> None:
+        if marker.kind in (MarkerKind.REMOVED, MarkerKind.GAP):
+            self._take(marker, pointer)
+        elif marker.kind is MarkerKind.COPY:
+            self._tables.begin_copy(marker.shard, marker.position, marker.time_ms)
+        elif marker.kind is MarkerKind.DROPPED:
+            self._forget(marker.shard)
+        else:
+            self._settle(marker)
+
     def _replayed(self) -> None:
         """The replay is over: what waits must follow what is applied."""
+        for shard in self._tables.copies:
+            self._show(shard)
         for shard, waiting in list(self._waiting.items()):
             known = self.applied(shard)
             for stored in waiting.records:
@@ -296,9 +337,10 @@ class LogStore(ABC):
         """Whether a frame is known or comes next; where it does not the shard is damaged."""
         shard, position = frame.shard, frame.position
         new = position.offset > known.offset
-        if new and (position.offset != known.offset + 1 or position.epoch < known.epoch):
+        first = frame.first if isinstance(frame, Marker) else position.offset
+        if new and (first != known.offset + 1 or position.epoch < known.epoch):
             self._damaged[shard] = (
-                f"shard {shard}: offset {position.offset} of epoch {position.epoch} "
+                f"shard {shard}: offset {first} of epoch {position.epoch} "
                 f"after offset {known.offset} of epoch {known.epoch}"
             )
         return shard not in self._damaged
@@ -319,6 +361,21 @@ class LogStore(ABC):
                         self._damaged[shard] = str(error)
                     raise
         raise AssertionError("unreachable")
+
+    def _show(self, shard: int) -> None:
+        """Hide the shard while a copy of it is not complete, and show it again."""
+        whole = self._tables.unfinished(shard) is None
+        self._hidden = self._hidden - {shard} if whole else self._hidden | {shard}
+
+    def _shown(self, shard: int) -> Position:
+        """`applied` for those who may not see what is not whole."""
+        if shard in self._hidden:
+            return Position(self._identity.lineage, 0, 0)
+        return self.applied(shard)
+
+    def _check_shard(self, shard: int) -> None:
+        if not 0 <= shard < self._identity.shards:
+            raise ValueError(f"shard {shard} of {self._identity.shards}")
 
     def _check_nothing_waits(self, shard: int) -> None:
         if shard in self._waiting:

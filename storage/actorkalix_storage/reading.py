@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from .api import (
     Due,
     Head,
     History,
+    Position,
     RecordKind,
     Snapshot,
     StoredRecord,
@@ -33,6 +34,10 @@ class Source(Protocol):
     Attributes:
         layers: the tables in memory, newest first; they lie over the rows.
         lock: held while the dictionaries of a layer are walked through.
+        hidden: shards of which nothing may be shown: their copy is not complete, or they were
+            dropped and their rows are not swept away yet. The tables of a copy grow page by page,
+            as the log does; to leave it out here is simpler than to keep them apart and bring
+            them in at once, which no bounded transaction could do.
     """
 
     @property
@@ -41,7 +46,16 @@ class Source(Protocol):
     @property
     def lock(self) -> AbstractContextManager[Any]: ...
 
-    def head(self, subject: Subject) -> Head | None: ...
+    @property
+    def hidden(self) -> Container[int]: ...
+
+    def head(self, subject: Subject) -> Head | None:
+        """The subject's head, None in a hidden shard."""
+        ...
+
+    def place(self, shard: int, offset: int) -> Position:
+        """The position that belongs to an applied offset, also where a record was removed."""
+        ...
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
         """The applied record at an offset, or None when it was removed."""
@@ -56,11 +70,11 @@ class Source(Protocol):
         ...
 
     def subject_rows(self, component: str, after: tuple[int, str]) -> Iterable[tuple[int, str]]:
-        """(shard, entity id) beyond `after` from the rows, in order."""
+        """(shard, entity id) beyond `after` from the rows, in order, without hidden shards."""
         ...
 
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterable[Due]:
-        """Timers up to a time from the rows, in order."""
+        """Timers up to a time from the rows, in order, without hidden shards."""
         ...
 
 
@@ -115,9 +129,43 @@ def records(source: Source, shard: int, after: int, newest: int, limit: int) -> 
         if len(page) >= limit:
             break
         stored = source.at(shard, offset)
-        if stored is not None and _present(source, stored):
+        if stored is not None and is_present(source, stored):
             page.append(stored)
     return page
+
+
+def parting(source: Source, shard: int, position: Position, newest: Position) -> Position:
+    """See `Store.parting`; `newest` is the last applied position.
+
+    Epochs rise along a log, and each is written by one owner in one lineage: two logs that have
+    the same epoch of the same lineage share what both have of it, and all that was before it. So
+    the newest record of an epoch that is not above the reader's is looked at, then the end of the
+    epoch before, and so on. Where this log says something else at the reader's own offset, that
+    record is not shared, whatever its epoch. Of an unknown lineage nothing is known: 0.
+    """
+    if position.offset <= 0:
+        return position
+    known = _end_of_epoch(source, shard, position.epoch, min(position.offset, newest.offset))
+    while known is not None:
+        is_before = known.offset < position.offset or known.epoch == position.epoch
+        if known.lineage == position.lineage and is_before:
+            return known
+        known = _end_of_epoch(source, shard, known.epoch - 1, known.offset - 1)
+    return Position(newest.lineage, 0, 0)
+
+
+def _end_of_epoch(source: Source, shard: int, epoch: int, last: int) -> Position | None:
+    """The newest position up to offset `last` whose epoch is at most `epoch`."""
+    found: Position | None = None
+    low, high = 1, last
+    while low <= high:
+        middle = (low + high) // 2
+        place = source.place(shard, middle)
+        if place.epoch <= epoch:
+            found, low = place, middle + 1
+        else:
+            high = middle - 1
+    return found
 
 
 def subjects(
@@ -128,7 +176,7 @@ def subjects(
     with source.lock:
         for layer in reversed(source.layers):
             for (shard, name, entity), head in layer.heads.items():
-                if name == component and (shard, entity) > after:
+                if name == component and (shard, entity) > after and shard not in source.hidden:
                     held[(shard, entity)] = head is not None
     present = sorted(place for place, alive in held.items() if alive)
     rows = (place for place in source.subject_rows(component, after) if place not in held)
@@ -142,8 +190,8 @@ def due(source: Source, kind: TimerKind, up_to_ms: int, limit: int) -> list[Due]
     with source.lock:
         for i, layer in enumerate(layers):
             for subject, (its_kind, at_ms) in layer.timers.items():
-                newer = _held(layers[:i], subject)
-                if its_kind is kind and at_ms <= up_to_ms and not newer:
+                passed_over = subject[0] in source.hidden or _held(layers[:i], subject)
+                if its_kind is kind and at_ms <= up_to_ms and not passed_over:
                     held.append(Due(kind, at_ms, *subject))
     held.sort(key=_time)
     rows = (
@@ -182,7 +230,8 @@ def _belongs(stored: StoredRecord, subject: Subject, head: Head) -> bool:
     )
 
 
-def _present(source: Source, stored: StoredRecord) -> bool:
+def is_present(source: Source, stored: StoredRecord) -> bool:
+    """Whether a record is of no cleaned subject."""
     if stored.record.kind is RecordKind.EPOCH:
         return True
     head = source.head((stored.shard, stored.record.component, stored.record.entity))

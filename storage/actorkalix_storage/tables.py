@@ -9,8 +9,8 @@ Applying a record again changes nothing: a shard's state and a subject's head kn
 have come, and whatever a partly written checkpoint holds, replaying from the last complete one ends
 in the same tables.
 
-Tables of a shard: its state; of a subject: its head, at most one timer, the offsets that its
-idempotency keys stand at. Nothing here reads a payload.
+Tables of a shard: its state, the source of the copy that it came by; of a subject: its head, at
+most one timer, the offsets that its idempotency keys stand at. Nothing here reads a payload.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Tables(Protocol):
 
     def state(self, shard: int) -> ShardState: ...
 
+    def source(self, shard: int) -> Position | None: ...
+
 
 class NoTables:
     """Below the lowest layer: nothing."""
@@ -45,6 +47,9 @@ class NoTables:
 
     def state(self, shard: int) -> ShardState:
         return self._nothing
+
+    def source(self, shard: int) -> Position | None:
+        return None
 
 
 def timer_of(head: Head | None) -> tuple[TimerKind, int] | None:
@@ -108,9 +113,10 @@ class Layer:
         shards: shard -> state.
         keys: (subject, idempotency key) -> hour of the record, its offset.
         cleaned: shard and offset of `CLEANED` records.
+        copies: shard -> newest position of its source, for shards that came by a copy.
     """
 
-    __slots__ = ("below", "cleaned", "heads", "keys", "shards", "timers")
+    __slots__ = ("below", "cleaned", "copies", "heads", "keys", "shards", "timers")
 
     def __init__(self, below: Tables) -> None:
         self.below = below
@@ -119,6 +125,7 @@ class Layer:
         self.shards: dict[int, ShardState] = {}
         self.keys: dict[tuple[Subject, bytes], tuple[int, int]] = {}
         self.cleaned: list[tuple[int, int]] = []
+        self.copies: dict[int, Position] = {}
 
     def head(self, subject: Subject) -> Head | None:
         try:
@@ -129,11 +136,23 @@ class Layer:
     def state(self, shard: int) -> ShardState:
         return self.shards.get(shard) or self.below.state(shard)
 
+    def source(self, shard: int) -> Position | None:
+        """Newest position of what the shard is a copy of, also when the copy is long complete."""
+        return self.copies.get(shard) or self.below.source(shard)
+
+    def unfinished(self, shard: int) -> Position | None:
+        """`source`, while the copy is not complete."""
+        source = self.source(shard)
+        return source if source and self.state(shard).position.offset < source.offset else None
+
     def apply(self, stored: StoredRecord) -> None:
         """Change the tables as the record says."""
         record = stored.record
         if record.kind is RecordKind.EPOCH:
-            self.move(stored.shard, stored.position, record.time_ms, record.payload == SEALED)
+            source = self.source(stored.shard)
+            is_ours = source is None or stored.position.offset > source.offset
+            sealed = is_ours and record.payload == SEALED  # the source's seal is none here
+            self.move(stored.shard, stored.position, record.time_ms, sealed)
         else:
             subject = (stored.shard, record.component, record.entity)
             self.apply_to(subject, self.head(subject), stored)
@@ -154,12 +173,30 @@ class Layer:
             self.cleaned.append((stored.shard, position.offset))
         return head
 
-    def move(self, shard: int, position: Position, time_ms: int = 0, sealed: bool = False) -> None:
+    def move(
+        self, shard: int, position: Position, time_ms: int = 0, sealed: bool | None = None
+    ) -> None:
         """Move a shard's state on to a position; a removed record does no more than this."""
         state = self.state(shard)
         if position.offset > state.position.offset:
             time_ms = max(time_ms, state.time_ms)
-            self.shards[shard] = ShardState(position, time_ms, sealed or state.sealed)
+            sealed = state.sealed if sealed is None else sealed
+            self.shards[shard] = ShardState(position, time_ms, sealed)
+
+    def begin_copy(self, shard: int, source: Position, time_ms: int) -> None:
+        """What comes now is a copy of what stands at its source up to `source`."""
+        if self.source(shard) != source:
+            self.copies[shard] = source
+            self.shards[shard] = ShardState(Position(source.lineage, 0, 0), time_ms)
+
+    def forget(self, shard: int) -> None:
+        """Remove all of a shard that is in this layer, which lies on nothing of that shard."""
+        self.shards.pop(shard, None)
+        self.copies.pop(shard, None)
+        self.heads = {s: head for s, head in self.heads.items() if s[0] != shard}
+        self.timers = {s: timer for s, timer in self.timers.items() if s[0] != shard}
+        self.keys = {key: place for key, place in self.keys.items() if key[0][0] != shard}
+        self.cleaned = [place for place in self.cleaned if place[0] != shard]
 
     def absorb(self, above: Layer) -> None:
         """Take over the changes of a layer that was above this one."""
@@ -167,6 +204,7 @@ class Layer:
         self.shards.update(above.shards)
         self.keys.update(above.keys)
         self.cleaned.extend(above.cleaned)
+        self.copies.update(above.copies)
         if self.timers or above.timers:
             for subject in above.heads:
                 self.timers.pop(subject, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,17 +14,28 @@ from actorkalix_storage.api import StoreError, StoreFull
 from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store
 from actorkalix_storage.testing import Harness, StoreContract
 
+MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
 
 class LmdbHarness:
     """Checks in child processes have their own tests; here they would cost most of the time."""
 
-    def __init__(self, options: Options) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="store-"))
+    def __init__(self, options: Options, number: int = 0) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="store-", dir=MEMORY_FOLDER))
         self.options = options
+        self.number = number
         self.store: LmdbStore = self.open()
 
     def open(self) -> LmdbStore:
-        return open_store(self.path / "data", service="shop", shards=16, options=self.options)
+        return open_store(
+            self.path / "data",
+            service="shop",
+            shards=16,
+            cluster="0" * 32,
+            number=self.number,
+            lineage=77,
+            options=self.options,
+        )
 
     def fail_next_commit(self, error: StoreError) -> None:
         environment = self.store._environment
@@ -50,6 +62,9 @@ class LmdbHarness:
 
     def checkpoint(self) -> None:
         self.store.checkpoint()
+
+    def second(self) -> LmdbHarness:
+        return LmdbHarness(self.options, 1)
 
     def dispose(self) -> None:
         self.store.abandon()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from actorkalix_storage.api import StoreError, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 from actorkalix_storage.testing import Harness, StoreContract
@@ -10,8 +12,8 @@ IDENTITY = StoreIdentity("0" * 32, "shop", 0, 16, 77)
 
 
 class MemoryHarness:
-    def __init__(self) -> None:
-        self.store = MemoryStore(IDENTITY)
+    def __init__(self, number: int = 0) -> None:
+        self.store = MemoryStore(msgspec.structs.replace(IDENTITY, number=number))
 
     def fail_next_commit(self, error: StoreError) -> None:
         self.store.fail_next_commit(error, stored=error.outcome == "unknown")
@@ -25,6 +27,9 @@ class MemoryHarness:
 
     def checkpoint(self) -> None:
         """Memory has no disk."""
+
+    def second(self) -> MemoryHarness:
+        return MemoryHarness(1)
 
     def dispose(self) -> None:
         self.store.close()

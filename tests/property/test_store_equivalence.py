@@ -2,7 +2,7 @@
 
 One machine drives two stores through appends (good, stale, speculated), waiting records, snapshots,
 cleanup, key expiry, single checkpoint slices, failed commits, kills and clean reopens, and compares
-all that they answer.
+all that they answer. A second pair takes shards from the first and gives them back.
 """
 
 from __future__ import annotations
@@ -60,11 +60,19 @@ class TwoStores(RuleBasedStateMachine):
         self.options = Options(
             check=False, checkpoint_records=3, slice_rows=2, keys_kept_ms=HOUR_MS
         )
-        self.disk = self.open()
+        self.disk = self.open(0)
         self.memory = MemoryStore(self.disk.identity, keys_kept_ms=HOUR_MS)
 
-    def open(self) -> LmdbStore:
-        return open_store(self.path, service="shop", shards=SHARDS, options=self.options)
+    def open(self, number: int) -> LmdbStore:
+        return open_store(
+            self.path / str(number),
+            service="shop",
+            shards=SHARDS,
+            cluster="0" * 32,
+            number=number,
+            lineage=77,
+            options=self.options,
+        )
 
     @initialize()
     def begin(self) -> None:
@@ -143,12 +151,12 @@ class TwoStores(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         self.disk.abandon()
-        self.disk, self.memory = self.open(), self.memory.crash()
+        self.disk, self.memory = self.open(0), self.memory.crash()
 
     @rule()
     def reopen(self) -> None:
         self.disk.close()
-        self.disk, self.memory = self.open(), self.memory.crash()
+        self.disk, self.memory = self.open(0), self.memory.crash()
 
     # ---- comparing ------------------------------------------------------------------------
     @invariant()
@@ -163,7 +171,11 @@ class TwoStores(RuleBasedStateMachine):
             "due": [store.due(kind, self.now_ms + HOUR_MS) for kind in TimerKind],
         }
         for shard in range(SHARDS):
-            found[f"shard {shard}"] = (store.shard(shard), store.applied(shard))
+            found[f"shard {shard}"] = (
+                store.shard(shard),
+                store.applied(shard),
+                store.receiving(shard),
+            )
             found[f"records {shard}"] = store.records(shard, 0, limit=1000)
             for entity in ENTITIES:
                 subject = (shard, "cart", entity)
@@ -177,9 +189,9 @@ class TwoStores(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.disk.abandon()
-        findings = check_folder(self.path, Check.FULL)
+        findings = [check_folder(folder, Check.FULL) for folder in self.path.iterdir()]
         shutil.rmtree(self.path)
-        assert findings.ok, findings
+        assert all(found.ok for found in findings), findings
 
     def both(self, ask: Callable[[Store], object]) -> None:
         assert ask(self.disk) == ask(self.memory)
@@ -238,10 +250,92 @@ class TwoStores(RuleBasedStateMachine):
         ]
 
 
+class TwoPairs(TwoStores):
+    """The second pair is what shards are copied to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other_disk = self.open(1)
+        self.other_memory = MemoryStore(self.other_disk.identity, keys_kept_ms=HOUR_MS)
+
+    @rule(shard=shards, limit=st.sampled_from([1, 3, 100]), most=st.sampled_from([1, 3, 100]))
+    def copy(self, shard: int, limit: int, most: int) -> None:
+        """Begin a copy, or go on with it, for a few pages; begin anew where the source went on."""
+        source = self.memory.durable(shard)
+        if source.offset == 0 or source != self.memory.applied(shard):
+            return
+        begun = self.other_memory.receiving(shard)
+        if begun is None and self.other_memory.durable(shard) == source:
+            return
+        after = begun[1] if begun and begun[0] == source else 0
+        if after == 0:
+            self.both_others(lambda store: store.drop(shard))
+        for _ in range(most):
+            page = self.memory.export(shard, after, limit)
+            assert self.disk.export(shard, after, limit) == page
+            if page is None:
+                break
+            assert self.other_memory.receive(shard, source, page) == page.through
+            assert self.other_disk.receive(shard, source, page) == page.through
+            after = page.through
+
+    @rule(shard=shards, limit=st.sampled_from([1, 3, 100]))
+    def bring_back(self, shard: int, limit: int) -> None:
+        """Where the copy is whole and the same: drop the source, and copy it back."""
+        source = self.memory.durable(shard)
+        if source.offset == 0 or self.other_memory.durable(shard) != source:
+            return
+        if source != self.memory.applied(shard):
+            return
+        self.both(lambda store: store.drop(shard))
+        assert self.memory.records(shard, 0) == []
+        after = 0
+        while page := self.other_memory.export(shard, after, limit):
+            assert self.other_disk.export(shard, after, limit) == page
+            after = page.through
+            assert self.disk.receive(shard, source, page) == after
+            assert self.memory.receive(shard, source, page) == after
+
+    @rule(shard=shards)
+    def drop_copy(self, shard: int) -> None:
+        self.both_others(lambda store: store.drop(shard))
+
+    @rule(shard=shards)
+    def drop(self, shard: int) -> None:
+        """What begins anew has the positions of the dropped one: its copy must go too."""
+        self.both(lambda store: self.attempt(lambda: store.drop(shard)))
+        self.both_others(lambda store: store.drop(shard))
+
+    @rule(slices=st.integers(1, 4))
+    def maintain_other(self, slices: int) -> None:
+        for _ in range(slices):
+            self.other_disk.maintain(START_MS)
+        self.other_memory.maintain(START_MS)
+
+    @rule()
+    def crash_other(self) -> None:
+        self.other_disk.abandon()
+        self.other_disk, self.other_memory = self.open(1), self.other_memory.crash()
+
+    @invariant()
+    def others_answer_equally(self) -> None:
+        assert self.answers(self.other_disk) == self.answers(self.other_memory)
+
+    def teardown(self) -> None:
+        self.other_disk.abandon()
+        super().teardown()
+
+    def both_others(self, ask: Callable[[Store], object]) -> None:
+        assert ask(self.other_disk) == ask(self.other_memory)
+
+
 TestTwoStores = TwoStores.TestCase
-TestTwoStores.settings = settings(
+TestTwoPairs = TwoPairs.TestCase
+SETTINGS = settings(
     max_examples=60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+TestTwoStores.settings = SETTINGS
+TestTwoPairs.settings = settings(SETTINGS, max_examples=30)

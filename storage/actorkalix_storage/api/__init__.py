@@ -12,6 +12,7 @@ from .errors import (
     Unreadable,
     UnsupportedFormat,
 )
+from .homes import HomeTable
 from .positions import Position
 from .records import (
     Append,
@@ -23,6 +24,7 @@ from .records import (
     RecordKind,
     RefusalKind,
     Refused,
+    ShardPage,
     ShardState,
     Snapshot,
     StoredRecord,
@@ -43,12 +45,14 @@ __all__ = [
     "ForeignStore",
     "Head",
     "History",
+    "HomeTable",
     "Outcome",
     "Position",
     "Record",
     "RecordKind",
     "RefusalKind",
     "Refused",
+    "ShardPage",
     "ShardState",
     "Snapshot",
     "Store",

@@ -11,7 +11,7 @@ the length outside, so that a flipped bit is found wherever it falls. Big-endian
 
 `length` is that of the whole frame. The kind's bit 0x40 says that the record waits for `apply`.
 Besides records there are markers, which have no place of their own in a shard's log: see
-`MarkerKind`.
+`MarkerKind`. A marker keeps `after` in the place of the previous offset.
 """
 
 from __future__ import annotations
@@ -40,14 +40,32 @@ class MarkerKind(enum.IntEnum):
     APPLIED = 0x20  # the waiting records up to `offset` are in the tables
     TRUNCATED = 0x21  # the waiting records beyond `offset` never were
     REMOVED = 0x22  # here stood the record `offset` of a cleaned subject
+    GAP = 0x23  # what stood beyond `after` through `offset` was removed before the shard was copied
+    COPY = 0x24  # a copy begins: what follows is the shard as it stands elsewhere, up to `position`
+    DROPPED = 0x25  # all frames of the shard before this one are void
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """A frame that is no record."""
+    """A frame that is no record.
+
+    Attributes:
+        kind: what it says.
+        shard: of which shard.
+        position: see `MarkerKind`.
+        after: of a `GAP`: offset that it begins behind.
+        time_ms: of a `COPY`: the shard's time at its source.
+    """
 
     kind: MarkerKind
     shard: int
     position: Position
+    after: int = 0
+    time_ms: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first offset that it stands for; `position` has the last one."""
+        return self.after + 1 if self.kind is MarkerKind.GAP else self.position.offset
 
 
 _RECORDS = {int(kind): kind for kind in RecordKind}
@@ -95,7 +113,6 @@ def encode(stored: StoredRecord, flags: int = 0) -> bytes:
 def encode_marker(marker: Marker) -> bytes:
     """The frame of a marker."""
     p = marker.position
-    zeros = (0,) * 12
     body = _FIXED.pack(
         FRAME_VERSION,
         marker.kind,
@@ -104,7 +121,11 @@ def encode_marker(marker: Marker) -> bytes:
         p.lineage,
         p.epoch,
         p.offset,
-        *zeros,
+        0,
+        marker.after,
+        *(0,) * 3,
+        marker.time_ms,
+        *(0,) * 6,
     )
     return _CRC.pack(crc32(body)) + body
 
@@ -147,7 +168,7 @@ def decode(
     if record_kind is None:
         if kind not in _MARKERS:
             raise Damaged(f"log row {sequence}, byte {start}: frame kind {kind}")
-        return Marker(_MARKERS[kind], shard, position)
+        return Marker(_MARKERS[kind], shard, position, previous_offset, time_ms)
     try:
         component = str(data[entity_at - component_n : entity_at], "utf-8")
         entity = str(data[entity_at:key_at], "utf-8")

@@ -25,8 +25,8 @@ class KeyKind(enum.IntEnum):
     """What a row is. Reserved kinds have no rows yet."""
 
     META = 0x0100  # name -> identity, checkpoint, ...
-    HOME = 0x0200  # reserved: which store has a shard's records
-    SHARD = 0x0300  # shard -> epoch, last position, time, seal
+    HOME = 0x0200  # nothing -> the home table: which store has a shard's records
+    SHARD = 0x0300  # shard -> epoch, last position, time, seal, where a copy came from
     HEAD = 0x0400  # subject -> its newest record in short
     SHARD_LOG = 0x0500  # shard, first offset -> pointers of up to 512 records in a row
     SNAPSHOT = 0x0600  # subject, number, piece -> 64 KiB of a folded state; piece 0 makes it valid
@@ -37,6 +37,7 @@ class KeyKind(enum.IntEnum):
     OUTBOX = 0x0B00  # reserved: messages on their way to another shard
     INBOX = 0x0C00  # reserved: messages that wait for their entity
     MARK = 0x0D00  # reserved: last number taken from a sender
+    DROP = 0x0E00  # shard -> where it was dropped, whether its rows are swept away
     LOG = 0xFF00  # store sequence -> all records of a commit
 
 
@@ -64,6 +65,22 @@ def meta_key(name: str) -> bytes:
 def shard_key(shard: int) -> bytes:
     """The row of a shard's state."""
     return _SHARD.pack(KeyKind.SHARD, shard)
+
+
+def shard_rows_key(kind: int, shard: int) -> bytes:
+    """The prefix of a shard's rows of a kind whose keys begin with the shard."""
+    return _SHARD.pack(kind, shard)
+
+
+def drop_key(shard: int) -> bytes:
+    """The row that says that a shard was dropped."""
+    return _SHARD.pack(KeyKind.DROP, shard)
+
+
+def shard_of(key: bytes | memoryview) -> int:
+    """The shard in a `shard_key`, a `drop_key` or what begins like one."""
+    shard: int = _SHARD.unpack_from(key)[1]
+    return shard
 
 
 def log_key(sequence: int) -> bytes:

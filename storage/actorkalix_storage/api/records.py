@@ -172,6 +172,24 @@ class ShardState(msgspec.Struct, frozen=True):
     sealed: bool = False
 
 
+class ShardPage(msgspec.Struct, frozen=True):
+    """A part of a shard on its way to another store.
+
+    Attributes:
+        after: offset that the page begins behind.
+        through: last offset that it covers; offsets of records that were removed have none here.
+        records: in order, with the positions that they keep.
+        snapshots: newest whole snapshot of each subject whose newest record is in this page.
+        time_ms: the shard's time; the record that moved it there may have been removed.
+    """
+
+    after: int
+    through: int
+    records: tuple[StoredRecord, ...]
+    snapshots: tuple[tuple[str, str, Snapshot], ...]
+    time_ms: int = 0
+
+
 class TimerKind(enum.IntEnum):
     """Times that follow from records."""
 

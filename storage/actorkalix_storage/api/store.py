@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from .homes import HomeTable
 from .positions import Position
 from .records import (
     Append,
@@ -16,6 +17,7 @@ from .records import (
     History,
     Record,
     Refused,
+    ShardPage,
     ShardState,
     Snapshot,
     StoredRecord,
@@ -70,17 +72,89 @@ class Store(Protocol):
         """Shards that must not be served, each with what was found."""
         ...
 
-    def open_shards(self, shards: Iterable[int], now_ms: int) -> dict[int, int]:
+    def open_shards(
+        self, shards: Iterable[int], now_ms: int, *, sealed: bool = False
+    ) -> dict[int, int]:
         """*Writer.* Raise the epoch of each shard, durably; return the new epochs.
 
-        One `EPOCH` record a shard says it.
-
-        Damaged shards are left out.
+        One `EPOCH` record a shard says it. Left out are damaged shards, shards of which a copy is
+        not complete, and sealed ones; `sealed`: these are opened too, for the home table says that
+        the move for which they were sealed never happened.
         """
         ...
 
     def seal(self, shard: int, epoch: int) -> Position:
         """*Writer.* Refuse all further appends to the shard, durably; return its last position."""
+        ...
+
+    # ---- homes and moves ---------------------------------------------------------------------
+    def homes(self) -> HomeTable | None:
+        """The home table as this store knows it; None in a new store."""
+        ...
+
+    def put_homes(self, table: HomeTable) -> None:
+        """*Writer.* Keep the table, durably. The same one again changes nothing.
+
+        Raises:
+            ValueError: the store has a newer one, or another one of the same version, or the table
+                is of another number of shards.
+        """
+        ...
+
+    def export(self, shard: int, after: int, limit: int = 500) -> ShardPage | None:
+        """The next part of a shard beyond offset `after`, or None when that is all.
+
+        At most `limit` records, and pages of at most some 4 MiB unless one record alone is larger.
+        Records of cleaned subjects are left out, removed yet or not. The shard must not change from
+        the first page to the last.
+
+        Raises:
+            ValueError: records of the shard wait for `apply`, or a copy of it is not complete here.
+            Damaged: a record of it is damaged.
+        """
+        ...
+
+    def receiving(self, shard: int) -> tuple[Position, int] | None:
+        """Of an unfinished copy: the source's position when it began, last offset that is here."""
+        ...
+
+    def receive(self, shard: int, source: Position, page: ShardPage) -> int:
+        """*Writer.* Take a page of a copy, durably; return the last offset that is here.
+
+        A page that is here already changes nothing. With the page that reaches `source.offset` the
+        copy is complete: the shard is as it was at its source, positions, tables and remembered
+        replies included, and may be opened; a seal that it had there is none here. Until then its
+        `shard` says how far the copy has come, and all other questions find nothing of it.
+
+        Args:
+            source: newest position of the shard in the store that it comes from.
+
+        Raises:
+            ValueError: the page does not follow what is here, or what is here came from another
+                source position; `drop` first.
+            Damaged: the shard is damaged here; `drop` first.
+        """
+        ...
+
+    def drop(self, shard: int) -> None:
+        """*Writer.* Forget everything of a shard, as if it had never been here; durably.
+
+        It happens in one commit: after a crash either all or nothing of it is forgotten. What it
+        occupied is reclaimed by `maintain`, or at once when the shard is opened or received again.
+        Damage of the shard is forgotten too. Dropping what is not here changes nothing.
+
+        Raises:
+            ValueError: records of the shard wait for `apply`.
+        """
+        ...
+
+    def parting(self, shard: int, position: Position) -> Position:
+        """Newest position at or before `position` that this shard's log and a reader's share.
+
+        It is `position` itself when the reader may go on from there. Otherwise the reader has seen
+        another history (a restore has taken its end away, or it is of another service), and is to
+        be rewound to what is returned, offset 0 when nothing is shared.
+        """
         ...
 
     # ---- writing -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from .folder import (
 )
 from .opening import (
     open_store,
+    read_homes,
     read_identity,
 )
 from .store import (
@@ -24,6 +25,7 @@ __all__ = [
     "Options",
     "holder",
     "open_store",
+    "read_homes",
     "read_identity",
     "verify",
 ]

@@ -15,11 +15,10 @@ import msgspec
 
 from actorkalix_storage.api import Damaged, StoreError
 
-from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, Findings
 from .environment import Environment
 from .log import frames, log_rows
-from .opening import identity_row, read_hours, read_shards
+from .opening import identity_row, read_basis
 from .verification import Report, verify_rows
 
 
@@ -35,8 +34,6 @@ def check_folder(folder: Path, check: Check) -> Findings:
         rows = environment.read()
         if check is Check.TAIL:
             identity_row(environment, folder)
-            read_shards(rows)
-            read_hours(rows)
             _verify_tail(rows, report)
         else:
             verify_rows(rows, report)
@@ -58,10 +55,11 @@ def _verify_pages(folder: Path, report: Report) -> None:
 
 
 def _verify_tail(rows: lmdb.Transaction[memoryview], report: Report) -> None:
-    for sequence, row in log_rows(rows, get_mark(rows.get(CHECKPOINT)).sequence):
+    basis = read_basis(rows)
+    for sequence, row in log_rows(rows, basis.mark.sequence):
         report.rows += 1
         try:
-            for frame in frames(row, sequence):
+            for frame in frames(row, sequence, basis.drops):
                 report.records += 1
                 if frame.damage:
                     report.add(frame.damage)

@@ -91,7 +91,8 @@ class Checkpoint:
         for shard in sorted(shards):
             if shard in self.generation.pointers:
                 _extend(rows, shard, *self.generation.pointers[shard])
-            rows.put(shard_key(shard), pack_shard(self.generation.shards[shard]))
+            row = pack_shard(self.generation.shards[shard], self.generation.source(shard))
+            rows.put(shard_key(shard), row)
 
     def _put_heads(self, rows: Rows, subjects: Sequence[Subject]) -> None:
         for key, subject in sorted((head_key(*subject), subject) for subject in subjects):

@@ -75,13 +75,11 @@ def verify(path: str | os.PathLike[str], *, live: bool = False) -> Findings:
 
 def run_check(folder: Path, check: Check) -> Findings:
     """Run a check in a child process."""
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-P", "-m", "actorkalix_storage.lmdbstore.check"]
+    command, environ = child_of("check", check.value, str(folder))
     try:
         child = subprocess.run(
-            [*command, check.value, str(folder)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            command,
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=CHECK_SECONDS_MAX,
@@ -90,7 +88,7 @@ def run_check(folder: Path, check: Check) -> Findings:
     except subprocess.TimeoutExpired:
         return _dead(f"the check did not end within {CHECK_SECONDS_MAX} s")
     if child.returncode < 0:
-        return _dead(f"reading it ended a process by {_signal_name(-child.returncode)}")
+        return _dead(f"reading it ended a process by {signal_name(-child.returncode)}")
     try:
         return msgspec.json.decode(child.stdout, type=Findings)
     except msgspec.MsgspecError:
@@ -98,11 +96,21 @@ def run_check(folder: Path, check: Check) -> Findings:
         return _dead(f"the check failed: {words[-1] if words else child.returncode}")
 
 
+def child_of(module: str, *words: str) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment of a process that runs a module of this package."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    name = f"actorkalix_storage.lmdbstore.{module}"
+    command = [sys.executable, "-P", "-m", name, *words]
+    return command, {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _dead(reason: str) -> Findings:
     return Findings(ok=False, fatal=True, first=reason, damages=(reason,))
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """As SIGBUS."""
     try:
         return signal.Signals(number).name
     except ValueError:

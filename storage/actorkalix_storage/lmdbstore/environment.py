@@ -33,6 +33,7 @@ RESERVE_BYTES = 64 * 1024**2
 SPACE_CHECK_COMMITS = 64
 LAST_BYTES = 4 * 1024**2  # less than a few commits: a short write is one for want of space
 DATA_FILE = "data.mdb"
+META_PAGES = 2
 
 _BROKEN = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -127,6 +128,26 @@ class Environment:
     def read(self) -> lmdb.Transaction[memoryview]:
         """A read transaction, to be ended within 50 ms: pages it can see are not used again."""
         return self._env.begin(buffers=True)
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._path
+
+    @property
+    def reserve_bytes(self) -> int:
+        """Free space of the file system below which commits are refused."""
+        return self._reserve_bytes
+
+    def used_bytes(self) -> int:
+        """Size of a copy made now: all pages but free ones, and two meta pages."""
+        stat = self._env.stat()
+        pages = stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+        return (pages + META_PAGES) * stat["psize"]
+
+    def copy_to(self, fd: int) -> None:
+        """Write a copy to a file descriptor; until it is all there one read transaction is open."""
+        self._env.copyfd(fd, compact=True)
 
     def reader_check(self) -> None:
         """Forget readers of processes that are gone."""

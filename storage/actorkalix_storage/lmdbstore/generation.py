@@ -23,12 +23,13 @@ from .rows import unpack_head
 
 
 class Disk:
-    """The tables in rows, below all generations. The state of every shard is kept in memory."""
+    """The tables in rows, below all generations. What is said of whole shards is in memory."""
 
     def __init__(self, environment: Environment, lineage: int) -> None:
         self._environment = environment
         self._nothing = ShardState(Position(lineage, 0, 0), 0)
         self.shards: dict[int, ShardState] = {}
+        self.copies: dict[int, Position] = {}
 
     def head(self, subject: Subject) -> Head | None:
         if impossible_id(subject[1], subject[2]):
@@ -42,6 +43,9 @@ class Disk:
 
     def state(self, shard: int) -> ShardState:
         return self.shards.get(shard, self._nothing)
+
+    def source(self, shard: int) -> Position | None:
+        return self.copies.get(shard)
 
 
 class Generation(Layer):
@@ -64,12 +68,20 @@ class Generation(Layer):
         held = self.pointers
         for stored, pointer in zip(records, pointers, strict=True):
             tail = held.get(stored.shard)
-            if tail is None:
+            if isinstance(stored, Marker):
+                self._index_marker(stored, pointer)
+            elif tail is None:
                 held[stored.shard] = (stored.position.offset, [pointer])
             else:
                 assert tail[0] + len(tail[1]) == stored.position.offset
                 tail[1].append(pointer)
         self.count += len(records)
+
+    def _index_marker(self, marker: Marker, pointer: int) -> None:
+        """A marker is found under every offset that it stands for."""
+        first, pointers = self.pointers.setdefault(marker.shard, (marker.first, []))
+        assert first + len(pointers) == marker.first
+        pointers.extend([pointer] * (marker.position.offset - marker.first + 1))
 
     def pointer(self, shard: int, offset: int) -> int:
         """Where a record is, or 0 when another generation or the disk knows."""

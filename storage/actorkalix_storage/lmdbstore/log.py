@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 import lmdb
@@ -11,7 +11,7 @@ from actorkalix_storage.api import Damaged, StoredRecord
 from actorkalix_storage.api.frames import Marker, decode, is_pending
 from actorkalix_storage.api.keys import KeyKind, kind_key, log_key, sequence_of
 
-from .rows import log_directory, pointer
+from .rows import Drop, log_directory, pointer
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
 
@@ -69,12 +69,29 @@ class Frame:
         self.pending = is_pending(row, start)
 
 
-def frames(row: memoryview, sequence: int) -> Iterator[Frame]:
+def frames(
+    row: memoryview, sequence: int, drops: Mapping[int, Drop] | None = None
+) -> Iterator[Frame]:
     """The frames of a row in order.
+
+    Args:
+        row: the row.
+        sequence: its number.
+        drops: of all shards that were dropped; void frames of which nothing is left are passed
+            over.
 
     Raises:
         Damaged: the row's directory cannot be trusted.
     """
     bounds, shards = log_directory(row, sequence)
     for i, shard in enumerate(shards):
-        yield Frame(row, bounds[i], bounds[i + 1], shard, pointer(sequence, i))
+        place = pointer(sequence, i)
+        if bounds[i] == bounds[i + 1] and drops and is_void(shard, place, drops):
+            continue
+        yield Frame(row, bounds[i], bounds[i + 1], shard, place)
+
+
+def is_void(shard: int, place: int, drops: Mapping[int, Drop]) -> bool:
+    """Whether a frame counts no more: its shard was dropped there, or after it."""
+    drop = drops.get(shard)
+    return drop is not None and place <= drop.pointer

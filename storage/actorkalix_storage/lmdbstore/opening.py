@@ -16,9 +16,11 @@ No head is read: opening costs the shards' rows and the log's tail.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,23 +30,34 @@ import msgspec
 from actorkalix_storage.api import (
     Damaged,
     ForeignStore,
+    HomeTable,
+    Position,
     ShardState,
     StoreIdentity,
     Unreadable,
     UnsupportedFormat,
 )
-from actorkalix_storage.api.keys import KeyKind, hour_key, hour_of, kind_key, meta_key
+from actorkalix_storage.api.keys import KeyKind, hour_key, hour_of, kind_key, meta_key, shard_of
 
 from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, run_check
 from .environment import DATA_FILE, Environment
 from .folder import FolderLock, is_short, sync_folder
 from .log import log_rows
-from .rows import FORMAT, IdentityRow, unpack_shard
-from .store import LmdbStore, Options
+from .rows import (
+    FORMAT,
+    Drop,
+    IdentityRow,
+    unpack_drop,
+    unpack_homes,
+    unpack_shard,
+    unpack_source,
+)
+from .store import HOMES, Basis, LmdbStore, Options
 
 IDENTITY = meta_key("identity")
 SHARDS_MAX = 65_535
+LINEAGE_MAX = (1 << 64) - 1
 MAKING = ".making"  # folder in the folder, while its data file is made
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
@@ -57,6 +70,7 @@ def open_store(
     shards: int = 1024,
     cluster: str | None = None,
     number: int = 0,
+    lineage: int | None = None,
     create: bool = True,
     allow_copy: bool = False,
     options: Options | None = None,
@@ -69,6 +83,8 @@ def open_store(
         shards: number of shards of the service, 1 to 65,535.
         cluster: 32 hex digits that it must belong to; None takes what it has, or makes some.
         number: number of the store in its service, 0 and up.
+        lineage: of a store that is made now, 1 to 2^64 - 1; None draws one. One that exists keeps
+            its own.
         create: make the folder where there is none.
         allow_copy: take a folder that was copied, under a new lineage.
         options: bounds.
@@ -84,6 +100,8 @@ def open_store(
     """
     if not 1 <= shards <= SHARDS_MAX or number < 0:
         raise ValueError(f"store {number} of a service with {shards} shards")
+    if lineage is not None and not 1 <= lineage <= LINEAGE_MAX:
+        raise ValueError(f"lineage {lineage}: it is a number of 64 bits, and not 0")
     folder = Path(path)
     options = options or Options()
     _make_folder(folder, create)
@@ -97,7 +115,7 @@ def open_store(
         environment = Environment(
             folder, map_bytes=options.map_bytes, reserve_bytes=options.reserve_bytes
         )
-        wanted = StoreIdentity(cluster or "", service, number, shards, 0)
+        wanted = StoreIdentity(cluster or "", service, number, shards, lineage or 0)
         identity = _identify(environment, folder, wanted, allow_copy)
         return _recover(environment, identity, lock, options)
     except BaseException:
@@ -116,13 +134,34 @@ def read_identity(path: str | os.PathLike[str]) -> StoreIdentity:
         Damaged: the file is not whole.
     """
     folder = Path(path)
+    with _beside(folder) as environment:
+        return _identity_of(identity_row(environment, folder))
+
+
+def read_homes(path: str | os.PathLike[str]) -> HomeTable | None:
+    """The home table in a folder, None when it has none yet; otherwise as `read_identity`."""
+    folder = Path(path)
+    with _beside(folder) as environment:
+        identity_row(environment, folder)
+        transaction = environment.read()
+        try:
+            return homes_of(transaction)
+        except lmdb.Error as error:
+            raise Damaged(f"{folder / DATA_FILE}: the table cannot be read: {error}") from error
+        finally:
+            transaction.abort()
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Generator[Environment]:
+    """The table of a folder, to be looked at; another process may have it open."""
     if not (folder / DATA_FILE).exists():
         raise Unreadable(f"{folder}: there is no store")
     if is_short(folder):
         raise Damaged(f"{folder / DATA_FILE} ends before its last page: verify it")
     environment = Environment(folder, readonly=True)
     try:
-        return _identity_of(identity_row(environment, folder))
+        yield environment
     finally:
         environment.close()
 
@@ -172,8 +211,9 @@ def _identify(
     inode = (folder / DATA_FILE).stat().st_ino
     if environment.is_empty():
         cluster = wanted.cluster or secrets.token_hex(16)
+        lineage = wanted.lineage or _lineage()
         row = IdentityRow(
-            FORMAT, cluster, wanted.service, wanted.number, wanted.shards, _lineage(), inode
+            FORMAT, cluster, wanted.service, wanted.number, wanted.shards, lineage, inode
         )
         _put_identity(environment, row)
         sync_folder(folder)
@@ -213,10 +253,9 @@ def _recover(
 ) -> LmdbStore:
     transaction = environment.read()
     try:
-        mark = get_mark(transaction.get(CHECKPOINT))
-        states = read_shards(transaction)
-        store = LmdbStore(identity, environment, lock, options, mark, read_hours(transaction))
-        store.recover(states, log_rows(transaction, mark.sequence))
+        basis = read_basis(transaction)
+        store = LmdbStore(identity, environment, lock, options, basis)
+        store.recover(log_rows(transaction, basis.mark.sequence))
     except lmdb.Error as error:
         raise Damaged(f"the table cannot be read: {error}") from error
     finally:
@@ -224,15 +263,39 @@ def _recover(
     return store
 
 
-def read_shards(rows: Rows) -> dict[int, ShardState]:
-    """The shards' states at the checkpoint."""
+def read_basis(rows: Rows) -> Basis:
+    """All that is kept in memory of the tables on disk."""
+    drops = read_drops(rows)
+    shards: dict[int, ShardState] = {}
+    copies: dict[int, Position] = {}
+    for shard, row in _rows_of_shards(rows, KeyKind.SHARD):
+        if shard in drops and not drops[shard].is_swept:
+            continue
+        shards[shard] = unpack_shard(row)
+        source = unpack_source(row)
+        if source:
+            copies[shard] = source
+    mark, hours = get_mark(rows.get(CHECKPOINT)), tuple(read_hours(rows))
+    return Basis(mark, shards, copies, drops, homes_of(rows), hours)
+
+
+def read_drops(rows: Rows) -> dict[int, Drop]:
+    """Where shards were dropped."""
+    return {shard: unpack_drop(row, shard) for shard, row in _rows_of_shards(rows, KeyKind.DROP)}
+
+
+def homes_of(rows: Rows) -> HomeTable | None:
+    """The home table, None where there is none yet."""
+    row = rows.get(HOMES)
+    return None if row is None else unpack_homes(row)
+
+
+def _rows_of_shards(rows: Rows, kind: KeyKind) -> Iterator[tuple[int, memoryview]]:
     cursor = rows.cursor()
-    states: dict[int, ShardState] = {}
-    found = cursor.set_range(kind_key(KeyKind.SHARD))
-    while found and cursor.key()[:2] == kind_key(KeyKind.SHARD):
-        states[int.from_bytes(cursor.key()[2:4], "big")] = unpack_shard(cursor.value())
+    found = cursor.set_range(kind_key(kind))
+    while found and cursor.key()[:2] == kind_key(kind):
+        yield shard_of(cursor.key()), cursor.value()
         found = cursor.next()
-    return states
 
 
 def read_hours(rows: Rows) -> list[int]:
@@ -285,7 +348,7 @@ def _identity_of(row: IdentityRow) -> StoreIdentity:
 
 
 def _lineage() -> int:
-    return secrets.randbits(63) + 1
+    return secrets.randbits(63) + 1  # other stores of the service are made with the same one
 
 
 class _FormatRow(msgspec.Struct):

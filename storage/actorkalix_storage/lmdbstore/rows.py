@@ -6,8 +6,11 @@ A log row is a directory and the frames of one commit:
     | frame x count
 
 so a frame is found by its ordinal, a frame may shrink without moving the others' ordinals, and the
-shard of a damaged frame is known from a place that the damage has not touched. A *pointer* is
-sequence * 65,536 + ordinal.
+shard of a damaged frame is known from a place that the damage has not touched. Of a frame that is
+void (its shard was dropped after it) nothing may be left. A *pointer* is sequence * 65,536 +
+ordinal.
+
+What nothing else could be compared with carries a checksum of its own: home table, drops.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from zlib import crc32
 
 import msgspec
 
-from actorkalix_storage.api import Damaged, Head, Position, ShardState
+from actorkalix_storage.api import Damaged, Head, HomeTable, Position, ShardState
 from actorkalix_storage.api.keys import head_key
 from actorkalix_storage.tables import Subject
 
@@ -31,6 +34,8 @@ _DIRECTORY = struct.Struct(">IH")
 _U32 = struct.Struct(">I")
 _HEAD = struct.Struct(">QQQIQQQQQ")
 _SHARD = struct.Struct(">QIQQ?")
+_POSITION = struct.Struct(">QIQ")
+_DROP = struct.Struct(">HQ?")
 _PLACE = struct.Struct(">HQ")
 _OFFSET = struct.Struct(">Q")
 _MANIFEST = struct.Struct(">QQQI")
@@ -61,6 +66,18 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     sequence: int = 0
     damaged: dict[int, str] = {}
     oldest_hour: int = 0
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """The row of a shard that was dropped; it stays for ever, for so does the void in the log.
+
+    Attributes:
+        pointer: where the `DROPPED` marker is; frames of the shard before it are void.
+        is_swept: what the shard had in the tables is gone, and what they have is newer.
+    """
+
+    pointer: int
+    is_swept: bool = False
 
 
 def pointer(sequence: int, ordinal: int) -> int:
@@ -132,18 +149,58 @@ def unpack_head(row: bytes | memoryview) -> Head:
     return Head(*_HEAD.unpack(row))
 
 
-def pack_shard(state: ShardState) -> bytes:
-    """The row of a shard."""
+def pack_shard(state: ShardState, source: Position | None = None) -> bytes:
+    """The row of a shard, and of what it is a copy of."""
     p = state.position
-    return _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
+    row = _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
+    return row + _POSITION.pack(source.lineage, source.epoch, source.offset) if source else row
 
 
 def unpack_shard(row: bytes | memoryview) -> ShardState:
     """Read the row of a shard."""
-    if len(row) != _SHARD.size:
+    if len(row) not in (_SHARD.size, _SHARD.size + _POSITION.size):
         raise Damaged(f"a shard's row of {len(row)} bytes")
-    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack(row)
+    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack_from(row)
     return ShardState(Position(lineage, epoch, offset), time_ms, sealed)
+
+
+def unpack_source(row: bytes | memoryview) -> Position | None:
+    """What the row of a shard says it is a copy of; `unpack_shard` has read it."""
+    if len(row) == _SHARD.size:
+        return None
+    return Position(*_POSITION.unpack_from(row, _SHARD.size))
+
+
+def pack_drop(shard: int, drop: Drop) -> bytes:
+    """The row of a drop."""
+    body = _DROP.pack(shard, drop.pointer, drop.is_swept)
+    return _U32.pack(crc32(body)) + body
+
+
+def unpack_drop(row: bytes | memoryview, shard: int) -> Drop:
+    """Read the row of a drop."""
+    if len(row) != _U32.size + _DROP.size or crc32(row[_U32.size :]) != _U32.unpack_from(row)[0]:
+        raise Damaged(f"shard {shard}: the row of its drop: the checksum does not match")
+    its_shard, place, is_swept = _DROP.unpack_from(row, _U32.size)
+    if its_shard != shard:
+        raise Damaged(f"shard {shard}: the row of its drop is that of shard {its_shard}")
+    return Drop(place, is_swept)
+
+
+def pack_homes(table: HomeTable) -> bytes:
+    """The row of the home table."""
+    body = msgspec.msgpack.encode(table)
+    return _U32.pack(crc32(body)) + body
+
+
+def unpack_homes(row: bytes | memoryview) -> HomeTable:
+    """Read the row of the home table."""
+    if len(row) < _U32.size or crc32(row[_U32.size :]) != _U32.unpack_from(row)[0]:
+        raise Damaged("the home table: the checksum does not match")
+    try:
+        return msgspec.msgpack.decode(row[_U32.size :], type=HomeTable)
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"the home table cannot be read: {error}") from error
 
 
 def pack_pointers(pointers: Sequence[int]) -> bytes:

@@ -15,6 +15,7 @@ import lmdb
 
 from actorkalix_storage.api import Damaged, Head, Snapshot
 from actorkalix_storage.api.keys import piece_of, snapshot_key, snapshots_key
+from actorkalix_storage.failpoints import hit
 from actorkalix_storage.tables import Subject, fits
 
 from .environment import Environment
@@ -37,12 +38,14 @@ def put(environment: Environment, subject: Subject, snapshot: Snapshot) -> None:
             for i in pieces[begin : begin + PIECES_OF_TRANSACTION]:
                 piece = payload[i * PIECE_BYTES : (i + 1) * PIECE_BYTES]
                 rows.put(snapshot_key(prefix, number, i), piece)
+                hit("snapshot.piece")
     with environment.write() as rows:
         for its_number, piece_number in list(_pieces(rows, prefix)):
             if its_number != number or piece_number > len(pieces):
                 rows.delete(snapshot_key(prefix, its_number, piece_number))
         manifest = Manifest(snapshot.incarnation, snapshot.offset, len(payload), crc32(payload))
         rows.put(snapshot_key(prefix, number, 0), pack_manifest(manifest) + payload[:PIECE_BYTES])
+        hit("snapshot.piece")
 
 
 def newest(rows: lmdb.Transaction[memoryview], subject: Subject, head: Head) -> Snapshot | None:

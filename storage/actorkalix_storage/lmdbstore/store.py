@@ -7,18 +7,21 @@ reads the checkpoint mark and replays the log rows after it (`opening`).
 
 Background: nothing to do -> a generation is frozen -> its slices are written, the mark with the
 last -> nothing to do. A slice that fails for want of space is tried again at the next call; memory
-still has all of it.
+still has all of it. A shard that was dropped is swept up after in slices too (`dropping`), and is
+hidden until then; memory has nothing of it, for a drop begins with a whole checkpoint.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from actorkalix_storage.api import (
     Damaged,
+    HomeTable,
+    Position,
     ShardState,
     Snapshot,
     StoredRecord,
@@ -26,19 +29,21 @@ from actorkalix_storage.api import (
     StoreIdentity,
 )
 from actorkalix_storage.api.frames import PENDING, Marker, encode, encode_marker
-from actorkalix_storage.api.keys import log_key
-from actorkalix_storage.logstore import LogStore
-from actorkalix_storage.tables import KEYS_KEPT_MS, fits, oldest_hour
+from actorkalix_storage.api.keys import KeyKind, drop_key, kind_key, log_key
+from actorkalix_storage.failpoints import hit
+from actorkalix_storage.movestore import MoveStore
+from actorkalix_storage.tables import KEYS_KEPT_MS, Subject, fits, oldest_hour
 
-from . import reclaim, snapshots
-from .checkpoint import Checkpoint, put_mark
+from . import dropping, reclaim, snapshots
+from .checkpoint import Checkpoint, Rows, put_mark
 from .environment import MAP_BYTES, RESERVE_BYTES, Environment
 from .folder import FolderLock
 from .generation import Disk, Generation
-from .log import frames
-from .rows import FRAMES_MAX, CheckpointRow, pack_log, pointer
+from .log import frames, is_void
+from .rows import FRAMES_MAX, CheckpointRow, Drop, pack_drop, pack_homes, pack_log, pointer
 from .view import View
 
+HOMES = kind_key(KeyKind.HOME)
 READER_CHECK_MS = 60_000
 
 
@@ -64,7 +69,27 @@ class Options(msgspec.Struct, frozen=True):
     check: bool = True
 
 
-class LmdbStore(LogStore):
+class Basis(msgspec.Struct, frozen=True):
+    """What the rows say when a store is opened: the tables as far as they are kept in memory.
+
+    Attributes:
+        mark: the checkpoint that recovery begins from.
+        shards: states at the checkpoint, without those of which only sweepings are left.
+        copies: shard -> position of its source, for shards that came by a copy.
+        drops: of all shards that were ever dropped.
+        homes: the home table.
+        hours: hours of which idempotency rows exist.
+    """
+
+    mark: CheckpointRow
+    shards: dict[int, ShardState]
+    copies: dict[int, Position]
+    drops: dict[int, Drop]
+    homes: HomeTable | None
+    hours: tuple[int, ...]
+
+
+class LmdbStore(MoveStore):
     """A `Store` in a folder; made by `open_store`.
 
     Args:
@@ -72,8 +97,7 @@ class LmdbStore(LogStore):
         environment: the open table.
         lock: held for this object's life.
         options: bounds.
-        mark: the checkpoint that recovery begins from.
-        hours: hours of which idempotency rows exist.
+        basis: what the rows say.
     """
 
     def __init__(
@@ -82,11 +106,13 @@ class LmdbStore(LogStore):
         environment: Environment,
         lock: FolderLock,
         options: Options,
-        mark: CheckpointRow,
-        hours: Sequence[int],
+        basis: Basis,
     ) -> None:
+        mark = basis.mark
         self._environment = environment
         self._disk = Disk(environment, identity.lineage)
+        self._disk.shards.update(basis.shards)
+        self._disk.copies.update(basis.copies)
         self._active = Generation(self._disk)
         super().__init__(identity, self._active)
         self._folder_lock = lock
@@ -98,27 +124,49 @@ class LmdbStore(LogStore):
         self._sequence = mark.sequence  # of the last row in the log
         self._damaged.update(mark.damaged)
         self._oldest_hour = mark.oldest_hour
-        self._hours = tuple(hours)
+        self._hours = basis.hours
+        self._homes = basis.homes
+        self._drops = dict(basis.drops)
+        self._hidden = frozenset(s for s, drop in basis.drops.items() if not drop.is_swept)
         self._stale_keys = True  # rows of hours before the oldest may exist
         self._readers_checked_ms = 0
 
-    def recover(
-        self, states: Mapping[int, ShardState], rows: Iterable[tuple[int, memoryview]]
-    ) -> None:
-        """Begin from the states at the checkpoint and replay the log rows after it."""
-        self._disk.shards.update(states)
+    def recover(self, rows: Iterable[tuple[int, memoryview]]) -> None:
+        """Replay the log rows after the checkpoint."""
         for sequence, row in rows:
-            for frame in frames(row, sequence):
+            for frame in frames(row, sequence, self._drops):
+                if is_void(frame.shard, frame.pointer, self._drops):
+                    continue
                 if frame.frame is None:
                     self._damaged.setdefault(frame.shard, frame.damage)
                 else:
                     self._replay(frame.frame, frame.pending, frame.pointer)
             self._sequence = sequence
         self._replayed()
+        for shard in self._disk.copies:
+            self._show(shard)
+
+    @property
+    def environment(self) -> Environment:
+        """Its table, for `backup`, which reads beside it."""
+        return self._environment
 
     # ---- the medium -----------------------------------------------------------------------
-    def _persist(self, frames: Sequence[StoredRecord | Marker], pending: bool = False) -> list[int]:
+    def _persist(
+        self, frames: Sequence[StoredRecord | Marker], pending: bool = False, what: str = "commit"
+    ) -> list[int]:
         flags = PENDING if pending else 0
+        with self._environment.write(watch_space=True) as rows:
+            sequence, pointers = self._put_log(rows, frames, flags)
+            hit(f"{what}.before_sync")
+        self._sequence = sequence
+        hit(f"{what}.after_sync")
+        return pointers
+
+    def _put_log(
+        self, rows: Rows, frames: Sequence[StoredRecord | Marker], flags: int = 0
+    ) -> tuple[int, list[int]]:
+        """Put the log rows of a commit; return the last one's sequence and where each frame is."""
         packed = [
             encode_marker(frame) if isinstance(frame, Marker) else encode(frame, flags)
             for frame in frames
@@ -126,22 +174,50 @@ class LmdbStore(LogStore):
         shards = [frame.shard for frame in frames]
         sequence = self._sequence
         pointers: list[int] = []
-        with self._environment.write(watch_space=True) as rows:
-            for begin in range(0, len(packed), FRAMES_MAX):
-                sequence += 1
-                part = packed[begin : begin + FRAMES_MAX]
-                row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
-                rows.put(log_key(sequence), row, append=True)
-                pointers.extend(pointer(sequence, i) for i in range(len(part)))
-        self._sequence = sequence
-        return pointers
+        for begin in range(0, len(packed), FRAMES_MAX):
+            sequence += 1
+            part = packed[begin : begin + FRAMES_MAX]
+            row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
+            rows.put(log_key(sequence), row, append=True)
+            pointers.extend(pointer(sequence, i) for i in range(len(part)))
+        return sequence, pointers
+
+    def _persist_homes(self, table: HomeTable) -> None:
+        with self._environment.write() as rows:
+            rows.put(HOMES, pack_homes(table))
+            hit("homes.before_sync")
+        hit("homes.after_sync")
+
+    def _persist_drop(self, marker: Marker) -> None:
+        self.checkpoint()
+        damaged = {s: why for s, why in self._damaged.items() if s != marker.shard}
+        mark = msgspec.structs.replace(self._mark_row, damaged=damaged)
+        with self._environment.write() as rows:
+            sequence, pointers = self._put_log(rows, [marker])
+            drop = Drop(pointers[0])
+            rows.put(drop_key(marker.shard), pack_drop(marker.shard, drop))
+            put_mark(rows, mark)
+            hit("drop.before_sync")
+        self._sequence, self._mark_row = sequence, mark
+        self._drops[marker.shard] = drop
+
+    def _forget(self, shard: int) -> None:
+        self._hidden |= {shard}
+        self._disk.shards.pop(shard, None)
+        self._disk.copies.pop(shard, None)
+        self._damaged.pop(shard, None)
 
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
         self._active.index(records, pointers)
 
     def _source(self) -> View:
         return View(
-            self._environment, self._generations, self._lock, self._hours, self._oldest_hour
+            self._environment,
+            self._generations,
+            self._lock,
+            self._hours,
+            self._oldest_hour,
+            self._hidden,
         )
 
     def _check_usable(self) -> None:
@@ -160,7 +236,10 @@ class LmdbStore(LogStore):
         if head is None or not fits(snapshot, head):
             return
         if known is None or known.number <= snapshot.number:
-            snapshots.put(self._environment, subject, snapshot)
+            self._keep_snapshot(subject, snapshot)
+
+    def _keep_snapshot(self, subject: Subject, snapshot: Snapshot) -> None:
+        snapshots.put(self._environment, subject, snapshot)
 
     def maintain(self, now_ms: int) -> bool:
         self._check_usable()
@@ -170,7 +249,7 @@ class LmdbStore(LogStore):
             if self._checkpoint is not None:
                 self._write_slice(self._checkpoint)
                 return True
-            if self._forget_keys(now_ms) or self._strip():
+            if self._sweep() or self._forget_keys(now_ms) or self._strip():
                 return True
         except StoreFull:
             return False  # nothing is lost: memory and the log still have it
@@ -241,14 +320,36 @@ class LmdbStore(LogStore):
             last = count < self._options.slice_rows
             if last:
                 put_mark(rows, row)
+            hit("checkpoint.slice")
         checkpoint.advance(count)
         self._hours = tuple(sorted({*self._hours, *checkpoint.hours}))
         if last:
             self._disk.shards.update(checkpoint.generation.shards)
+            self._disk.copies.update(checkpoint.generation.copies)
             self._active.below = self._disk
             self._generations = (self._active,)
             self._mark_row = row
             self._checkpoint = None
+
+    def _sweep(self) -> bool:
+        """Sweep one slice of a dropped shard; whether there was any."""
+        shard = next((s for s in self._hidden if self._is_unswept(s)), None)
+        if shard is None:
+            return False
+        drop = dropping.sweep(
+            self._environment, shard, self._drops[shard], self._options.slice_rows
+        )
+        if drop.is_swept:
+            self._drops[shard] = drop
+            self._hidden -= {shard}
+        return True
+
+    def _sweep_out(self, shard: int) -> None:
+        while self._is_unswept(shard):
+            self._sweep()
+
+    def _is_unswept(self, shard: int) -> bool:
+        return shard in self._drops and not self._drops[shard].is_swept
 
     def _forget_keys(self, now_ms: int) -> bool:
         """Forget idempotency keys of one slice; whether more is waiting."""

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
-from actorkalix_storage.api import Damaged, Due, Head, Snapshot, StoredRecord, TimerKind
+from actorkalix_storage.api import (
+    Damaged,
+    Due,
+    Head,
+    Position,
+    Snapshot,
+    StoredRecord,
+    TimerKind,
+)
 from actorkalix_storage.api.frames import Marker, decode
 from actorkalix_storage.api.keys import (
     KeyKind,
@@ -57,6 +65,7 @@ class View:
         lock: the owner's, for walks through a generation.
         hours: hours of which idempotency rows exist.
         oldest_hour: the first hour of which keys count.
+        hidden: shards of which nothing is shown.
     """
 
     def __init__(
@@ -66,10 +75,12 @@ class View:
         lock: threading.Lock,
         hours: Sequence[int],
         oldest_hour: int,
+        hidden: frozenset[int],
     ) -> None:
         self._environment = environment
         self.layers = layers
         self.lock = lock
+        self.hidden = hidden
         self._hours = hours
         self._oldest_hour = oldest_hour
         self._transaction: lmdb.Transaction[memoryview] | None = None
@@ -91,6 +102,8 @@ class View:
 
     # ---- questions ------------------------------------------------------------------------
     def head(self, subject: Subject) -> Head | None:
+        if subject[0] in self.hidden:
+            return None
         for layer in self.layers:
             if subject in layer.heads:
                 return layer.heads[subject]
@@ -100,16 +113,26 @@ class View:
         return None if row is None else unpack_head(row)
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
+        frame = self._frame(shard, offset)
+        return None if isinstance(frame, Marker) else frame
+
+    def place(self, shard: int, offset: int) -> Position:
+        position = self._frame(shard, offset).position
+        return Position(position.lineage, position.epoch, offset)
+
+    def _frame(self, shard: int, offset: int) -> StoredRecord | Marker:
         pointer = self.pointer(shard, offset)
         row = self.rows().get(log_key(pointer >> 16)) if pointer else None
         if row is None:
             raise Damaged(f"shard {shard}, offset {offset}: no record")
         start, end = frame_bounds(row, pointer & 0xFFFF)
         frame = decode(row, start, end, pointer >> 16)
-        if frame.shard != shard or frame.position.offset != offset:
-            place = f"shard {frame.shard}, offset {frame.position.offset}"
+        last = frame.position.offset
+        first = frame.first if isinstance(frame, Marker) else last
+        if frame.shard != shard or not first <= offset <= last:
+            place = f"shard {frame.shard}, offset {last}"
             raise Damaged(f"shard {shard}, offset {offset}: the index leads to {place}")
-        return None if isinstance(frame, Marker) else frame
+        return frame
 
     def pointer(self, shard: int, offset: int) -> int:
         """Where a record is, or 0 for nowhere."""
@@ -159,7 +182,9 @@ class View:
             if not cursor.set_range(key) or cursor.key()[:2] != kind_key(KeyKind.HEAD):
                 return
             found = subject_of(cursor.key())
-            if found[1] == component:
+            if found[0] in self.hidden:
+                key = component_key(found[0] + 1, component)
+            elif found[1] == component:
                 if (found[0], found[2]) > after:
                     yield found[0], found[2]
                 key = bytes(cursor.key()) + b"\0"
@@ -177,7 +202,8 @@ class View:
             _, at_ms, shard, component, entity = timer_of(cursor.key())
             if at_ms > up_to_ms:
                 return
-            yield Due(kind, at_ms, shard, component, entity)
+            if shard not in self.hidden:
+                yield Due(kind, at_ms, shard, component, entity)
             key = bytes(cursor.key()) + b"\0"
 
     # ---- the transaction ------------------------------------------------------------------

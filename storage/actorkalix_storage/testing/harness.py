@@ -34,6 +34,10 @@ class Harness(Protocol):
         """Bring the tables to disk, where there is one."""
         ...
 
+    def second(self) -> Harness:
+        """Another new store of the same service: its number is 1, cluster and lineage the same."""
+        ...
+
     def dispose(self) -> None:
         """Remove all traces."""
         ...

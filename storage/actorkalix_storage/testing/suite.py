@@ -5,9 +5,10 @@ Tests speak to the store through `Store` alone.
 
 from __future__ import annotations
 
+from .homes import HomesContract
 from .reading import ReadingContract
 from .writing import WritingContract
 
 
-class StoreContract(WritingContract, ReadingContract):
+class StoreContract(WritingContract, ReadingContract, HomesContract):
     """Every store passes this; see `testing/__init__.py`."""

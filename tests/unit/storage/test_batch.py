@@ -14,7 +14,7 @@ from actorkalix_storage.api import (
     Refused,
 )
 from actorkalix_storage.batch import Batch, impossible_id
-from actorkalix_storage.tables import NoTables
+from actorkalix_storage.tables import Layer, NoTables
 
 START_MS = 1_700_000_000_000
 
@@ -73,3 +73,26 @@ def test_ids_are_measured_in_bytes() -> None:
     assert "258 bytes" in impossible_id("c", "é" * 129)
     assert "65 bytes" in impossible_id("c" * 65, "e")
     assert "Unicode" in impossible_id("c", "\ud800")
+
+
+def test_a_shard_that_is_not_whole_takes_nothing() -> None:
+    below = Layer(NoTables(7))
+    below.begin_copy(0, Position(7, 4, 9), START_MS)
+    below.move(0, Position(7, 3, 5))
+    batch = Batch(below, 7, 4, {}, {0})
+    assert batch.open(0, START_MS) is None
+    assert batch.open(0, START_MS, sealed=True) is None
+    for outcome in (batch.seal(0, 3), batch.add(Append(0, 3, 0, (event(1),)))):
+        assert isinstance(outcome, Refused)
+        assert (outcome.kind, "not complete" in outcome.reason) == (RefusalKind.INVALID, True)
+    assert batch.records == []
+
+
+def test_a_sealed_shard_is_opened_when_it_is_said(batch: Batch) -> None:
+    batch.seal(0, 1)
+    assert batch.open(0, START_MS, sealed=True) == 2
+    assert not batch.state(0).sealed
+    assert isinstance(batch.add(Append(0, 2, 2, (event(3),))), Appended)
+    never = batch.seal(1, 0)
+    assert isinstance(never, Refused)
+    assert "never opened" in never.reason

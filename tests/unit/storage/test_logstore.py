@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actorkalix_storage.api import Append, Damaged, RefusalKind, Refused, StoreIdentity
+from actorkalix_storage.api import Append, Damaged, Position, RefusalKind, Refused, StoreIdentity
+from actorkalix_storage.api.frames import Marker, MarkerKind
 from actorkalix_storage.memorystore import MemoryStore
 from actorkalix_storage.testing.harness import START_MS, event, write
 
@@ -19,7 +20,7 @@ def store() -> MemoryStore:
 
 
 def test_damage_that_is_met_takes_the_shard_out_of_service(store: MemoryStore) -> None:
-    store._log[0][1] = None
+    store._log[0][1] = Marker(MarkerKind.REMOVED, 0, Position(7, 1, 2))
     with pytest.raises(Damaged):
         store.load(0, "cart", "a")
     assert list(store.damaged_shards()) == [0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from actorkalix_storage.api import Damaged, StoredRecord, StoreIdentity
+from actorkalix_storage.api import Damaged, Position, StoredRecord, StoreIdentity
+from actorkalix_storage.api.frames import Marker, MarkerKind
 from actorkalix_storage.memorystore import MemoryStore
 from actorkalix_storage.testing.harness import START_MS, event, state, write
 
@@ -38,7 +39,7 @@ def test_a_broken_chain_is_damage(store: MemoryStore, fields: dict[str, object])
 
 
 def test_a_missing_record_is_damage(store: MemoryStore) -> None:
-    store._log[0][2] = None
+    store._log[0][2] = Marker(MarkerKind.REMOVED, 0, Position(7, 1, 3))
     with pytest.raises(Damaged, match="offset 3"):
         store.history(0, "cart", "a")
 

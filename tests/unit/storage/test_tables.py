@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actorkalix_storage.api import Append, Appended, Record, RecordKind, TimerKind
+from actorkalix_storage.api import (
+    Append,
+    Appended,
+    Position,
+    Record,
+    RecordKind,
+    ShardState,
+    TimerKind,
+)
 from actorkalix_storage.batch import Batch
 from actorkalix_storage.tables import Layer, NoTables, oldest_hour, timer_of
 
@@ -71,3 +80,29 @@ def test_keys_count_by_whole_hours() -> None:
     assert oldest_hour(5 * hour, 2 * hour) == 3
     assert oldest_hour(5 * hour + hour - 1, 2 * hour) == 3
     assert oldest_hour(hour, 2 * hour) == 0
+
+
+def test_a_copy_is_unfinished_until_its_shard_is_there() -> None:
+    below = Layer(NoTables(7))
+    below.begin_copy(1, Position(5, 2, 9), START_MS)
+    tables = Layer(below)
+    assert tables.state(1) == ShardState(Position(5, 0, 0), START_MS)
+    for offset, unfinished in ((8, True), (9, False), (10, False)):
+        tables.move(1, Position(5, 2, offset))
+        tables.begin_copy(1, Position(5, 2, 9), START_MS)  # as a replay does
+        assert tables.state(1).position.offset == offset
+        assert (tables.unfinished(1) is not None) is unfinished
+    assert tables.source(1) == Position(5, 2, 9)
+    assert tables.unfinished(0) is tables.source(0) is None
+
+
+def test_what_is_forgotten_was_never_there() -> None:
+    tables, other = Layer(NoTables(7)), Layer(NoTables(7))
+    for stored in a_log([("event", 0), ("event", 1), ("delete", 1), ("clean", 1)]).records:
+        tables.apply(stored)
+        for each in (tables, other):
+            each.apply(msgspec.structs.replace(stored, shard=1))
+    tables.begin_copy(0, Position(5, 2, 9), START_MS)
+    tables.forget(0)
+    assert same(tables, other)
+    assert (tables.keys, tables.cleaned, tables.copies) == (other.keys, other.cleaned, {})

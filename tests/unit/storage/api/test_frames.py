@@ -66,7 +66,7 @@ def test_a_cut_frame_is_found(stored: StoredRecord, length: int) -> None:
 
 @pytest.mark.parametrize("kind", MarkerKind)
 def test_a_marker_comes_back(kind: MarkerKind) -> None:
-    marker = Marker(kind, 65_535, Position(2**64 - 1, 3, 4))
+    marker = Marker(kind, 65_535, Position(2**64 - 1, 3, 4), after=2**64 - 1, time_ms=2**64 - 2)
     frame = encode_marker(marker)
     assert len(frame) == 96
     assert decode(frame, 0, len(frame)) == marker

@@ -40,6 +40,7 @@ def test_kinds_that_were_released_keep_their_numbers() -> None:
         "OUTBOX": "0b00",
         "INBOX": "0c00",
         "MARK": "0d00",
+        "DROP": "0e00",
         "LOG": "ff00",
     }
 

@@ -11,8 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actorkalix_storage.api import ForeignStore, StoreInUse, Unreadable, UnsupportedFormat
-from actorkalix_storage.lmdbstore import holder, open_store, read_identity
+from actorkalix_storage.api import (
+    ForeignStore,
+    HomeTable,
+    StoreInUse,
+    Unreadable,
+    UnsupportedFormat,
+)
+from actorkalix_storage.lmdbstore import holder, open_store, read_homes, read_identity
 from actorkalix_storage.lmdbstore.environment import Environment
 from actorkalix_storage.lmdbstore.opening import IDENTITY
 from actorkalix_storage.testing.harness import START_MS, event, write
@@ -22,7 +28,9 @@ def test_a_second_process_is_refused_and_told_who_has_it(tmp_path: Path) -> None
     program = (
         "import sys\n"
         "from actorkalix_storage.lmdbstore import open_store\n"
-        "store = open_store(sys.argv[1], service='shop')\n"
+        "from actorkalix_storage.api import HomeTable\n"
+        "store = open_store(sys.argv[1], service='shop', shards=2)\n"
+        "store.put_homes(HomeTable(3, ((0,), (1,))))\n"
         "print('open', flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -43,10 +51,12 @@ def test_a_second_process_is_refused_and_told_who_has_it(tmp_path: Path) -> None
         with pytest.raises(StoreInUse, match=f"process {child.pid} on .*'shop'"):
             open_store(tmp_path, service="shop")
         assert read_identity(tmp_path).service == "shop"
+        assert read_homes(tmp_path) == HomeTable(3, ((0,), (1,)))
         child.kill()
     assert child.wait() < 0
     assert holder(tmp_path) is None
-    open_store(tmp_path, service="shop").close()
+    open_store(tmp_path, service="shop", shards=2).close()
+    assert read_homes(tmp_path) == HomeTable(3, ((0,), (1,)))
 
 
 def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
@@ -90,6 +100,24 @@ def test_a_copy_is_refused_until_it_is_taken_with_a_new_lineage(tmp_path: Path) 
     assert open_store(copy, service="shop").identity.lineage == new.lineage
 
 
+def test_stores_of_a_service_are_made_with_one_lineage(tmp_path: Path) -> None:
+    first = open_store(tmp_path / "0", service="shop").identity
+    made = open_store(
+        tmp_path / "1", service="shop", cluster=first.cluster, number=1, lineage=first.lineage
+    )
+    assert made.identity == msgspec.structs.replace(first, number=1)
+    assert made.homes() is None
+    made.close()
+    again = open_store(tmp_path / "1", service="shop", number=1, lineage=5)
+    assert again.identity.lineage == first.lineage
+    again.close()
+    assert read_homes(tmp_path / "1") is None
+    for lineage in (0, -1, 1 << 64):
+        with pytest.raises(ValueError, match=f"lineage {lineage}"):
+            open_store(tmp_path / "2", service="shop", lineage=lineage)
+    assert not (tmp_path / "2").exists()
+
+
 def test_another_format_is_refused(tmp_path: Path) -> None:
     open_store(tmp_path, service="shop").close()
     environment = Environment(tmp_path)
@@ -98,6 +126,8 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     environment.close()
     with pytest.raises(UnsupportedFormat, match=r"format 99.*format 0"):
         open_store(tmp_path, service="shop")
+    with pytest.raises(UnsupportedFormat):
+        read_homes(tmp_path)
 
 
 def test_a_missing_or_useless_folder_is_unreadable(tmp_path: Path) -> None:
@@ -106,6 +136,8 @@ def test_a_missing_or_useless_folder_is_unreadable(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
     with pytest.raises(Unreadable):
         read_identity(tmp_path)
+    with pytest.raises(Unreadable):
+        read_homes(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreadable):
         open_store(tmp_path / "file", service="shop")

@@ -21,6 +21,9 @@ were good before it ran: the actor is rebuilt when they have landed.
 Idempotency keys (architecture 12). A key at work in the actor is joined; else the store is asked,
 unless the actor has no record at all. A key counts for `keys_kept_ms` by record time. What is
 remembered under it is the behavior's business; the host only finds it.
+
+What the loop runs is written down for the watchdog around all user code. A component that it has
+blocked is refused (AK3007) before anything of the message is started.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
+from actorkalix_cluster.shardhost.watchdog import Doing
 from actorkalix_storage.api import Append, StoredRecord, StoreError
 
 log = logging.getLogger("actorkalix.entity")
@@ -52,6 +56,7 @@ class Driver:
         self._limits = parts.limits
         self._shards = parts.shards
         self._desk = parts.desk
+        self._watch = parts.watch
         self._commits = commits
         self._live = live
 
@@ -103,17 +108,29 @@ class Driver:
         failure = failures.overloaded(what, self._limits.retry_after_ms)
         self._desk.answer(ticket, Reply(failure=failure))
 
-    def _too_late(self, ticket: Ticket) -> bool:
+    def _may_not_start(self, actor: Actor, ticket: Ticket) -> bool:
+        """Refuse what is blocked, of a lost shard, or too late."""
         deadline_ms = ticket.message.deadline_ms
-        if not deadline_ms or self._clock.now_ms() <= deadline_ms:
+        if actor.component in self._watch.off:
+            failure = failures.component_blocked(actor.component)
+        elif not actor.shard.owned:
+            failure = failures.owner_away(actor.shard.number, self._limits.retry_after_ms)
+        elif deadline_ms and self._clock.now_ms() > deadline_ms:
+            failure = failures.deadline_passed()
+        else:
             return False
-        self._desk.answer(ticket, Reply(failure=failures.deadline_passed()))
+        self._desk.answer(ticket, Reply(failure=failure))
         return True
 
     def _run(self, actor: Actor, instance: Any, message: Message, now_ms: int) -> Step[Any] | Reply:
         """Step; a reply alone when the behavior refused or user code raised."""
+        watch = self._watch
         try:
-            return actor.behavior.step(instance, message, now_ms)
+            watch.work = (now_ms, message)
+            try:
+                return actor.behavior.step(instance, message, now_ms)
+            finally:
+                watch.work = None  # before the log is written, which may take its time
         except BehaviorError as error:
             return _refusal(error, message)
         except Exception:
@@ -127,7 +144,7 @@ class Driver:
 
     # ---- queries ------------------------------------------------------------------------------
     def _query(self, actor: Actor, ticket: Ticket) -> None:
-        if self._too_late(ticket):
+        if self._may_not_start(actor, ticket):
             return
         ticket.begin()
         now_ms = self._shards.now_ms(actor.shard)
@@ -142,7 +159,7 @@ class Driver:
     # ---- commands -----------------------------------------------------------------------------
     def _command(self, actor: Actor, ticket: Ticket) -> None:
         """A message that may write, to a live actor with room for it."""
-        if self._too_late(ticket):
+        if self._may_not_start(actor, ticket):
             return
         message = ticket.message
         if not message.key or message.kind is not MessageKind.COMMAND:
@@ -234,6 +251,10 @@ class Driver:
                     else failures.bug(ticket.message.correlation_id)
                 )
                 self._desk.answer(ticket, Reply(failure=failure))
+        elif actor.component in self._watch.off:
+            failure = failures.component_blocked(actor.component)
+            for ticket in waiting:
+                self._desk.answer(ticket, Reply(failure=failure))
         elif found is not None and self._counts(actor, found):
             for ticket in waiting:
                 ticket.begin()
@@ -246,7 +267,7 @@ class Driver:
     def _first_of_its_key(self, actor: Actor, key: bytes, waiting: list[Ticket]) -> None:
         first, *others = waiting
         if actor.state is State.LIVE and self._live.has(actor) and self._has_room(actor):
-            if not self._too_late(first):
+            if not self._may_not_start(actor, first):
                 self._step(actor, first, key)
         else:
             others = waiting
@@ -269,8 +290,10 @@ class Driver:
 
     def remembered(self, actor: Actor, message: Message, stored: bytes) -> Reply:
         """The answer under a key that was used before."""
+        now_ms = self._clock.now_ms()
         try:
-            return actor.behavior.remembered(message, stored)
+            with self._watch.doing(Doing.REMEMBERED, actor.component, actor.entity, now_ms):
+                return actor.behavior.remembered(message, stored)
         except BehaviorError as error:
             return _refusal(error, message)
         except Exception:

@@ -57,6 +57,21 @@ def host_away(retry_after_ms: int = RETRY_AFTER_MS) -> Failure:
     )
 
 
+def store_fenced(store: int, reason: str) -> Failure:
+    """Nobody opens the store any more; asking again soon makes no sense."""
+    return Failure(
+        "AK3004", "unavailable", f"store {store} is not served: {reason}", retry_after_ms=30_000
+    )
+
+
+def not_here(failure: Failure) -> bool:
+    """Whether a host says with it that another one, or the same one later, may take the message."""
+    return failure.number in _NOT_HERE
+
+
+_NOT_HERE = frozenset({"AK3002", "AK3004"})
+
+
 def deadline_passed() -> Failure:
     """It was not started, and now it is too late."""
     return Failure("AK3005", "deadline_exceeded", "its time was over before it began")
@@ -65,6 +80,16 @@ def deadline_passed() -> Failure:
 def not_committed(reason: str) -> Failure:
     """Worked out and then left out of its commit."""
     return Failure("AK3006", "aborted", f"it was not stored: {reason}", http_status=503)
+
+
+def component_blocked(component: str) -> Failure:
+    """Its handlers held the loop too often, or once for too long."""
+    return Failure(
+        "AK3007",
+        "unavailable",
+        f"the component {component!r} held up its host and answers nothing until the service is "
+        "started again",
+    )
 
 
 def outcome_unknown(reason: str) -> Failure:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from actorkalix_cluster.placement import shard_of
@@ -47,6 +47,7 @@ from actorkalix_cluster.shardhost.shards import Shards
 from actorkalix_cluster.shardhost.ticket import Desk, Stage, Ticket
 from actorkalix_cluster.shardhost.timers import Consumers, Timers, no_consumers
 from actorkalix_cluster.shardhost.upkeep import Upkeep
+from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Store, StoreError
 
 log = logging.getLogger("actorkalix.host")
@@ -67,11 +68,13 @@ class ShardHost:
     Args:
         store: open, and nobody else's.
         behaviors: actor kinds by component id.
+        shards: whose home is the store; all of the service when not given.
         clock: real or virtual.
         limits: bounds of every queue in here.
         committer: does the store's work.
         observer: is told what happened.
         on_fatal: is told why the process has to end.
+        watch: what is known of handlers that hold the loop; nobody looks when not given.
         consumers: newest positions that registered consumers have passed, by shard; what they have
             not passed is not cleaned.
     """
@@ -81,11 +84,13 @@ class ShardHost:
         store: Store,
         behaviors: Mapping[str, Behavior[Any]],
         *,
+        shards: Iterable[int] | None = None,
         clock: Clock,
         limits: HostLimits,
         committer: Committer,
         observer: Observer | None = None,
         on_fatal: Callable[[str], object] | None = None,
+        watch: Watch | None = None,
         consumers: Consumers = no_consumers,
     ) -> None:
         observer = observer or SilentObserver()
@@ -97,9 +102,13 @@ class ShardHost:
         self._tell_fatal = on_fatal
         self._phase = Phase.NEW
         self._number_of_shards = store.identity.shards
+        self._homes = tuple(range(self._number_of_shards) if shards is None else shards)
         self._shards = Shards(clock)
         self._desk = Desk(observer)
-        parts = Parts(store, committer, clock, limits, observer, self._shards, self._desk)
+        self._watch = watch or Watch(limits)
+        parts = Parts(
+            store, committer, clock, limits, observer, self._shards, self._desk, self._watch
+        )
         self._live = LiveActors(parts)
         self._commits = CommitQueue(parts)
         self._driver = Driver(parts, self._commits, self._live)
@@ -122,8 +131,9 @@ class ShardHost:
         """
         assert self._phase is Phase.NEW, "a host starts once"
         now_ms = self._clock.now_ms()
-        numbers = range(self._number_of_shards)
-        epochs = await self._committer.run(lambda: self._store.open_shards(numbers, now_ms))
+        epochs = await self._committer.run(
+            lambda: self._store.open_shards(self._homes, now_ms, sealed=True)
+        )
         self._shards.opened(epochs, self._store)
         self._phase = Phase.SERVING
         self._timers.start()
@@ -231,6 +241,10 @@ class ShardHost:
         behavior = self._behaviors.get(component)
         if behavior is None:
             failure = failures.unknown_component(component)
+            self._desk.answer(ticket, Reply(failure=failure))
+            return
+        if component in self._watch.off:  # before its entity is loaded, which is its code as well
+            failure = failures.component_blocked(component)
             self._desk.answer(ticket, Reply(failure=failure))
             return
         number = shard_of(component, entity, self._number_of_shards)

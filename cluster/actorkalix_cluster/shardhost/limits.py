@@ -1,4 +1,4 @@
-"""Bounds of a host: every queue in it has one. In milliseconds, bytes and numbers of things."""
+"""Bounds of a host and its links: every queue has one. In ms, bytes and numbers of things."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         look_ahead_ms: how far ahead due times are read from the store at once.
         snapshot_backlog_bytes_max: snapshots that wait for the store; what is beyond is left out.
         maintain_after_ms: until the store gets time for itself after a commit.
+        handler_slow_ms: a step that holds the loop for this long is named, with its stack.
+        handler_unready_ms: a step that holds it for this long makes the host unready.
+        handler_hang_ms: a step that holds it for this long ends the host.
+        handler_strikes_max: slow handlers of a component until it is blocked.
     """
 
     commit_bytes_max: int = 1_048_576
@@ -37,3 +41,36 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     look_ahead_ms: int = 600_000
     snapshot_backlog_bytes_max: int = 67_108_864
     maintain_after_ms: int = 1_000
+    handler_slow_ms: int = 100
+    handler_unready_ms: int = 2_000
+    handler_hang_ms: int = 10_000
+    handler_strikes_max: int = 3
+
+
+class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a link between two hosts takes.
+
+    Attributes:
+        batch_bytes_max: of a batch; a larger message goes alone (above 100 kB a call leaves Ray's
+            inline path).
+        batches_in_flight_max: batches that the peer has not acknowledged; what comes meanwhile
+            gathers for the next one (more in flight were no faster: 55,000 round trips/s).
+        reorder_max: batches that may arrive ahead of a missing one (a sender of ours is never more
+            than `batches_in_flight_max` ahead).
+        pending_max: requests that wait in a queue, or for their answers.
+        queued_bytes_max: bytes that wait to leave; beyond it no request is taken.
+        attempts_max: sends of one batch until the session is given up (5 s with these waits).
+        resend_after_ms: wait before the second send; each later one doubles it.
+        resend_after_ms_max: where doubling ends.
+        gap_wait_ms: until a batch that is missing counts as lost (no caller waits longer).
+    """
+
+    batch_bytes_max: int = 65_536
+    batches_in_flight_max: int = 2
+    reorder_max: int = 16
+    pending_max: int = 16_384
+    queued_bytes_max: int = 67_108_864
+    attempts_max: int = 10
+    resend_after_ms: int = 20
+    resend_after_ms_max: int = 1_000
+    gap_wait_ms: int = 5_000

@@ -27,6 +27,7 @@ from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_cluster.shardhost.watchdog import Doing
 from actorkalix_storage.api import Damaged, History, Position, StoreError
 
 log = logging.getLogger("actorkalix.entity")
@@ -45,6 +46,7 @@ class LiveActors:
         self._clock = parts.clock
         self._limits = parts.limits
         self._observer = parts.observer
+        self._watch = parts.watch
         self.on_live: Callable[[Actor], object] = _nothing  # set by the host: who goes on with it
         self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
         self._sweep: Handle | None = None
@@ -96,10 +98,12 @@ class LiveActors:
             self._not_loaded(actor, found)
             return
         try:
-            if found is None:
-                instance = actor.behavior.empty(actor.entity)
-            else:
-                instance = actor.behavior.restore(actor.entity, found)
+            with self._watch.doing(Doing.LOAD, actor.component, actor.entity, self._clock.now_ms()):
+                if found is None:
+                    instance = actor.behavior.empty(actor.entity)
+                else:
+                    instance = actor.behavior.restore(actor.entity, found)
+            if found is not None:
                 head = found.head
                 lineage = self._store.identity.lineage
                 actor.position = Position(lineage, head.epoch, head.offset)
@@ -196,6 +200,9 @@ class LiveActors:
     def _passivate_idle(self) -> None:
         self._sweep = None
         now_ms, after_ms = self._clock.now_ms(), self._limits.passivate_after_ms
+        if any(actor.used_ms > now_ms for actor in self._actors.values()):
+            for actor in self._actors.values():  # the clock was set back: they rest from now on
+                actor.used_ms = min(actor.used_ms, now_ms)
         while self._actors:
             oldest = next(iter(self._actors.values()))
             rest_ms = oldest.used_ms + after_ms - now_ms

@@ -10,6 +10,7 @@ from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.observer import Observer
 from actorkalix_cluster.shardhost.shards import Shards
 from actorkalix_cluster.shardhost.ticket import Desk
+from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Store
 
 
@@ -24,3 +25,4 @@ class Parts:
     observer: Observer
     shards: Shards
     desk: Desk
+    watch: Watch

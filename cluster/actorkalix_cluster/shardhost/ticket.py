@@ -10,13 +10,16 @@ still waits for the answer. So what a caller who gives up may say is known exact
        \\--drop--> DROPPED
 
 All of it happens on the loop. The future of a ticket is made only when somebody has to wait:
-refusals and queries of live actors are answered before `send` returns.
+refusals and queries of live actors are answered before `send` returns. Who has to know of an
+answer in the very moment in which it is given sets `on_answer`; it is called from the midst of
+whoever answers, so it may take note and must not send anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 from time import perf_counter
 
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
@@ -37,15 +40,21 @@ class Stage(enum.Enum):
 class Ticket:
     """A message on its way; one waits for its answer."""
 
-    __slots__ = ("_answered", "_desk", "message", "opened_s", "reply", "stage")
+    __slots__ = ("_answered", "_desk", "message", "on_answer", "opened_s", "reply", "stage")
 
     def __init__(self, message: Message, desk: Desk) -> None:
         self.message = message
         self.stage = Stage.WAITING
         self.reply: Reply | None = None
+        self.on_answer: Callable[[Ticket], object] | None = None
         self.opened_s = perf_counter()
         self._desk = desk
         self._answered: asyncio.Future[Reply] | None = None
+
+    @property
+    def open(self) -> bool:
+        """It was neither answered nor dropped."""
+        return self.stage is Stage.WAITING or self.stage is Stage.STARTED
 
     def begin(self) -> None:
         """From now on it runs to its end."""
@@ -87,6 +96,8 @@ class Ticket:
         """Put the answer in; for the desk alone."""
         self.stage = Stage.ANSWERED
         self.reply = reply
+        if self.on_answer is not None:
+            self.on_answer(self)
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(reply)
 

@@ -5,7 +5,7 @@ times are read `look_ahead_ms` ahead, so that they fire on time though the store
 times that are written meanwhile are told by `due_at`. Firing is a message to the actor like any
 other: the behavior looks whether its time has really come and writes what follows, so a firing
 that is lost, late or twice does no harm. What could not be handled now (load, a full disk) is
-still due at the next look.
+still due at the next look; what is of a blocked component waits for the next start.
 
 The cleaner walks over what was deleted long enough ago and asks the guard about each; what must
 stay is met again at the next run.
@@ -55,6 +55,7 @@ class Timers:
         self._committer = parts.committer
         self._clock = parts.clock
         self._limits = parts.limits
+        self._off = parts.watch.off
         self._send = send
         self._components = components
         self._consumers = consumers
@@ -95,7 +96,8 @@ class Timers:
         if self._look is not None:
             self._look.cancel()
         self._look_at_ms = at_ms
-        delay_ms = max(0, at_ms - self._clock.now_ms())
+        # Bounded: a clock that was set back is set right again some time.
+        delay_ms = min(max(0, at_ms - self._clock.now_ms()), self._limits.look_ahead_ms)
         self._look = self._clock.call_later(delay_ms, self._begin_looking)
 
     def _begin_looking(self) -> None:
@@ -168,7 +170,8 @@ class Timers:
         limit = PAGE
         while True:
             found = await self._read(partial(self._store.due, kind, up_to_ms, limit))
-            known = [d for d in found if d.component in self._components and wanted(d)]
+            served = self._components.difference(self._off)
+            known = [d for d in found if d.component in served and wanted(d)]
             if known or len(found) < limit:
                 return known
             limit *= 2

@@ -24,6 +24,7 @@ import msgspec
 from actorkalix_cluster.shardhost.actor import Actor
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.watchdog import Doing
 from actorkalix_storage.api import Position, Snapshot, StoreFull
 
 log = logging.getLogger("actorkalix.store")
@@ -39,6 +40,7 @@ class Upkeep:
         self._committer = parts.committer
         self._clock = parts.clock
         self._limits = parts.limits
+        self._watch = parts.watch
         self._on_fatal = on_fatal
         self._timer: Handle | None = None
         self._stopped = False
@@ -54,7 +56,10 @@ class Upkeep:
     def snapshot(self, actor: Actor, instance: Any, position: Position) -> None:
         """Store the instance, which `position` has led to, some time."""
         try:
-            made = actor.behavior.snapshot(instance)
+            with self._watch.doing(
+                Doing.SNAPSHOT, actor.component, actor.entity, self._clock.now_ms()
+            ):
+                made = actor.behavior.snapshot(instance)
         except Exception:
             log.exception("no snapshot of %s %r", actor.component, actor.entity)
             return

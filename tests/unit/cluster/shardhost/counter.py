@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 import msgspec
@@ -33,7 +34,10 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class CounterBehavior:
-    """`Behavior[Count]`. Payloads are decimal numbers."""
+    """`Behavior[Count]`. Payloads are decimal numbers; `during` happens within each answer."""
+
+    def __init__(self) -> None:
+        self.during: Callable[[], object] = int
 
     def empty(self, entity: str) -> Count:
         return Count(entity)
@@ -58,12 +62,14 @@ class CounterBehavior:
         return blake2b(message.key.encode(), digest_size=16).digest()
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
+        self.during()
         stored = msgspec.msgpack.decode(reply, type=Remembered)
         if stored.request != f"{message.method} {message.payload!r}":
             raise BehaviorError(Reply(failure=Failure("AK2008", "failed_precondition", "reused")))
         return Reply(stored.reply, replayed=True)
 
     def step(self, instance: Count, message: Message, now_ms: int) -> Step[Count]:
+        self.during()
         if message.kind is MessageKind.EXPIRE:
             due = 0 < instance.expires_ms <= now_ms
             return self._delete(instance, message, now_ms) if due else self._tell(instance)

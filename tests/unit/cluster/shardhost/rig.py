@@ -14,6 +14,7 @@ from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.observer import SilentObserver
 from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Append, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.cluster.shardhost.counter import COUNTER, CounterBehavior
@@ -32,6 +33,7 @@ class HeldCommitter(InlineCommitter):
         self.hold_reads = False
         self.held: list[Callable[[], None]] = []
         self.batches: list[int] = []
+        self.reads = 0
 
     def commit(
         self, appends: Sequence[Append], done: Callable[[Outcomes | Exception], object]
@@ -43,6 +45,7 @@ class HeldCommitter(InlineCommitter):
             super().commit(appends, done)
 
     def read(self, job: Callable[[], T], done: Callable[[T | Exception], object]) -> None:
+        self.reads += 1
         if self.hold_reads:
             self.held.append(lambda: InlineCommitter.read(self, job, done))
         else:
@@ -59,7 +62,8 @@ class HeldCommitter(InlineCommitter):
 class Watcher(SilentObserver):
     """Remembers what it was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_answer: Callable[[], object] = int) -> None:
+        self.on_answer = on_answer
         self.numbers: list[str] = []
         self.passed: list[str] = []
         self.loads = 0
@@ -67,6 +71,7 @@ class Watcher(SilentObserver):
 
     def handled(self, component: str, method: str, seconds: float, number: str) -> None:
         self.numbers.append(number)
+        self.on_answer()
 
     def committed(self, appends: int, records: int, bytes_written: int, seconds: float) -> None:
         self.commits.append((appends, records))
@@ -85,20 +90,25 @@ class Rig:
         self.clock = VirtualClock()
         self.limits = limits
         self.fatal: list[str] = []
+        self.behavior = CounterBehavior()
+        self.blocked: dict[str, str] = {}
+        self.on_answer: Callable[[], object] = int  # called while an answer leaves
         self._open(store)
 
     def _open(self, store: MemoryStore) -> None:
         self.store = store
         self.committer = HeldCommitter(store)
-        self.watcher = Watcher()
+        self.watcher = Watcher(lambda: self.on_answer())
+        self.watch = Watch(self.limits, self.blocked)
         self.host = ShardHost(
             store,
-            {COUNTER: CounterBehavior()},
+            {COUNTER: self.behavior},
             clock=self.clock,
             limits=self.limits,
             committer=self.committer,
             observer=self.watcher,
             on_fatal=self.fatal.append,
+            watch=self.watch,
         )
 
     async def crash(self) -> None:

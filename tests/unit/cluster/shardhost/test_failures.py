@@ -17,8 +17,10 @@ ALL = [
     failures.store_full(""),
     failures.owner_away(3),
     failures.host_away(),
+    failures.store_fenced(1, "why"),
     failures.deadline_passed(),
     failures.not_committed("why"),
+    failures.component_blocked("c"),
     failures.outcome_unknown("why"),
     failures.durability_lost("why"),
     failures.damaged(3, "why"),
@@ -37,3 +39,9 @@ def test_code_status_and_outcome_are_those_of_the_page(failure: Failure) -> None
 def test_errors_of_the_store_keep_their_number() -> None:
     failure = failures.of_store(Damaged("record 3"))
     assert (failure.number, failure.message) == ("AK4001", "record 3")
+
+
+def test_not_here_is_what_another_host_may_take() -> None:
+    not_here = {failure.number for failure in ALL if failures.not_here(failure)}
+    assert not_here == {"AK3002", "AK3004"}
+    assert all(failure.outcome == "not_executed" for failure in ALL if failures.not_here(failure))

@@ -7,6 +7,7 @@ import asyncio
 from actorkalix.runtime.virtual import settle
 from actorkalix_cluster.shardhost.messages import Message, MessageKind
 from actorkalix_cluster.shardhost.router import TICK_MS, Router, Target
+from actorkalix_storage.api import HomeTable
 from tests.unit.cluster.shardhost.counter import COUNTER
 from tests.unit.cluster.shardhost.rig import SHARDS, Rig, number_of, rig, run, total_of
 
@@ -16,7 +17,8 @@ ADD = Message(MessageKind.COMMAND, COUNTER, "a", "add", b"1")
 def router_over(r: Rig, home: int = 0) -> Router:
     """A router whose shards all have this home; the rig's host is store 0."""
     targets: dict[int, Target] = {0: r.host}
-    return Router([(home,)] * SHARDS, targets, clock=r.clock, ask_timeout_ms=5_000)
+    table = HomeTable(1, ((home,),) * SHARDS)
+    return Router(table, targets, clock=r.clock, ask_timeout_ms=5_000)
 
 
 def test_it_asks_the_host_of_the_home() -> None:

@@ -80,3 +80,32 @@ def test_what_waits_is_answered_all_at_once() -> None:
     started.begin()
     desk.drop_waiting(Reply(b"no"))
     assert (waiting.reply, started.reply) == (Reply(b"no"), None)
+
+
+def test_who_has_to_know_at_once_is_told_before_who_waits() -> None:
+    async def case() -> None:
+        told: list[str] = []
+        desk = Desk(Watcher())
+        ticket = desk.open(MESSAGE)
+        ticket.on_answer = lambda answered: told.append(f"answered {answered.reply}")
+        waiting = asyncio.create_task(ticket.wait())
+        waiting.add_done_callback(lambda _: told.append("waited"))
+        await asyncio.sleep(0)
+        desk.answer(ticket, Reply(b"1"))
+        await waiting
+        await asyncio.sleep(0)
+        assert told == [f"answered {Reply(b'1')}", "waited"]
+
+    run(case())
+
+
+def test_a_ticket_is_open_until_it_is_answered_or_dropped() -> None:
+    desk = Desk(Watcher())
+    answered, dropped = desk.open(MESSAGE), desk.open(MESSAGE)
+    assert (answered.open, dropped.open) == (True, True)
+    answered.begin()
+    assert (answered.open, dropped.open) == (True, True)
+    desk.answer(answered, Reply())
+    assert (answered.open, dropped.open) == (False, True)
+    dropped.drop()
+    assert (answered.open, dropped.open) == (False, False)

@@ -31,6 +31,7 @@ from typing import Any
 import msgspec
 
 from actorkalix_cluster.rayhost import reaper
+from actorkalix_cluster.rayhost.memory import Memory
 
 NAMESPACE = "actorkalix"
 RAY_FOLDER = "ray"  # in the scratch folder, for Ray opens its own to everybody (mode 0777)
@@ -81,7 +82,7 @@ class LocalRay:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
-        self.logs = scratch / RAY_FOLDER / "session_latest" / "logs"
+        self.logs = str(scratch / RAY_FOLDER / "session_latest" / "logs")
         self.processes = {
             name: pid for pid, name in _children() if name in ("gcs_server", "raylet")
         }
@@ -90,29 +91,35 @@ class LocalRay:
 
     async def ended(self) -> str:
         """Wait until one of its processes has ended; returns which."""
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Queue[str] = asyncio.Queue()
-        for name, handle in self._handles.items():
-            loop.add_reader(handle, ended.put_nowait, name)
-        try:
-            return await ended.get()
-        finally:
-            for handle in self._handles.values():
-                loop.remove_reader(handle)
+        return await ended_first(self._handles)
 
     def close(self) -> None:
         """End it and everything in it; when it is broken, this process has to end soon after."""
-        if _alive(self._handles.values()):
-            module("ray").shutdown()
-        else:
+        if is_over(self._handles.values()):
             # Ray's shutdown, and its threads in this process, wait for answers that nobody gives.
-            atexit.register(_leave)
+            atexit.register(leave)
+        else:
+            module("ray").shutdown()
         for handle in self._handles.values():
             os.close(handle)
         reaper.sweep(self.scratch)
 
 
-def _leave() -> None:
+async def ended_first(handles: Mapping[str, int]) -> str:
+    """Wait until one of the processes behind pidfds has ended; returns its name."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Queue[str] = asyncio.Queue()
+    for name, handle in handles.items():
+        loop.add_reader(handle, ended.put_nowait, name)
+    try:
+        return await ended.get()
+    finally:
+        for handle in handles.values():
+            loop.remove_reader(handle)
+
+
+def leave() -> None:
+    """End this process at once, as one whose Ray is gone."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_WITHOUT_RAY)
@@ -149,7 +156,7 @@ def local_ray(options: RayOptions) -> Generator[LocalRay]:
         RayNotStarted: with the cause.
     """
     reaper.sweep(options.scratch)  # of a run whose reaper was killed too
-    _forget(options.scratch)
+    forget(options.scratch)
     with _environment(_variables(options)):
         _init(options)
     local = LocalRay(options.scratch)
@@ -190,8 +197,13 @@ def _init(options: RayOptions) -> None:
         raise
 
 
-def _variables(options: RayOptions) -> Mapping[str, str]:
+def import_path(options: RayOptions) -> dict[str, str]:
+    """The variable with which other processes import the same packages, where one is needed."""
     path = [*options.python_path, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(path)} if path else {}
+
+
+def _variables(options: RayOptions) -> Mapping[str, str]:
     return {
         reaper.MARK: str(options.scratch),
         "RAY_AUTH_MODE": "token",
@@ -200,7 +212,7 @@ def _variables(options: RayOptions) -> Mapping[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_DISABLE_IMPORT_WARNING": "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
+        **import_path(options),
     }
 
 
@@ -235,14 +247,16 @@ def unwanted_paths(options: RayOptions) -> tuple[str, ...]:
     return tuple({str(Path.cwd()), str(Path(sys.argv[0]).resolve().parent)} - asked)
 
 
-def _forget(scratch: Path) -> None:
+def forget(scratch: Path) -> None:
     """Remove what earlier runs have left, but for the newest of Ray's logs."""
     sessions = list((scratch / RAY_FOLDER).glob("session_2*"))
     sessions.sort(key=lambda folder: folder.stat().st_mtime)
     for folder in sessions[: -(SESSIONS_KEPT - 1)]:
         shutil.rmtree(folder, ignore_errors=True)
-    for words in scratch.glob("last-words.*"):
-        words.unlink(missing_ok=True)
+    for pattern in ("last-words.*", "member.*"):
+        for left in scratch.glob(pattern):
+            left.unlink(missing_ok=True)
+    Memory.forget(scratch)
 
 
 def _children() -> Iterator[tuple[int, str]]:
@@ -255,5 +269,6 @@ def _children() -> Iterator[tuple[int, str]]:
                     yield int(process.name), name
 
 
-def _alive(handles: Iterable[int]) -> bool:
-    return not select.select(list(handles), [], [], 0)[0]
+def is_over(handles: Iterable[int]) -> bool:
+    """Whether one of the processes behind pidfds has ended."""
+    return bool(select.select(list(handles), [], [], 0)[0])

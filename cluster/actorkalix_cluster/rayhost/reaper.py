@@ -95,10 +95,17 @@ def _is_member(process: Path, scratch: Path) -> bool:
             return True  # a zombie's is empty, so it is none
         if not (process / "cmdline").read_bytes().startswith(b"ray::"):
             return False
-        links = [os.readlink(fd) for fd in (process / "fd").iterdir()]
     except OSError:
         return False  # another user's, or gone while we looked
-    return any(link.startswith(f"{scratch}/") for link in links)
+    return holds_open(process, f"{scratch}/")
+
+
+def holds_open(process: Path, prefix: str) -> bool:
+    """Whether a process (its folder in /proc) has a file open whose name begins like this."""
+    try:
+        return any(os.readlink(fd).startswith(prefix) for fd in (process / "fd").iterdir())
+    except OSError:
+        return False  # another user's, or gone while we looked
 
 
 def main(own: int, scratch: Path) -> None:

@@ -81,7 +81,9 @@ def test_old_sessions_go_and_the_newest_stay(tmp_path: Path) -> None:
         session.mkdir(parents=True)
         os.utime(session, (day, day))
     (tmp_path / "last-words.17").touch()
-    launch._forget(tmp_path)
+    (tmp_path / "member.17").touch()
+    (tmp_path / "fleet").touch()
+    launch.forget(tmp_path)
     kept = [path.name[:18] for path in (tmp_path / launch.RAY_FOLDER).iterdir()]
     assert sorted(kept) == ["session_2026-01-04", "session_2026-01-05"]
     assert [path.name for path in tmp_path.iterdir()] == [launch.RAY_FOLDER]

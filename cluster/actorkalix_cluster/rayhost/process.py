@@ -1,0 +1,176 @@
+"""A process of a run: a Ray actor that runs what its factory makes, on an event loop of its own.
+
+States: made -> `prepare` (imports, sockets; a standby stays here) -> calls -> killed by who made
+it. Actors are detached, have `num_cpus=0`, `max_restarts=0`, `max_task_retries=0`: Ray is never to
+bring one back by itself, for `fleet` has to see its store's lock released first.
+
+The loop is not Ray's: with a thread of our own, `beat` answers while a handler holds the loop, and
+what Ray schedules on its loop never stands between a request and its reply. Ray calls the methods
+on its own threads, in groups (`GROUPS`): a sign of life never waits behind a call, and batches of
+other hosts never behind either.
+
+It ends itself at once, with `os._exit`, when the run process ends (a thread waits on its pidfd),
+when what it runs says `fatal`, and when the loop's thread dies. That is safe at any instant: what
+was acknowledged is on disk, and the OS releases the store's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+import os
+import select
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+import uvloop
+
+from actorkalix_cluster.rayhost import members
+from actorkalix_cluster.rayhost.contract import (
+    PROTOCOL,
+    Answer,
+    Answered,
+    Beat,
+    Hosted,
+    ProcessSpec,
+    Refused,
+    Roll,
+    Transport,
+    factory_named,
+)
+from actorkalix_cluster.rayhost.sockets import take
+from actorkalix_cluster.rayhost.transport import RayTransport
+
+T = TypeVar("T")
+
+BEATS, LINKS = "beats", "links"
+GROUPS = {BEATS: 1, LINKS: 2}
+"""Threads of Ray's for signs of life, and for batches of other hosts."""
+CALLS_MAX = 8
+"""Calls that run at a time: to stop and to look beside a start that hangs."""
+
+EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
+EXIT_ORPHANED = 71
+
+
+class Process:
+    """Made by `actors` through Ray; see the module.
+
+    Args:
+        spec: a `ProcessSpec` in msgpack.
+    """
+
+    def __init__(self, spec: bytes) -> None:
+        self._spec = msgspec.msgpack.decode(spec, type=ProcessSpec)
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, name="loop", daemon=True)
+        self._hosted: Hosted | None = None
+        self._batches: collections.deque[bytes] = collections.deque()
+        self._told = False  # the loop will look at the batches
+
+    def prepare(self) -> bytes:
+        """Import everything and fetch the sockets; an `Answer` with a `Beat`."""
+        return _told(self._prepare)
+
+    def call(self, method: str, arguments: bytes) -> bytes:
+        """Ask what runs here; an `Answer`."""
+        return _told(lambda: self._on_loop(self._prepared().call(method, arguments)))
+
+    def beat(self) -> bytes:
+        """A `Beat`, whatever the loop does."""
+        return msgspec.msgpack.encode(self._prepared().beat())
+
+    def enroll(self, roll: bytes, handles: dict[int, Any]) -> bytes:
+        """Who is there; `handles` are the actors of the other hosts, by store. An `Answer`."""
+        return _told(lambda: self._on_loop(self._enroll(roll, handles)))
+
+    def take(self, batch: bytes) -> bytes:
+        """A batch of another host, which is here when this returns b""."""
+        self._batches.append(batch)
+        if not self._told:
+            self._told = True
+            self._loop.call_soon_threadsafe(self._deliver)
+        return b""
+
+    # ---- on the loop --------------------------------------------------------------------------
+    async def _enroll(self, roll: bytes, handles: dict[int, Any]) -> bytes:
+        ways: dict[int, Transport] = {
+            store: RayTransport(handle, self._loop) for store, handle in handles.items()
+        }
+        self._prepared().enroll(msgspec.msgpack.decode(roll, type=Roll), ways)
+        return b""
+
+    def _deliver(self) -> None:
+        self._told = False  # before looking: what comes from now on tells the loop again
+        while self._batches:
+            self._prepared().take(self._batches.popleft())
+
+    # ---- inside -------------------------------------------------------------------------------
+    def _prepare(self) -> bytes:
+        spec = self._spec
+        if spec.protocol != PROTOCOL:
+            raise RuntimeError(f"protocol {spec.protocol} of the run, {PROTOCOL} of this process")
+        sys.path[:] = [path for path in sys.path if path not in spec.unwanted_paths]
+        self._member = members.enter(Path(spec.scratch), spec.name)
+        taken = take(Path(spec.handover), spec.ticket)
+        threading.Thread(target=_die_with, args=(taken.run,), name="run-watch", daemon=True).start()
+        # Python's streams alone: what Ray's own code writes to 1 and 2 stays in Ray's log files.
+        log = os.fdopen(os.dup(taken.log), "w", buffering=1, errors="replace")
+        sys.stdout = sys.stderr = log
+        self._hosted = factory_named(spec.factory)(spec.config, taken, self._fatal)
+        self._thread.start()
+        return msgspec.msgpack.encode(Beat(os.getpid()))
+
+    def _prepared(self) -> Hosted:
+        assert self._hosted is not None, "prepare comes first"
+        return self._hosted
+
+    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        future: concurrent.futures.Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._fatal("the event loop ended")
+
+    def _fatal(self, reason: str) -> NoReturn:
+        """Leave the reason where `fleet` looks for it, and end."""
+        try:
+            last_words(Path(self._spec.scratch), os.getpid()).write_text(reason)
+        finally:
+            os._exit(EXIT_FATAL)
+
+
+def last_words(scratch: Path, pid: int) -> Path:
+    """The file in which a process that ends itself leaves the reason."""
+    return scratch / f"last-words.{pid}"
+
+
+def _die_with(pidfd: int) -> NoReturn:
+    """Wait for the end of the run process, then end."""
+    ended = select.poll()
+    ended.register(pidfd, select.POLLIN)
+    ended.poll()
+    os._exit(EXIT_ORPHANED)
+
+
+def _told(work: Callable[[], bytes]) -> bytes:
+    """An `Answer` in msgpack: what the work returned, or why it could not."""
+    answer: Answer
+    try:
+        answer = Answered(work())
+    except Exception as error:  # noqa: BLE001  told to whoever called, who decides
+        number = getattr(error, "number", "")
+        if not number:
+            traceback.print_exception(error)
+        answer = Refused(number, str(error) if number else f"{type(error).__name__}: {error}")
+    return msgspec.msgpack.encode(answer)

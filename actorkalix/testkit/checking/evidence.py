@@ -1,0 +1,104 @@
+"""What the rules look at: plain data of what was asked, what is stored, and who owned what."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actorkalix.testkit.history import Operation
+from actorkalix_storage.api import RecordKind, StoredRecord
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is stored, without its payload.
+
+    Attributes:
+        component, entity: whose; "" for the records of a new epoch.
+        kind: what it does.
+        shard, lineage, epoch, offset: where it stands.
+        version: the entity's number of records after it.
+        number: its sequence number after it.
+        incarnation: which life of the entity, for an id that was cleaned begins anew.
+        key: that of a command, or its hash; b"" is none.
+        operation: id of the operation that it comes from; None is of none that is known.
+        writer: who wrote it, where that is known.
+    """
+
+    component: str
+    entity: str
+    kind: RecordKind
+    shard: int
+    lineage: int
+    epoch: int
+    offset: int
+    version: int
+    number: int
+    incarnation: int = 1
+    key: bytes = b""
+    operation: int | None = None
+    writer: str = ""
+
+    def __str__(self) -> str:
+        where = f"shard {self.shard} epoch {self.epoch} offset {self.offset}"
+        return f"{self.component} {self.entity!r} record {self.version} ({where})"
+
+
+def stored_of(found: StoredRecord, operation: int | None = None, writer: str = "") -> Stored:
+    """The record as the rules look at it.
+
+    Args:
+        found: as a store gives it.
+        operation: id of the operation that it comes from.
+        writer: who wrote it.
+    """
+    record, position = found.record, found.position
+    return Stored(
+        component=record.component,
+        entity=record.entity,
+        kind=record.kind,
+        shard=found.shard,
+        lineage=position.lineage,
+        epoch=position.epoch,
+        offset=position.offset,
+        version=found.version,
+        number=record.number,
+        incarnation=found.incarnation,
+        key=record.key,
+        operation=operation,
+        writer=writer,
+    )
+
+
+class Ownership(msgspec.Struct, frozen=True):
+    """Somebody took a shard and raised its epoch to this."""
+
+    shard: int
+    lineage: int
+    epoch: int
+    writer: str
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The answer to `operation` showed what the operations `of` did."""
+
+    operation: int
+    of: tuple[int, ...]
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a run.
+
+    Attributes:
+        operations: what was attempted and how it was answered.
+        stored: all records of the store, or () where nobody looked.
+        is_complete: nothing has been reclaimed, so records have no gaps.
+        ownerships: who took which shard.
+        silent: ids of commands that change nothing though they are answered with a value.
+        shown: which answers showed what; values that name their operation tell.
+    """
+
+    operations: tuple[Operation, ...]
+    stored: tuple[Stored, ...] = ()
+    is_complete: bool = True
+    ownerships: tuple[Ownership, ...] = ()
+    silent: frozenset[int] = frozenset()
+    shown: tuple[Shown, ...] = ()

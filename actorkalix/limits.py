@@ -35,6 +35,16 @@ class Limits:
         clean_every: between two runs of the cleaner (Akka: 1 hour).
         idempotency_kept: how long replies are remembered under their keys.
         drain_timeout: until a stopping host gives up waiting for its work in flight.
+        handler_slow: a handler that holds its host's loop for this long is named in the log, with
+            its stack (asyncio's debug mode: 100 ms; a handler without I/O takes microseconds).
+        handler_unready: a host held for this long is not ready (load balancers probe each 1 to 10 s
+            and wait 1 to 5 s for the answer).
+        handler_hang: a host held for this long ends and is replaced (twice `ask_timeout`: whoever
+            waited for it has been answered).
+        handler_strikes_max: slow handlers of a component until it answers 503 (one may be bad luck,
+            two a coincidence).
+        owner_wait: until a caller is told that a shard's owner is away; a little below
+            `ask_timeout`, so that "not executed" comes before "outcome unknown".
     """
 
     payload_bytes_max: int = 1_000_000
@@ -53,6 +63,11 @@ class Limits:
     clean_every: timedelta = timedelta(hours=1)
     idempotency_kept: timedelta = timedelta(hours=24)
     drain_timeout: timedelta = timedelta(seconds=20)
+    handler_slow: timedelta = timedelta(milliseconds=100)
+    handler_unready: timedelta = timedelta(seconds=2)
+    handler_hang: timedelta = timedelta(seconds=10)
+    handler_strikes_max: int = 3
+    owner_wait: timedelta = timedelta(seconds=4.5)
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -65,10 +80,20 @@ class Limits:
                 raise ValueError(
                     f"Limits: {large} is at least {' + '.join(small)}, which is {least_bytes:,}"
                 )
+        for short, long in _IN_ORDER:
+            if getattr(self, long) < getattr(self, short):
+                raise ValueError(
+                    f"Limits: {long} is at least {short}, which is {getattr(self, short)}"
+                )
 
 
 _LEAST: dict[type, Any] = {int: 1, timedelta: timedelta(milliseconds=1)}
 _RELATIONS = (
     (("event_bytes_max", "payload_bytes_max"), "command_bytes_max"),
     (("state_bytes_max", "payload_bytes_max"), "command_bytes_max"),
+)
+_IN_ORDER = (
+    ("handler_slow", "handler_unready"),
+    ("handler_unready", "handler_hang"),
+    ("owner_wait", "ask_timeout"),
 )

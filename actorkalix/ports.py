@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
@@ -65,6 +66,124 @@ class EventView(msgspec.Struct, frozen=True):
     state: Any = None
 
 
+HostState = Literal["serving", "starting", "draining", "away", "fenced"]
+"""What a host does: `away` is none there, `fenced` one that is kept from serving."""
+
+HOST_STATES: tuple[HostState, ...] = get_args(HostState)
+
+
+class HostView(msgspec.Struct, frozen=True):
+    """A store's host as the controller sees it.
+
+    Attributes:
+        store: number of the store.
+        state: what the host does.
+        pid: of its process, 0 while there is none.
+        reason: why it does not serve, "" while it does.
+        incarnation: which opening of the store it is, 0 before the first.
+        since_ms: when the state began, in milliseconds since 1970.
+        deaths: hosts of this store that died within the last 60 s.
+        deaths_total: all that died since the controller began.
+        held_by: component and method of the handler that holds its loop now, or "".
+        held_ms: for how long.
+    """
+
+    store: int
+    state: HostState
+    pid: int = 0
+    reason: str = ""
+    incarnation: int = 0
+    since_ms: int = 0
+    deaths: int = 0
+    deaths_total: int = 0
+    held_by: str = ""
+    held_ms: int = 0
+
+
+class FleetView(msgspec.Struct, frozen=True):
+    """The processes of a service.
+
+    Attributes:
+        controller_pid: of the process that serves the admin port.
+        standby_pid: of the process that takes over the next store, 0 while there is none.
+        hosts: one for each store, by their numbers.
+    """
+
+    controller_pid: int = 0
+    standby_pid: int = 0
+    hosts: tuple[HostView, ...] = ()
+
+
+class Fleet(Protocol):
+    """Knows the processes of a service."""
+
+    def fleet(self) -> FleetView:
+        """How they are now; asks nobody, so it never waits."""
+        ...
+
+
+class ShardView(msgspec.Struct, frozen=True):
+    """A shard that was opened: its home store, its newest position and time."""
+
+    shard: int
+    store: int
+    epoch: int
+    offset: int
+    time_ms: int
+    sealed: bool = False
+
+
+class StoreView(msgspec.Struct, frozen=True):
+    """A store of a service.
+
+    Attributes:
+        store: its number.
+        away: why nothing is known of it now, or "".
+        folder: where it lies, "" where it lies nowhere.
+        files: bytes on disk by name of the file.
+        records: of the shards whose home it is.
+    """
+
+    store: int
+    away: str = ""
+    folder: str = ""
+    files: dict[str, int] = {}
+    records: int = 0
+
+
+class ServiceStatus(msgspec.Struct, frozen=True):
+    """A service as an operator sees it, running or at rest.
+
+    Attributes:
+        service: its name.
+        cluster: 32 hex digits.
+        lineage: 16 hex digits; 64 bits are too many for a number in JSON.
+        homes_version: version of the home table, 0 for none.
+        shards: how many the service has.
+        components: kinds by component id, of the code that is here.
+        controller_pid, standby_pid: as `FleetView` has them; 0 at rest.
+        hosts: of the stores, by their numbers; none at rest.
+        stores: by number.
+        opened: shards that were ever opened, ascending.
+        records: written to all of them.
+        damaged: shards that are not served, with what was found.
+    """
+
+    service: str
+    cluster: str
+    lineage: str
+    homes_version: int
+    shards: int
+    components: dict[str, str]
+    controller_pid: int
+    standby_pid: int
+    hosts: list[HostView]
+    stores: list[StoreView]
+    opened: list[ShardView]
+    records: int
+    damaged: dict[int, str]
+
+
 class Inspect(Protocol):
     """What operators may look at, on a running service or a folder at rest."""
 
@@ -76,4 +195,53 @@ class Inspect(Protocol):
         self, component: str, entity: str, *, after: int, limit: int, with_state: bool
     ) -> list[EventView]: ...
 
-    async def status(self) -> dict[str, Any]: ...
+    async def status(self) -> ServiceStatus: ...
+
+
+class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /admin/backup`: absolute path of a folder on the service's machine."""
+
+    target: str
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /admin/replace`: number of a store."""
+
+    store: int
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """Answer of `POST /admin/replace`: the store and the host that has it now."""
+
+    store: int
+    host: HostView | None
+
+
+class StreamError(msgspec.Struct, frozen=True):
+    """Why a stream of events ends early; as the value of `error` in its last line."""
+
+    number: str
+    code: str
+    message: str
+    outcome: str
+
+
+class HostCalls(Protocol):
+    """Asks the hosts of a service, wherever they run. Arguments and answers are msgpack."""
+
+    def stores(self) -> tuple[int, ...]:
+        """Numbers of all stores of the service, ascending."""
+        ...
+
+    async def call(self, store: int, method: str, arguments: bytes) -> bytes:
+        """Ask the host that has a store open.
+
+        Raises:
+            OwnerAway: no host has it open now; the message names the store.
+            ActorkalixError: what the host answered instead, by its number.
+        """
+        ...
+
+
+HostMethod = Callable[[bytes], Awaitable[bytes]]
+"""What a host offers under a name to `HostCalls`; it raises errors of ours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -11,7 +11,15 @@ import msgspec
 
 from actorkalix.errors import ActorkalixError, AdminUnreachable, catalog
 from actorkalix.gateway.headers import checked_entity_id
-from actorkalix.ports import EntityPage, EntityView, EventView
+from actorkalix.ports import (
+    EntityPage,
+    EntityView,
+    EventView,
+    Replaced,
+    ReplaceOrder,
+    ServiceStatus,
+    StreamError,
+)
 
 TIMEOUT_S = 10.0
 """Until an answer must be there (LT-26)."""
@@ -71,15 +79,54 @@ class AdminInspection:
             {"after": after, "limit": limit, "with_state": int(with_state)},
         )
 
-    async def status(self) -> dict[str, Any]:
-        """Identity, positions and sizes of the running service's store."""
-        return await self._get(dict[str, Any], "status")
+    async def status(self) -> ServiceStatus:
+        """Processes, stores and positions of the running service."""
+        return await self._get(ServiceStatus, "status")
+
+    async def replace(self, store: int) -> Replaced:
+        """Have a store's host replaced; returns when the next one serves, however long it takes."""
+        order = msgspec.json.encode(ReplaceOrder(store))
+        without_end = httpx.Timeout(TIMEOUT_S, read=None)
+        return await self._ask(Replaced, "POST", "replace", content=order, timeout=without_end)
+
+    async def lines(
+        self, path: str, order: msgspec.Struct, *, wait_s: float
+    ) -> AsyncGenerator[bytes]:
+        """Have something done that tells how it goes, a line of JSON each.
+
+        Args:
+            path: below `/admin/`.
+            order: the body.
+            wait_s: until the next line must be there.
+
+        Raises:
+            AdminUnreachable: nobody answers, or the lines end in the middle of one.
+            ActorkalixError: what the service answers, at first or as its last line.
+        """
+        timeout = httpx.Timeout(TIMEOUT_S, read=wait_s)
+        body = msgspec.json.encode(order)
+        try:
+            async with self._http.stream(
+                "POST", f"/admin/{path}", content=body, timeout=timeout
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _problem(response, self.url)
+                async for line in response.aiter_lines():
+                    _raise_last(line)
+                    yield line.encode()
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            said = str(error) or type(error).__name__
+            raise AdminUnreachable(f"{self.url} answers no more: {said}") from error
 
     async def _get(
         self, shape: type[R], path: str, query: Mapping[str, str | int] | None = None
     ) -> R:
+        return await self._ask(shape, "GET", path, params=query)
+
+    async def _ask(self, shape: type[R], verb: str, path: str, **options: Any) -> R:
         try:
-            response = await self._http.get(f"/admin/{path}", params=query)
+            response = await self._http.request(verb, f"/admin/{path}", **options)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             said = str(error) or type(error).__name__
             raise AdminUnreachable(f"no service answers at {self.url}: {said}") from error
@@ -98,6 +145,21 @@ class _Problem(msgspec.Struct):
 
     number: str
     detail: str
+
+
+class _Last(msgspec.Struct):
+    """The last line of a stream that ends early."""
+
+    error: StreamError | None = None
+
+
+def _raise_last(line: str) -> None:
+    try:
+        error = msgspec.json.decode(line, type=_Last).error
+    except msgspec.MsgspecError as broken:
+        raise AdminUnreachable(f"an answer that is cut off: {line[:100]!r}") from broken
+    if error is not None:
+        raise catalog().get(error.number, ActorkalixError)(error.message)
 
 
 def _problem(response: httpx.Response, url: str) -> ActorkalixError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from actorkalix.cli.exits import Exit
-from actorkalix.cli.output import Output
+from actorkalix.cli.output import Output, utc
 from actorkalix.cli.source import opened
 from actorkalix.ports import EntityView, EventView
 
@@ -89,7 +88,7 @@ def _nothing_of(arguments: argparse.Namespace) -> str:
 def _facts(view: EntityView) -> str:
     facts = [f"{view.component} {view.entity!r}", f"sequence number {view.sequence_number}"]
     facts += ["deleted"] if view.deleted else []
-    facts += [f"expires {_time(view.expires_ms)}"] if view.expires_ms else []
+    facts += [f"expires {utc(view.expires_ms)}"] if view.expires_ms else []
     return " · ".join([*facts, f"shard {view.shard}"])
 
 
@@ -97,7 +96,7 @@ def _shown(view: EventView, with_state: bool) -> list[RenderableType]:
     from rich.text import Text
 
     named = f"{view.type} v{view.type_version}" if view.type else ""
-    facts = [named, _time(view.time_ms), f"shard {view.shard} offset {view.offset}"]
+    facts = [named, utc(view.time_ms), f"shard {view.shard} offset {view.offset}"]
     facts += ["with a key"] if view.has_key else []
     head = Text.assemble(
         (f"{view.sequence_number:>6} ", "bold"),
@@ -117,9 +116,3 @@ def _shown(view: EventView, with_state: bool) -> list[RenderableType]:
 def _json(value: Any, indent: int = 2) -> str:
     encoded = msgspec.json.encode(value)
     return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
-
-
-def _time(ms: int) -> str:
-    """In UTC, as ISO 8601 writes it."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,10 +16,17 @@ from actorkalix.errors import ActorkalixError, DefinitionError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.progress import Progress
 
 
 PIPE_COLUMNS = 160
 """Width of tables that are not written to a terminal: enough for most lines to stay whole."""
+
+
+def utc(ms: int) -> str:
+    """A moment in milliseconds since 1970, in UTC as ISO 8601 writes it."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Output:
@@ -50,6 +59,18 @@ class Output:
         # Tables fill their last column with blanks; nobody wants them in a pipe.
         print("\n".join(line.rstrip() for line in capture.get().splitlines()), flush=True)
 
+    @contextmanager
+    def redrawing(self) -> Generator[Callable[[RenderableType], None]]:
+        """Show one thing on a terminal, each time in place of the time before; else below it."""
+        from rich.live import Live
+
+        console = self._console(stderr=False)
+        if not console.is_terminal:
+            yield self.show
+            return
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda shown: live.update(shown, refresh=True)
+
     def note(self, text: str) -> None:
         """Something about the results, on stderr."""
         from rich.text import Text
@@ -59,6 +80,30 @@ class Output:
     def working(self, what: str) -> AbstractContextManager[object]:
         """Show on a terminal that something takes its time."""
         return self._console(stderr=True).status(what)
+
+    def bars(self, *, of_bytes: bool = True) -> Progress:
+        """Bars for bytes or for other things; on a terminal alone, and gone when they are done."""
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        console = self._console(stderr=True)
+        counted = (DownloadColumn(), TransferSpeedColumn()) if of_bytes else (MofNCompleteColumn(),)
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            *counted,
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
 
     def error(self, error: ActorkalixError) -> None:
         """An error: its number, its message, what to do now."""

@@ -122,6 +122,18 @@ def _run(sub: argparse.ArgumentParser) -> None:
         "--data", metavar="DIR", help="data folder (.actorkalix/<service> beside the module)"
     )
     sub.add_argument(
+        "--hosts",
+        type=_hosts,
+        metavar="N",
+        help="host processes, one store each (as many as the data folder has; 1)",
+    )
+    sub.add_argument(
+        "--address", metavar="RAY", help="serve on a Ray that runs: auto, or host:port of its GCS"
+    )
+    sub.add_argument(
+        "--dev", action="store_true", help="find handlers that wait or change a state in place"
+    )
+    sub.add_argument(
         "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
     )
 
@@ -177,8 +189,48 @@ def _source(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _status(sub: argparse.ArgumentParser) -> None:
+    _source(sub)
+    sub.add_argument("--shards", action="store_true", help="list every shard")
+    sub.add_argument("--watch", action="store_true", help="look every second, until Ctrl-C")
+
+
+def _replace(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("store", metavar="STORE", type=_store, help="number of the store")
+    _source(sub)
+
+
 def _verify(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("data", metavar="DATA", help="data folder")
+
+
+def _backup(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("target", metavar="TARGET", help="folder for it, empty or not there yet")
+    _source(sub)
+
+
+def _restore(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("backup", metavar="BACKUP", help="folder of the backup")
+    sub.add_argument(
+        "--data", metavar="DIR", required=True, help="data folder to be, empty or not there yet"
+    )
+    sub.add_argument("--dry-run", action="store_true", help="check it to its last record alone")
+
+
+def _check(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("history", metavar="HISTORY", help="file of a recorded history, JSON lines")
+    sub.add_argument("--service", metavar="SERVICE", help=f"the service's code, {SERVICE_HELP}")
+    sub.add_argument("--html", metavar="FILE", help="draw it; what fails is marked")
+    sub.add_argument(
+        "--operations-min",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="fewer judged are a finding (%(default)s)",
+    )
+    sub.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
 
 
 def _explain(sub: argparse.ArgumentParser) -> None:
@@ -193,6 +245,14 @@ def _nothing(sub: argparse.ArgumentParser) -> None:
 
 def _port(text: str) -> int:
     return _between(text, 0, 65535, "a port")
+
+
+def _hosts(text: str) -> int:
+    return _between(text, 1, 64, "a number of hosts")
+
+
+def _store(text: str) -> int:
+    return _between(text, 0, 2**31 - 1, "a store's number")
 
 
 def _count(text: str) -> int:
@@ -217,14 +277,24 @@ _RUN = "actorkalix.cli.run:execute"
 _LOOK = "actorkalix.cli.look:execute"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
+_COPIES = "back up a service, while it runs or at rest"
+_RESTORES = "make a data folder of a backup"
+_JUDGES = "judge a recorded history: does one order explain all answers"
+_SHOWS = "show a service's processes, stores and shards"
+_REPLACES = "replace a store's host by another, without losing a request"
 
 COMMANDS = (
-    Command("run", "start a service on local Ray, serve it until Ctrl-C", _RUN, _run),
+    Command("run", "start a service on Ray, serve it until Ctrl-C", _RUN, _run),
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
     Command("entities", "list the ids of a component's entities", _LOOK, _entities),
     Command("state", "print the state of an entity", _LOOK, _state),
     Command("events", "print the changes of an entity", _LOOK, _events),
+    Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
+    Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
+    Command("backup", _COPIES, "actorkalix.cli.backup:execute", _backup),
+    Command("restore", _RESTORES, "actorkalix.cli.backup:execute", _restore),
+    Command("check", _JUDGES, "actorkalix.cli.check:execute", _check),
     Command("explain", "explain an error number", "actorkalix.cli.explain:execute", _explain),
     Command("version", "print the version", "actorkalix.cli.version:execute", _nothing),
 )
@@ -233,13 +303,10 @@ LATER = frozenset(
     (
         "submit",
         "cluster",
-        "status",
         "timers",
         "workflows",
         "views",
         "dead-letters",
-        "backup",
-        "restore",
         "openapi",
         "proto",
     )

@@ -7,7 +7,7 @@ killed process, so the service is asked for its store's lineage before it is bel
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +24,13 @@ from actorkalix.errors import (
 from actorkalix.runtime import presence
 from actorkalix.runtime.config import ADMIN_PORT, LOOPBACK
 from actorkalix.runtime.inspection import StoreInspection, lineage_text
-from actorkalix_storage.api import StoreError
+from actorkalix.runtime.layout import found, is_store
+from actorkalix_cluster.placement.moves import decide
+from actorkalix_storage.api import HomeTable, StoreError
 
 if TYPE_CHECKING:
     from actorkalix.ports import Inspect
+    from actorkalix.runtime.fanout import ClusterInspection
     from actorkalix.runtime.loading import Loaded
     from actorkalix_storage.api import Store
 
@@ -54,21 +57,44 @@ async def opened(arguments: argparse.Namespace, output: Output) -> AsyncGenerato
             output.note(f"reading the running service at {running.url}")
             yield running
         elif folder is not None:
-            store = _open(folder, loaded)
-            stack.callback(store.close)
+            inspection = _at_rest(folder, loaded, stack)
             output.note(f"reading the folder {folder} at rest")
-            service = loaded.service if loaded else None
-            yield StoreInspection(
-                store,
-                service.descriptor if service else None,
-                folder=folder,
-                limits=service.limits if service else None,
-            )
+            yield inspection
         else:
             raise InvalidCommandLine(
                 f"no service answers at {USUAL_ADMIN}: say where to look with --service, --data "
                 "or --admin"
             )
+
+
+@asynccontextmanager
+async def running(arguments: argparse.Namespace) -> AsyncGenerator[AdminInspection]:
+    """The running service that `--service`, `--data` and `--admin` name.
+
+    Raises:
+        AdminUnreachable: no service answers there.
+        ServiceNotLoaded: as it says.
+    """
+    loaded = _loaded(arguments)
+    folder = Path(arguments.data) if arguments.data else loaded.data if loaded else None
+    async with AsyncExitStack() as stack:
+        service = await _running(arguments.admin, folder, stack)
+        if service is None:
+            where = f"on the folder {folder}" if folder is not None else f"at {USUAL_ADMIN}"
+            raise AdminUnreachable(f"no service runs {where}")
+        yield service
+
+
+def folder_of(arguments: argparse.Namespace) -> Path | None:
+    """The data folder that `--data` or `--service` names.
+
+    Raises:
+        ServiceNotLoaded: as it says.
+    """
+    if arguments.data:
+        return Path(arguments.data)
+    loaded = _loaded(arguments)
+    return loaded.data if loaded else None
 
 
 def _loaded(arguments: argparse.Namespace) -> Loaded | None:
@@ -99,32 +125,69 @@ async def _running(
         status = await running.status()
     except AdminUnreachable:
         return None
-    return running if lineage in (None, status.get("lineage")) else None
+    return running if lineage in (None, status.lineage) else None
 
 
 def _lineage(folder: Path) -> str:
     from actorkalix_storage.lmdbstore import read_identity
 
     try:
-        return lineage_text(read_identity(folder))
+        return next((lineage_text(read_identity(each)) for each in found(folder).values()), "")
     except StoreError:
         return ""
+
+
+def _at_rest(folder: Path, loaded: Loaded | None, stack: AsyncExitStack) -> ClusterInspection:
+    """All stores of a folder, open in this process until `stack` closes them."""
+    from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
+
+    if not folder.exists():
+        raise FolderUnusable(f"there is no folder {folder}: nothing has run on it yet")
+    folders = found(folder)
+    if not folders:
+        raise FolderUnusable(f"{folder}: there is no store")
+    stores: dict[int, Store] = {}
+    try:
+        for number, each in folders.items():
+            stores[number] = store = _open(each, loaded)
+            stack.callback(store.close)
+        homes = _homes(folder, stores)
+    except StoreError as error:
+        raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+    service = loaded.service if loaded else None
+    descriptor = service.descriptor if service else None
+    limits = service.limits if service else None
+    inspections = {
+        number: StoreInspection(store, descriptor, folder=folders[number], limits=limits)
+        for number, store in stores.items()
+    }
+    calls = LocalCalls({number: inspect_methods(each) for number, each in inspections.items()})
+    identity = next(iter(stores.values())).identity
+    return ClusterInspection(calls, lambda: homes, descriptor, identity=identity)
 
 
 def _open(folder: Path, loaded: Loaded | None) -> Store:
     from actorkalix_storage.lmdbstore import open_store, read_identity
 
-    if not folder.exists():
-        raise FolderUnusable(f"there is no folder {folder}: nothing has run on it yet")
-    try:
-        identity = read_identity(folder)
-        return open_store(
-            folder,
-            service=loaded.service.name if loaded else identity.service,
-            shards=identity.shards,
-            cluster=identity.cluster,
-            number=identity.number,
-            create=False,
-        )
-    except StoreError as error:
-        raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+    identity = read_identity(folder)
+    return open_store(
+        folder,
+        service=loaded.service.name if loaded else identity.service,
+        shards=identity.shards,
+        cluster=identity.cluster,
+        number=identity.number,
+        create=False,
+    )
+
+
+def _homes(folder: Path, stores: Mapping[int, Store]) -> HomeTable:
+    """Which of the stores has a shard.
+
+    One store of a data folder, opened alone, is asked for itself; what is elsewhere is away.
+    """
+    tables = {number: store.homes() for number, store in stores.items()}
+    table = next(iter(tables.values())) if is_store(folder) else decide(tables)
+    if table is not None:
+        return table
+    number, store = next(iter(stores.items()))  # of version 0.1; or all of them are empty
+    return HomeTable(1, ((number,),) * store.identity.shards)

@@ -36,6 +36,12 @@ from .base import (
 from .base import (
     ServiceNotLoaded as ServiceNotLoaded,
 )
+from .histories import (
+    HistoryUnreadable as HistoryUnreadable,
+)
+from .histories import (
+    ModelFailed as ModelFailed,
+)
 from .lookup import (
     catalog as catalog,
 )
@@ -50,6 +56,9 @@ from .requests import (
 )
 from .requests import (
     HandlerFailed as HandlerFailed,
+)
+from .requests import (
+    HandlerWaits as HandlerWaits,
 )
 from .requests import (
     IdempotencyKeyReused as IdempotencyKeyReused,
@@ -88,6 +97,9 @@ from .running import (
     AdminUnreachable as AdminUnreachable,
 )
 from .running import (
+    ComponentBlocked as ComponentBlocked,
+)
+from .running import (
     DeadlinePassed as DeadlinePassed,
 )
 from .running import (
@@ -118,10 +130,22 @@ from .running import (
     PortTaken as PortTaken,
 )
 from .running import (
+    PreparationEnded as PreparationEnded,
+)
+from .running import (
     RayFailed as RayFailed,
 )
 from .running import (
     StoreFull as StoreFull,
+)
+from .stored import (
+    BackupDamaged as BackupDamaged,
+)
+from .stored import (
+    BackupInProgress as BackupInProgress,
+)
+from .stored import (
+    BackupStopped as BackupStopped,
 )
 from .stored import (
     FolderInUse as FolderInUse,
@@ -137,6 +161,9 @@ from .stored import (
 )
 from .stored import (
     StoredDataUnreadable as StoredDataUnreadable,
+)
+from .stored import (
+    TargetUnusable as TargetUnusable,
 )
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,

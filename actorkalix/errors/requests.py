@@ -148,3 +148,16 @@ class ResultTooLarge(ActorkalixError):
     """
 
     number = "AK2014"
+
+
+class HandlerWaits(ActorkalixError):
+    """A handler slept, used a socket or started a process: development mode forbids it.
+
+    A handler has the event loop of its host for itself; while it waits, no other entity there is
+    answered. Nothing was stored. The caller sees a correlation id, the log has the same id with
+    the text and the stack; test kits raise it.
+    What to do: wait in an action and send the result to the entity as a command; for a later time
+    use `expire_after` or a timer.
+    """
+
+    number = "AK2015"

@@ -72,6 +72,23 @@ class NotCommitted(ActorkalixError):
     http_status = 503
 
 
+class ComponentBlocked(ActorkalixError):
+    """The component answers nothing until the service is started again; nothing was executed.
+
+    Its handlers have held the event loop of their host: three times for 100 ms or longer, or once
+    for 10 s, which ends the host. While one holds it, no entity of any component there is
+    answered. So this component is set aside and the others go on.
+
+    What to do: the log has the handler, the entity, and the stack at each of these times. Move
+    what waits or computes into an action, then start the service again; the limits are
+    `handler_slow`, `handler_strikes_max` and `handler_hang`.
+    """
+
+    number = "AK3007"
+    code = "unavailable"
+    http_status = 503
+
+
 class OutcomeUnknown(ActorkalixError):
     """Nobody knows whether the command was executed.
 
@@ -152,3 +169,15 @@ class RayFailed(ActorkalixError):
     """
 
     number = "AK5005"
+
+
+class PreparationEnded(ActorkalixError):
+    """The process that makes stores and moves shards before a start was ended from outside.
+
+    Nothing is lost: each shard is where it was, or where it goes.
+
+    What to do: start the service again, it goes on from there. Where the process was killed for
+    want of memory, give it more.
+    """
+
+    number = "AK5006"

@@ -51,7 +51,7 @@ class FolderInUse(ActorkalixError):
 
 
 class UnsupportedFormat(ActorkalixError):
-    """The data folder was written in a format that this version does not read.
+    """The data folder, or a backup, was written in a format that this version does not read.
 
     What to do: use the version that wrote it, or a newer one.
     """
@@ -68,3 +68,56 @@ class FolderUnusable(ActorkalixError):
 
     number = "AK4006"
     code = "failed_precondition"
+
+
+class TargetUnusable(ActorkalixError):
+    """The folder for a backup, or for what is restored, cannot be used; nothing was written.
+
+    It has something in it, lies where it must not, cannot be written, or is on a disk without
+    room for it.
+
+    What to do: name a folder that is not there yet, outside of data folder and backup.
+    """
+
+    number = "AK4007"
+    code = "failed_precondition"
+    http_status = 400
+
+
+class BackupDamaged(ActorkalixError):
+    """The backup is not whole: a file of it is missing, cut off, changed, or not one of ours.
+
+    The message names the file. Nothing was restored. A backup that was not finished has no
+    `backup.json`.
+
+    What to do: take another backup; `actorkalix restore BACKUP --dry-run` checks one.
+    """
+
+    number = "AK4008"
+    code = "data_loss"
+
+
+class BackupStopped(ActorkalixError):
+    """The backup was given up before it was whole, and what was written of it is removed.
+
+    While a store is copied its file grows by what is written meanwhile; a copy stops before that
+    takes the space that the service needs. It also stops when a host ends.
+
+    What to do: the message says why it stopped; see to that and take it again. The service was not
+    affected.
+    """
+
+    number = "AK4009"
+    code = "aborted"
+    http_status = 503
+
+
+class BackupInProgress(ActorkalixError):
+    """Another backup of this service is being taken.
+
+    What to do: wait until it is finished. One whose controller has ended gives up within a minute.
+    """
+
+    number = "AK4010"
+    code = "aborted"
+    http_status = 409

@@ -1,4 +1,7 @@
-"""The admin port: health, metrics, and what operators look at. Loopback; never the port of callers.
+"""The admin port: health, metrics, what operators see and do. Loopback; never the port of callers.
+
+It speaks for a whole service and not for a host: what it shows comes through ports, so it answers
+as well while hosts are away or hang.
 
 Nobody logs in here, so a browser on the same machine must not be made to speak to it: a `Host` that
 is not this machine's (DNS rebinding) and an `Origin` of elsewhere are refused.
@@ -9,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,19 +27,22 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.failures import failure_of
 from actorkalix.gateway.headers import Head, checked_entity_id
 from actorkalix.gateway.http import BUG, raw_path_of
-from actorkalix.gateway.metrics import Metrics
-from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, status_of
+from actorkalix.gateway.operations import Backup, Operations, Replace, Verify, json_response
+from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s, status_of
+from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
-from actorkalix.ports import Inspect
+from actorkalix.limits import Limits
+from actorkalix.ports import Fleet, Inspect
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_000
+Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""Metrics as text with their content type, by the `Accept` header."""
 Health = Callable[[], Sequence[str]]
-"""Reasons why the host is not ready; none when it is."""
-Verify = Callable[[], Awaitable[Any]]
+"""Reasons why the service is not ready; none when it is."""
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -61,9 +66,13 @@ def admin_app(
     service: ServiceDescriptor,
     inspect: Inspect,
     *,
-    metrics: Metrics,
-    health: Health,
+    fleet: Fleet,
+    metrics: Scrape,
+    limits: Limits | None = None,
+    health: Health = tuple,
     verify: Verify | None = None,
+    backup: Backup | None = None,
+    replace: Replace | None = None,
     local: bool = True,
 ) -> ASGIApp:
     """The ASGI app of the admin port.
@@ -71,33 +80,32 @@ def admin_app(
     Args:
         service: whose components may be looked at.
         inspect: what may be looked at.
+        fleet: the processes; the service is ready when all its hosts are.
         metrics: shown at `/metrics`.
-        health: reasons why the host is not ready.
-        verify: checks the store and tells what it found, as JSON; without it the path answers 404.
+        limits: of the service; None for the usual.
+        health: more reasons why the service is not ready.
+        verify, backup, replace: what the paths of these names do; without it they answer 404.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     views = components_of(service)
     admin = _Admin(service, inspect)
+    operations = Operations(fleet, verify, backup, replace)
+    unready_after = (limits or Limits()).handler_unready
 
     async def live(_: Request) -> Response:
-        return _json({"status": "live"})
+        return json_response({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        reasons = list(health())
+        reasons = [*health(), *unready(fleet.fleet(), unready_after)]
         status = "not ready" if reasons else "ready"
-        return _json({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
 
     async def scrape(request: Request) -> Response:
-        text, content_type = metrics.exposition(request.headers.get("accept", ""))
+        text, content_type = await metrics(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
     async def components(_: Request) -> Response:
-        return _json(views)
-
-    async def verified(_: Request) -> Response:
-        if verify is None:
-            raise errors.UnknownRoute("this host verifies nothing while it runs")
-        return _json(await verify())
+        return json_response(views)
 
     get: dict[str, Answer] = {
         "/health/live": live,
@@ -109,8 +117,15 @@ def admin_app(
         "/admin/events/{component}/{entity:path}": admin.events,
         "/admin/status": admin.status,
     }
+    post: dict[str, Answer] = {
+        "/admin/verify": operations.verify,
+        "/admin/backup": operations.backup,
+        "/admin/replace": operations.replace,
+    }
     routes = [Route(path, _guarded(answer, local)) for path, answer in get.items()]
-    routes.append(Route("/admin/verify", _guarded(verified, local), methods=["POST"]))
+    routes += [
+        Route(path, _guarded(answer, local), methods=["POST"]) for path, answer in post.items()
+    ]
     refusals = {404: _refused, 405: _refused}
     return Starlette(routes=routes, exception_handlers=refusals)
 
@@ -150,11 +165,11 @@ class _Admin:
         component = self._component(request)
         page = request.query_params.get("page", "")
         limit = _number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
-        return _json(await self._inspect.entities(component, page=page, limit=limit))
+        return json_response(await self._inspect.entities(component, page=page, limit=limit))
 
     async def state(self, request: Request) -> Response:
         component, entity = self._component(request), _entity(request)
-        return _json(await self._inspect.state(component, entity))
+        return json_response(await self._inspect.state(component, entity))
 
     async def events(self, request: Request) -> Response:
         component, entity = self._component(request), _entity(request)
@@ -165,10 +180,10 @@ class _Admin:
             limit=_number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
             with_state=bool(_number(request, "with_state", 0, 0, 1)),
         )
-        return _json(found)
+        return json_response(found)
 
     async def status(self, _: Request) -> Response:
-        return _json(await self._inspect.status())
+        return json_response(await self._inspect.status())
 
     def _component(self, request: Request) -> str:
         wanted: str = request.path_params["component"]
@@ -253,12 +268,11 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _problem(request: Request, failure: Failure, request_id: str) -> Response:
     path = raw_path_of(request.scope).decode("latin-1")
-    return Response(
+    response = Response(
         problem_of(failure, path, request_id),
         status_of(failure),
         media_type=PROBLEM_JSON.decode(),
     )
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    if retry_after := retry_after_s(failure):
+        response.headers["retry-after"] = str(retry_after)
+    return response

@@ -17,7 +17,7 @@ from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from actorkalix.errors import PortTaken
 
@@ -99,6 +99,24 @@ class Server:
         await server.startup(self._sockets)
         self._ticks = asyncio.create_task(server.main_loop(), name="http date")
 
+    async def retire(self, timeout_s: float) -> None:
+        """Takes no more connections, and ends each one with the answer to its next request.
+
+        A client that keeps connections open learns that from the answer (`Connection: close`) and
+        loses no request, where one that is closed while idle may just have sent one. Those that
+        are idle at the end of the time are closed all the same.
+
+        Args:
+            timeout_s: until then.
+        """
+        self._close_listeners()
+        for connection in self._connections():
+            connection.retire()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while connections := self._connections():
+                    await connections[0].wait_closed()
+
     async def stop(self, grace_s: float) -> None:
         """Takes no more connections, lets running requests finish, closes all connections.
 
@@ -109,10 +127,7 @@ class Server:
         """
         if self._ticks is None:
             return
-        for server in self._uvicorn.servers:
-            server.close()
-        for listening in self._sockets:
-            listening.close()
+        self._close_listeners()
         state = self._uvicorn.server_state
         for connection in list(state.connections):
             connection.shutdown()
@@ -131,10 +146,21 @@ class Server:
             await self._ticks
         self._ticks = None
 
+    def _close_listeners(self) -> None:
+        for server in self._uvicorn.servers:
+            server.close()
+        for listening in self._sockets:
+            listening.close()
+
+    def _connections(self) -> list[Connection]:
+        open_ = self._uvicorn.server_state.connections
+        return [each for each in open_ if isinstance(each, Connection)]
+
 
 class Connection(HttpToolsProtocol):
     """A connection of uvicorn's, with bounds for heads and for bodies that nobody wants."""
 
+    retiring = False
     _began_in_head = True
     _head_bytes = 0
     _unwanted_bytes = 0
@@ -143,12 +169,37 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first head."""
         super().connection_made(transport)
+        self._closed = asyncio.Event()
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the timer."""
         self._stop_head_timer()
         super().connection_lost(exc)
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Return when the connection is closed."""
+        await self._closed.wait()
+
+    def retire(self) -> None:
+        """The next answer is the last one."""
+        self.retiring = True
+        cycle = self._current()
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+
+    def _current(self) -> RequestResponseCycle | None:
+        return cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+
+    def on_headers_complete(self) -> None:
+        """Begins the work on a request."""
+        before = self._current()
+        super().on_headers_complete()
+        if self.retiring:
+            if before is not None and not before.response_complete:
+                before.keep_alive = True  # another request is behind it already
+            self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         """Parses; closes what goes beyond a bound."""

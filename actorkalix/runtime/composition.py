@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,31 +17,36 @@ from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.observer import Observer
 from actorkalix_cluster.shardhost.router import Router
-from actorkalix_storage.api import Store
+from actorkalix_cluster.shardhost.watchdog import Watch
+from actorkalix_storage.api import HomeTable, Store
 
 
 def build_host(
     service: ServiceDescriptor,
     store: Store,
     *,
+    shards: Iterable[int] | None = None,
     clock: Clock,
     committer: Committer,
     limits: Limits | None = None,
     observer: Observer | None = None,
     on_fatal: Callable[[str], object] | None = None,
     wrap: Callable[[Behavior[Any]], Behavior[Any]] | None = None,
+    watch: Watch | None = None,
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
     Args:
         service: whose components to run.
         store: open, and nobody else's.
+        shards: whose home is the store; all of the service when not given.
         clock: real or virtual.
         committer: does the store's work.
         limits: of the service; the defaults when not given.
         observer: is told what happened.
         on_fatal: is told why the process has to end.
-        wrap: puts something around each behavior; test kits watch them.
+        wrap: puts something around each behavior; test kits and `--dev` use `development`.
+        watch: what a `Watchdog` looks at; it knows which components are blocked.
     """
     limits = limits or Limits()
     behaviors = {
@@ -53,11 +58,13 @@ def build_host(
     return ShardHost(
         store,
         behaviors,
+        shards=shards,
         clock=clock,
         limits=host_limits(limits),
         committer=committer,
         observer=observer,
         on_fatal=on_fatal,
+        watch=watch,
     )
 
 
@@ -74,7 +81,7 @@ def build_router(
     """
     homes = propose([RingStore(number) for number in hosts], shards)
     timeout_ms = _ms((limits or Limits()).ask_timeout)
-    return Router(homes, hosts, clock=clock, ask_timeout_ms=timeout_ms)
+    return Router(HomeTable(1, homes), hosts, clock=clock, ask_timeout_ms=timeout_ms)
 
 
 def host_limits(limits: Limits) -> HostLimits:
@@ -89,6 +96,10 @@ def host_limits(limits: Limits) -> HostLimits:
         retention_ms=_ms(limits.retention),
         clean_every_ms=_ms(limits.clean_every),
         keys_kept_ms=_ms(limits.idempotency_kept),
+        handler_slow_ms=_ms(limits.handler_slow),
+        handler_unready_ms=_ms(limits.handler_unready),
+        handler_hang_ms=_ms(limits.handler_hang),
+        handler_strikes_max=limits.handler_strikes_max,
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from actorkalix.runtime.loading import ServiceSpec
+from actorkalix_cluster.rayhost.actors import Making
+from actorkalix_storage.api import HomeTable
 
 PORT = 9000
 ADMIN_PORT = 9889
@@ -23,6 +25,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
         port: of the HTTP API; 0 takes a free one.
         admin_port: of health, metrics and inspection, on loopback always; 0 takes a free one.
         data: data folder; None for `.actorkalix/<service>` beside the module.
+        hosts: how many, with one store each; None for as many as the folder has stores, or one.
+        ray: address of a Ray that runs already, `auto` or host:port; None starts one of our own.
+        dev: look for mistakes in handlers that cost time to look for.
         cpus: for Ray's tasks; None for what the machine has.
     """
 
@@ -32,6 +37,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = PORT
     admin_port: int = ADMIN_PORT
     data: str | None = None
+    hosts: int | None = None
+    ray: str | None = None
+    dev: bool = False
     cpus: int | None = None
 
 
@@ -40,11 +48,27 @@ class HostConfig(msgspec.Struct, frozen=True):
 
     Attributes:
         spec: where the service is defined; the host imports it itself.
-        store: folder of its store.
+        dev: as in `RunConfig`.
     """
 
     spec: ServiceSpec
-    store: str
+    dev: bool = False
+
+
+class StoreConfig(msgspec.Struct, frozen=True):
+    """What a host is told of its store; travels as msgpack.
+
+    Attributes:
+        folder: where it lies.
+        cluster: that it must belong to.
+        shards: number of shards of the service.
+        homes: which store has a shard.
+    """
+
+    folder: str
+    cluster: str
+    shards: int
+    homes: HomeTable
 
 
 class HostFacts(msgspec.Struct, frozen=True):
@@ -59,11 +83,35 @@ class HostFacts(msgspec.Struct, frozen=True):
     damaged: dict[int, str]
 
 
+class ControllerConfig(msgspec.Struct, frozen=True):
+    """What a controller is told to be; travels as msgpack.
+
+    Attributes:
+        host: what hosts are told to be.
+        data: the data folder.
+        stores: folder of each store.
+        cluster, lineage, shards, homes: of the service, as its stores have them.
+        making: what all processes share; the controller hands out sockets itself.
+        grace_s: for draining, seconds.
+    """
+
+    host: HostConfig
+    data: str
+    stores: dict[int, str]
+    cluster: str
+    lineage: int
+    shards: int
+    homes: HomeTable
+    making: Making
+    grace_s: float
+
+
 class Starting(msgspec.Struct, frozen=True, tag_field="event", tag="starting"):
-    """All that can be checked beforehand is good; Ray is started now."""
+    """All that can be checked beforehand is good; Ray is started, or the one at `ray` joined."""
 
     service: str
     data: str
+    ray: str | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, tag_field="event", tag="waiting"):
@@ -89,7 +137,10 @@ class Serving(
         shards: number of shards served.
         damaged: shards that are not served, with the reason.
         components: kinds by component id.
-        pids: process ids by what they are: run, host, raylet, gcs_server.
+        hosts: process id of each store's host, by the number of the store.
+        fenced: stores that are not served, with the reason.
+        pids: process ids by what they are: run, controller, host (of the first store), raylet, and
+            gcs_server where it is ours.
         ray_logs: folder of Ray's own logs.
         seconds: since `Starting`.
     """
@@ -102,30 +153,75 @@ class Serving(
     shards: int
     damaged: dict[int, str]
     components: dict[str, str]
+    hosts: dict[int, int]
+    fenced: dict[int, str]
     pids: dict[str, int]
     ray_logs: str
     seconds: float
+
+
+class Moving(msgspec.Struct, frozen=True, tag_field="event", tag="moving"):
+    """Shards are moved between stores before anything is served.
+
+    Attributes:
+        done, of: shards.
+        records: copied so far.
+    """
+
+    done: int
+    of: int
+    records: int
 
 
 class HostDied(msgspec.Struct, frozen=True, tag_field="event", tag="host_died"):
     """A host process ended unasked; another takes its place.
 
     Attributes:
+        store: number of its store.
         pid: of the process, 0 when it died before it had one.
         reason: what is known of it.
         deaths: how many there were within the last 60 s, this one included.
     """
 
+    store: int
     pid: int
     reason: str
     deaths: int
 
 
 class Restarted(msgspec.Struct, frozen=True, tag_field="event", tag="restarted"):
-    """Requests are taken again, `away_s` seconds after the last host had ended."""
+    """A store is served again, `away_s` seconds after its last host had ended."""
 
+    store: int
     pid: int
     away_s: float
+
+
+class StoreFenced(msgspec.Struct, frozen=True, tag_field="event", tag="store_fenced"):
+    """A store is served by nobody until the service is started again; the others go on."""
+
+    store: int
+    reason: str
+
+
+class ControllerDied(msgspec.Struct, frozen=True, tag_field="event", tag="controller_died"):
+    """The controller process ended unasked; hosts serve on, another one takes its place."""
+
+    pid: int
+    reason: str
+
+
+class ControllerBack(msgspec.Struct, frozen=True, tag_field="event", tag="controller_back"):
+    """There is a controller again."""
+
+    pid: int
+
+
+class Replacing(msgspec.Struct, frozen=True, tag_field="event", tag="replacing"):
+    """A host finishes what it has, for another process takes its place, as asked."""
+
+    store: int
+    pid: int
 
 
 class Draining(msgspec.Struct, frozen=True, tag_field="event", tag="draining"):
@@ -140,5 +236,18 @@ class Stopped(msgspec.Struct, frozen=True, tag_field="event", tag="stopped"):
     drained: bool
 
 
-RunEvent = Starting | Waiting | Serving | HostDied | Restarted | Draining | Stopped
+RunEvent = (
+    Starting
+    | Waiting
+    | Moving
+    | Serving
+    | HostDied
+    | Restarted
+    | StoreFenced
+    | Replacing
+    | ControllerDied
+    | ControllerBack
+    | Draining
+    | Stopped
+)
 Report = Callable[[RunEvent], None]

@@ -1,9 +1,9 @@
 """The data folder of a run: whose it is, who has it, and what the run itself keeps there.
 
-Besides the store there lie `run.lock`, held by the run process and by its reaper until the last
-process of the run is gone; `ray-token`, which alone opens the run's Ray; and the note of
-`presence`. The lock says who holds it, the OS releases it, so nothing that is left over can lock
-anybody out.
+Besides the stores (see `layout`) there lie `run.lock`, held by the run process and by its reaper
+until the last process of the run is gone; `ray-token`, which alone opens the run's Ray; and the
+note of `presence`. The lock says who holds it, the OS releases it, so nothing that is left over can
+lock anybody out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from actorkalix.errors import FolderInUse, FolderUnusable, ForeignFolder, catalog
+from actorkalix.runtime import layout
 from actorkalix_storage.api import Damaged, StoreError, Unreadable
 from actorkalix_storage.lmdbstore import holder, read_identity
 
@@ -87,24 +88,29 @@ def taken(path: Path, service: str, waiting: Callable[[], None]) -> Generator[Da
         raise FolderUnusable(f"{path} cannot be written: {error.strerror}") from error
     try:
         _lock(path, lock, waiting)
-        held = holder(path)
-        if held is not None:
-            raise FolderInUse(f"{path} is open in process {_shown(held.pid)}")
+        for folder in layout.found(path).values():
+            held = holder(folder)
+            if held is not None:
+                raise FolderInUse(f"{folder} is open in process {_shown(held.pid)}")
         yield DataFolder(path, lock)
     finally:
         os.close(lock)
 
 
 def _check_owner(path: Path, service: str) -> None:
-    """Refuse another service's folder before anything is written to it."""
-    try:
-        owner = read_identity(path).service
-    except (Unreadable, Damaged):
-        return  # no store yet; if there is one that cannot be read, opening it looks closer
-    except StoreError as error:
-        raise catalog()[error.number](str(error)) from error
-    if owner != service:
-        raise ForeignFolder(f"{path} is the data folder of the service {owner!r}, not {service!r}")
+    """Refuse what is not this service's data folder before anything is written to it."""
+    for folder in layout.found(path).values():
+        try:
+            layout.check_whole(path)
+            owner = read_identity(folder).service
+        except (Unreadable, Damaged):
+            continue  # opening it looks closer
+        except StoreError as error:
+            raise catalog()[error.number](str(error)) from error
+        if owner != service:
+            raise ForeignFolder(
+                f"{path} is the data folder of the service {owner!r}, not {service!r}"
+            )
 
 
 def _lock(path: Path, lock: int, waiting: Callable[[], None]) -> None:

@@ -1,6 +1,9 @@
 """Looking at what a store holds: entities, states, events, positions. Nothing here writes.
 
-The same code answers the admin port of a running service and the command line on a folder at rest.
+The same code answers for a store of a running service and for one of a folder at rest; `fanout`
+asks all stores of a service. A shard whose home, by the store's own table, is another store is not
+shown: what lies of it here is left over from a move.
+
 States come from the component's own behavior, folded as at recovery, so what is shown is what the
 service would answer from. Where the code is missing, what is stored is shown as it lies there, by
 the codec's untyped face.
@@ -11,35 +14,44 @@ Reads go to a thread: a fold of many events is not to hold the loop that serves.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import difflib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
-from actorkalix.codec import Peeked, jsonable, peek
-from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
+from actorkalix.codec import jsonable
+from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.errors import (
     ActorkalixError,
     InvalidPayload,
+    OwnerAway,
     StoredDataUnreadable,
     UnknownRoute,
     catalog,
 )
 from actorkalix.gateway.headers import checked_entity_id
 from actorkalix.limits import Limits
-from actorkalix.ports import EntityPage, EntityView, EventView
+from actorkalix.ports import (
+    EntityPage,
+    EntityView,
+    EventView,
+    ServiceStatus,
+    ShardView,
+    StoreView,
+)
 from actorkalix.runtime.fold import Fold
+from actorkalix.runtime.presentation import (
+    as_stored,
+    event_view,
+    page_token,
+    place_of,
+)
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_storage.api import (
     Head,
-    History,
     RecordKind,
     Store,
     StoredRecord,
@@ -98,6 +110,7 @@ class StoreInspection:
 
         Raises:
             UnknownRoute, InvalidEntityId: no such component, no such id.
+            OwnerAway: the home of its shard is another store.
             StoredDataUnreadable, StoredDataDamaged: what is stored cannot be read.
         """
         return await _read(lambda: self._state(component, entity))
@@ -127,45 +140,46 @@ class StoreInspection:
         """
         return await _read(lambda: self._events(component, entity, after, limit, with_state))
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self) -> ServiceStatus:
         """Identity, opened shards with positions, damaged shards, sizes in bytes where known."""
         return await _read(self._status)
 
+    async def components(self) -> list[str]:
+        """Component ids of what is stored here, those of the first records of each shard."""
+        return await _read(lambda: sorted(self._stored_components()))
+
     # ---- entities -----------------------------------------------------------------------------
     def _entities(self, component: str, page: str, limit: int) -> EntityPage:
-        _check("limit", limit, 1, PAGE_MAX)
+        check_number("limit", limit, 1, PAGE_MAX)
         self._known(component)
         found = list(itertools.islice(self._present(component, page), limit + 1))
         more = len(found) > limit
         found = found[:limit]
         return EntityPage(
-            [entity for _, entity in found], _token(component, *found[-1]) if more else ""
+            [entity for _, entity in found], page_token(component, found[-1]) if more else ""
         )
 
     def _present(self, component: str, page: str) -> Iterator[tuple[int, str]]:
         """Shards and ids of entities; those that have remembered replies alone are none (ES-03)."""
-        after = _opened(component, page)
+        after, is_home = place_of(component, page, tuple[int, str]), self._is_home()
         while found := self._store.subjects(component, after=after, limit=PAGE_MAX):
             after = found[-1]
             for shard, entity in found:
-                head = self._store.head(shard, component, entity)
+                head = self._store.head(shard, component, entity) if is_home(shard) else None
                 if head is not None and _exists(head):
                     yield shard, entity
+
+    def _is_home(self) -> Callable[[int], bool]:
+        """Whether a shard's home is this store; a store without a table is alone."""
+        table, number = self._store.homes(), self._store.identity.number
+        return lambda shard: table is None or number in table.homes[shard]
 
     def _known(self, component: str) -> None:
         if self._service is not None and component in self._service.components:
             return
         if self._store.subjects(component, limit=1):
             return
-        names = (
-            list(self._service.components) if self._service else sorted(self._stored_components())
-        )
-        near = difflib.get_close_matches(component, names, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        where = f"service {self._service.name}" if self._service else "what is stored here"
-        raise UnknownRoute(
-            f"{where} has no component {component!r}; {hint}there is {', '.join(names) or 'none'}"
-        )
+        raise unknown_component(component, self._service, self._stored_components())
 
     def _stored_components(self) -> set[str]:
         """Component ids among the first records of each shard: for a hint, not for completeness."""
@@ -176,7 +190,10 @@ class StoreInspection:
 
     def _shard(self, component: str, entity: str) -> int:
         self._known(component)
-        return shard_of(component, checked_entity_id(entity), self._store.identity.shards)
+        shard = shard_of(component, checked_entity_id(entity), self._store.identity.shards)
+        if not self._is_home()(shard):
+            raise OwnerAway(f"shard {shard} is not at home in store {self._store.identity.number}")
+        return shard
 
     # ---- states -------------------------------------------------------------------------------
     def _state(self, component: str, entity: str) -> EntityView:
@@ -189,7 +206,7 @@ class StoreInspection:
         if behavior is not None:
             state = jsonable(behavior.restore(entity, history).state)
         else:
-            state, note = _as_stored(history)
+            state, note = as_stored(history)
         head = history.head
         return EntityView(
             component,
@@ -213,8 +230,8 @@ class StoreInspection:
     def _events(
         self, component: str, entity: str, after: int, limit: int, with_state: bool
     ) -> list[EventView]:
-        _check("limit", limit, 1, PAGE_MAX)
-        _check("after", after, 0, 2**63 - 1)
+        check_number("limit", limit, 1, PAGE_MAX)
+        check_number("after", after, 0, 2**63 - 1)
         shard = self._shard(component, entity)
         wanted: list[StoredRecord] = []
         for stored in self._changes(shard, component, entity, after):
@@ -222,14 +239,14 @@ class StoreInspection:
                 break
             wanted.append(stored)
         if not with_state or not wanted:
-            return [_view(stored, None) for stored in wanted]
+            return [event_view(stored, None) for stored in wanted]
         behavior = self._behavior(component)
         if behavior is None:
             raise InvalidPayload(
                 f"with-state: the code of {component!r} is not here; name the service that has it"
             )
         fold = self._fold_before(behavior, wanted[0])
-        return [_view(stored, jsonable(fold.after(stored))) for stored in wanted]
+        return [event_view(stored, jsonable(fold.after(stored))) for stored in wanted]
 
     def _changes(
         self, shard: int, component: str, entity: str, after: int
@@ -265,36 +282,37 @@ class StoreInspection:
         return fold
 
     # ---- status -------------------------------------------------------------------------------
-    def _status(self) -> dict[str, Any]:
-        store, identity = self._store, self._store.identity
-        opened: list[dict[str, Any]] = []
-        for shard in range(identity.shards):
+    def _status(self) -> ServiceStatus:
+        store, identity, is_home = self._store, self._store.identity, self._is_home()
+        table = store.homes()
+        opened: list[ShardView] = []
+        for shard in filter(is_home, range(identity.shards)):
             known = store.shard(shard)
-            if known.position.epoch:
+            at = known.position
+            if at.epoch:
                 opened.append(
-                    {
-                        "shard": shard,
-                        "epoch": known.position.epoch,
-                        "offset": known.position.offset,
-                        "time_ms": known.time_ms,
-                        "sealed": known.sealed,
-                    }
+                    ShardView(
+                        shard, identity.number, at.epoch, at.offset, known.time_ms, known.sealed
+                    )
                 )
-        components: Mapping[str, ComponentDescriptor] = (
-            self._service.components if self._service else {}
+        records = sum(shard.offset for shard in opened)
+        files = _sizes(self._folder) if self._folder else {}
+        folder = str(self._folder or "")
+        return ServiceStatus(
+            service=identity.service,
+            cluster=identity.cluster,
+            lineage=lineage_text(identity),
+            homes_version=table.version if table is not None else 0,
+            shards=identity.shards,
+            components=kinds_of(self._service),
+            controller_pid=0,
+            standby_pid=0,
+            hosts=[],
+            stores=[StoreView(identity.number, folder=folder, files=files, records=records)],
+            opened=opened,
+            records=records,
+            damaged={s: what for s, what in sorted(store.damaged_shards().items()) if is_home(s)},
         )
-        return {
-            "service": identity.service,
-            "cluster": identity.cluster,
-            "store": identity.number,
-            "lineage": lineage_text(identity),
-            "shards": identity.shards,
-            "components": {name: found.kind for name, found in components.items()},
-            "opened": opened,
-            "records": sum(shard["offset"] for shard in opened),
-            "damaged": {str(s): what for s, what in sorted(store.damaged_shards().items())},
-            "files": _sizes(self._folder) if self._folder else {},
-        }
 
 
 def _exists(head: Head) -> bool:
@@ -302,79 +320,35 @@ def _exists(head: Head) -> bool:
     return head.number > 0 or head.deleted_ms > 0
 
 
+def kinds_of(service: ServiceDescriptor | None) -> dict[str, str]:
+    """Kinds by component id; none without the code."""
+    if service is None:
+        return {}
+    return {name: component.kind for name, component in service.components.items()}
+
+
+def unknown_component(
+    component: str, service: ServiceDescriptor | None, stored: Iterable[str]
+) -> UnknownRoute:
+    """What is said when neither the service nor what is stored has a component.
+
+    Args:
+        component: as it was asked for.
+        service: its code, or None.
+        stored: component ids that are stored, for the hint where there is no code.
+    """
+    names = list(service.components) if service else sorted(stored)
+    near = difflib.get_close_matches(component, names, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    where = f"service {service.name}" if service else "what is stored here"
+    return UnknownRoute(
+        f"{where} has no component {component!r}; {hint}there is {', '.join(names) or 'none'}"
+    )
+
+
 def lineage_text(identity: StoreIdentity) -> str:
     """The store's lineage as JSON carries it: 64 bits are too many for a number there."""
     return f"{identity.lineage:016x}"
-
-
-def _as_stored(history: History) -> tuple[Any, str]:
-    """State and note of an entity whose code is not here."""
-    if history.records and history.records[-1].record.kind is RecordKind.STATE:
-        return jsonable(_peeked(history.records[-1]).data), ""
-    events = len(history.records)
-    if history.snapshot is None:
-        return None, f"{events} events are not folded: that needs the service's code (--service)"
-    state = jsonable(peek(history.snapshot.payload).data)
-    if not events:
-        return state, ""
-    return state, (
-        f"the state is that of change {history.snapshot.number}; {events} later events are not "
-        "folded: that needs the service's code (--service)"
-    )
-
-
-def _view(stored: StoredRecord, state: Any) -> EventView:
-    record, position = stored.record, stored.position
-    tag, version, data, metadata = "", 0, None, dict[str, str]()
-    if record.payload:
-        seen = _peeked(stored)
-        tag, version, data = seen.tag, seen.version, jsonable(seen.data)
-        for name, value in seen.metadata or ():
-            metadata[name] = f"{metadata[name]}, {value}" if name in metadata else value
-    return EventView(
-        record.number,
-        record.kind.name.lower(),
-        tag,
-        version,
-        record.time_ms,
-        stored.shard,
-        position.epoch,
-        position.offset,
-        data,
-        metadata,
-        bool(record.key),
-        state,
-    )
-
-
-def _peeked(stored: StoredRecord) -> Peeked:
-    """The envelope of a record; an error names the record."""
-    record = stored.record
-    try:
-        return peek(record.payload)
-    except StoredDataUnreadable as error:
-        what = f"{record.component} {record.entity!r}, {record.kind.name.lower()} {record.number}"
-        place = f"shard {stored.shard}, offset {stored.position.offset}"
-        raise StoredDataUnreadable(f"{what} ({place}): {error}") from error
-
-
-def _token(component: str, shard: int, entity: str) -> str:
-    """What stands for "beyond this entity" in a page's end; opaque to who hands it back."""
-    packed = msgspec.msgpack.encode((component, shard, entity))
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-def _opened(component: str, page: str) -> tuple[int, str] | None:
-    if not page:
-        return None
-    try:
-        packed = base64.b64decode(page + "=" * (-len(page) % 4), altchars=b"-_", validate=True)
-        owner, shard, entity = msgspec.msgpack.decode(packed, type=tuple[str, int, str])
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise InvalidPayload(f"page: {page[:80]!r} is no page of a list of entities") from None
-    if owner != component:
-        raise InvalidPayload(f"page: it belongs to the list of {owner!r}, not of {component!r}")
-    return shard, entity
 
 
 def _sizes(folder: Path) -> dict[str, int]:
@@ -383,7 +357,12 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {str(file.relative_to(folder)): file.stat().st_blocks * 512 for file in files}
 
 
-def _check(name: str, value: int, low: int, high: int) -> None:
+def check_number(name: str, value: int, low: int, high: int) -> None:
+    """Refuse what is out of range.
+
+    Raises:
+        InvalidPayload: it is; the message names it.
+    """
     if not low <= value <= high:
         raise InvalidPayload(f"{name}: {value} is not in {low} to {high}")
 

@@ -1,160 +1,268 @@
-"""The composition root inside a host on Ray: store, shard host, HTTP and admin endpoints.
+"""The composition root inside a host: store, shard host, links to the other hosts, HTTP.
 
-`hosted` is named in the run's plan and called in the host's process. It imports everything, the
-user's service too, and opens nothing, so that a spare host can stand by; `start` opens the store.
-Errors of the store become those that `actorkalix explain` knows.
+`hosted` is named in the run's plan and called in the process. It imports everything, the user's
+service too, and opens nothing, so that a standby can wait; `start` opens a store. From then on the
+process is that store's host until it ends. Errors of the store become those that `actorkalix
+explain` knows.
+
+    standby --start--> starting --> serving --retire--> serving --stop--> draining --> (killed)
+
+`retire` and `quiet` are about HTTP alone: no more connections are taken, and what was asked is
+answered, by this host and by those that it asks. Only then is the store closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import msgspec
 
-from actorkalix.errors import ActorkalixError, catalog
-from actorkalix.gateway.admin import admin_app
+from actorkalix.errors import ActorkalixError, UnknownRoute, catalog
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
+from actorkalix.gateway.scraping import metrics_methods
 from actorkalix.gateway.server import Server
-from actorkalix.runtime.composition import build_host, build_router
-from actorkalix.runtime.config import HostConfig, HostFacts
+from actorkalix.ports import HostMethod
+from actorkalix.runtime.composition import build_host, host_limits
+from actorkalix.runtime.config import HostConfig, HostFacts, StoreConfig
+from actorkalix.runtime.development import development, forbid_waiting
+from actorkalix.runtime.fanout import inspect_methods
+from actorkalix.runtime.host_backup import backup_methods
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
-from actorkalix_cluster.rayhost.contract import Fatal
+from actorkalix.runtime.neighbours import Neighbours
+from actorkalix.runtime.verification import verify_methods
+from actorkalix_cluster.rayhost.contract import (
+    STANDBY,
+    Assignment,
+    Beat,
+    Fatal,
+    HostState,
+    Roll,
+    Transport,
+)
+from actorkalix_cluster.rayhost.sockets import Taken
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
-from actorkalix_storage.api import Store, StoreError
-from actorkalix_storage.lmdbstore import open_store, verify
+from actorkalix_cluster.shardhost.watchdog import Watch, Watchdog
+from actorkalix_storage.api import StoreError
+from actorkalix_storage.lmdbstore import Findings, LmdbStore, open_store, verify
 
-ADMIN_GRACE_S = 1.0
 BLOCK_BYTES = 512  # of st_blocks, stat(2)
+FLUSH_S_MAX = 2.0  # for answers on their way to other hosts, when this one ends
+LAST_BEAT_S = 1.0  # a hanging handler is named to the controller before the process ends
 
 
-def hosted(config: bytes, sockets: list[socket.socket], fatal: Fatal) -> ServiceHost:
+def hosted(config: bytes, taken: Taken, fatal: Fatal) -> ServiceHost:
     """The `Factory` of hosts that run a service.
 
     Args:
         config: a `HostConfig` in msgpack.
-        sockets: of the HTTP API and of the admin port.
+        taken: sockets of the HTTP API, and of the admin port, which is not for hosts.
         fatal: ends the process.
 
     Raises:
         DefinitionError: the service cannot be imported (any more).
     """
-    _log_to_stderr()
-    http, admin = sockets
-    return ServiceHost(msgspec.msgpack.decode(config, type=HostConfig), http, admin, fatal)
+    log_to_stderr()
+    http, admin = taken.sockets()
+    admin.close()
+    return ServiceHost(msgspec.msgpack.decode(config, type=HostConfig), http, fatal)
 
 
 class ServiceHost:
-    """`Hosted`: a service on one store. All methods run on the host's loop."""
+    """`Hosted`: a service on one store. All methods but `beat` run on the host's loop."""
 
-    def __init__(
-        self, config: HostConfig, http: socket.socket, admin: socket.socket, fatal: Fatal
-    ) -> None:
+    def __init__(self, config: HostConfig, http: socket.socket, fatal: Fatal) -> None:
         self._service = load(config.spec).service
-        self._folder = Path(config.store)
-        self._sockets = (http, admin)
+        self._dev = config.dev
+        self._http_socket = http
         self._fatal = fatal
-        self._not_ready: Sequence[str] = ("starting",)
+        self._state: HostState = "standby"
+        self._assignment = Assignment(STANDBY, 0, b"")
+        self._watch: Watch | None = None
+        self._neighbours: Neighbours | None = None
         self._stack = AsyncExitStack()
+        self._methods: Mapping[str, HostMethod] = {
+            "start": self._start,
+            "retire": self._retire,
+            "quiet": self._quiet,
+            "stop": self._stop,
+        }
+        if config.dev:
+            forbid_waiting()
 
-    async def start(self) -> bytes:
-        """Open the store, take over its shards, serve; returns `HostFacts` in msgpack.
+    async def call(self, method: str, arguments: bytes) -> bytes:
+        """Do what is asked; see the methods below, and those that a store brings along."""
+        wanted = self._methods.get(method)
+        if wanted is None:
+            raise UnknownRoute(f"a host that is {self._state} has no method {method!r}")
+        return await wanted(arguments)
+
+    def beat(self) -> Beat:
+        """A sign of life, from any thread."""
+        watch, assignment = self._watch, self._assignment
+        return Beat(
+            os.getpid(),
+            self._state,
+            assignment.store,
+            assignment.incarnation,
+            time.time_ns() // 1_000_000,
+            watch.held_ms() if watch is not None else 0,
+            watch.held_by() if watch is not None else "",
+            watch.blocked() if watch is not None else {},
+        )
+
+    def enroll(self, roll: Roll, ways: dict[int, Transport]) -> None:
+        """Who is there: links to the other hosts follow."""
+        if self._neighbours is not None:
+            self._neighbours.enroll(roll, ways)
+
+    def take(self, batch: bytes) -> None:
+        """A batch of another host."""
+        if self._neighbours is not None:
+            self._neighbours.receive(batch)
+
+    # ---- what the controller asks -------------------------------------------------------------
+    async def _start(self, arguments: bytes) -> bytes:
+        """Open the store, take over its shards, serve; returns `HostFacts`.
 
         Raises:
             ActorkalixError: the store cannot be opened; the number says why.
         """
+        assert self._state == "standby", self._state
+        self._assignment = msgspec.msgpack.decode(arguments, type=Assignment)
+        self._state = "starting"
+        config = msgspec.msgpack.decode(self._assignment.config, type=StoreConfig)
         try:
             async with AsyncExitStack() as opened:
-                facts = await self._open(opened)
+                facts = await self._open(config, opened)
                 self._stack = opened.pop_all()
         except StoreError as error:
             raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+        self._state = "serving"
         return msgspec.msgpack.encode(facts)
 
-    async def health(self) -> bytes:
-        """Reasons why it is not ready, as JSON."""
-        return msgspec.json.encode(list(self._not_ready))
+    async def _retire(self, arguments: bytes) -> bytes:
+        """Take no more connections, close those that there are as politely as HTTP can."""
+        await self._http.retire(msgspec.msgpack.decode(arguments, type=float))
+        return b""
 
-    async def stop(self, grace_s: float) -> None:
+    async def _quiet(self, arguments: bytes) -> bytes:
+        """Take no more connections, answer what was asked, close all connections."""
+        await self._http.stop(msgspec.msgpack.decode(arguments, type=float))
+        return b""
+
+    async def _stop(self, arguments: bytes) -> bytes:
         """Answer what is in flight, commit everything, close the store."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + grace_s
-        self._not_ready = ("draining",)
+        grace_s = msgspec.msgpack.decode(arguments, type=float)
+        self._state = "draining"
         await self._http.stop(grace_s)
-        await self._host.drain(max(0.0, until - loop.time()))
+        await self._host.drain(grace_s)
         await self._stack.aclose()
+        if self._neighbours is not None:
+            await self._neighbours.flushed(FLUSH_S_MAX)
+        return b""
 
-    async def _open(self, opened: AsyncExitStack) -> HostFacts:
+    # ---- opening ------------------------------------------------------------------------------
+    async def _open(self, config: StoreConfig, opened: AsyncExitStack) -> HostFacts:
         service, limits = self._service.descriptor, self._service.limits
+        folder = Path(config.folder)
         metrics = Metrics()
-        store, self._host = await self._open_host(metrics)
+        self._watch = Watch(host_limits(limits), self._assignment.blocked)
+        store, self._host = await self._open_host(config, metrics, self._watch)
         opened.push_async_callback(self._host.stop)
-        metrics.bind(self._host.stats, self._use_of_folder)
-        await self._serve_admin(store, metrics, opened)
-        whose = store.identity
-        router = build_router(
-            {whose.number: self._host}, shards=whose.shards, clock=RealClock(), limits=limits
-        )
+        watchdog = Watchdog(self._watch, self._hang)
+        watchdog.start()
+        opened.callback(watchdog.stop)
+        metrics.bind(self._host.stats, lambda: _use_of(folder))
+        neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         app = http_app(
-            service, router, limits=limits, ready=lambda: not self._not_ready, answered=metrics
+            service,
+            neighbours.router,
+            limits=limits,
+            ready=lambda: self._state == "serving",
+            answered=metrics,
         )
-        self._http = Server(app, [self._sockets[0]])
+        self._http = Server(app, [self._http_socket])
+        self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
-        self._not_ready = ()
+        self._neighbours = neighbours
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
-    async def _open_host(self, metrics: Metrics) -> tuple[Store, ShardHost]:
+    async def _open_host(
+        self, config: StoreConfig, metrics: Metrics, watch: Watch
+    ) -> tuple[LmdbStore, ShardHost]:
         """A started shard host, which closes its store when it stops."""
         service = self._service.descriptor
+        number = self._assignment.store
         with ExitStack() as unowned:
-            store = open_store(self._folder, service=service.name)
+            store = open_store(
+                Path(config.folder),
+                service=service.name,
+                shards=config.shards,
+                cluster=config.cluster,
+                number=number,
+                create=False,
+            )
             unowned.callback(store.close)
             committer = ThreadCommitter(store)
             unowned.callback(committer.close)
             host = build_host(
                 service,
                 store,
+                shards=config.homes.of_store(number),
                 clock=RealClock(),
                 committer=committer,
                 limits=self._service.limits,
                 observer=metrics,
+                watch=watch,
                 on_fatal=self._fatal,
+                wrap=development if self._dev else None,
             )
             await host.start()
             unowned.pop_all()
         return store, host
 
-    async def _serve_admin(self, store: Store, metrics: Metrics, opened: AsyncExitStack) -> None:
+    def _methods_of(
+        self, store: LmdbStore, folder: Path, metrics: Metrics
+    ) -> dict[str, HostMethod]:
         service, limits = self._service.descriptor, self._service.limits
-        inspection = StoreInspection(store, service, folder=self._folder, limits=limits)
-        app = admin_app(
-            service,
-            inspection,
-            metrics=metrics,
-            health=lambda: self._not_ready,
-            verify=lambda: asyncio.to_thread(verify, self._folder, live=True),
-        )
-        admin = Server(app, [self._sockets[1]])
-        await admin.start()
-        opened.push_async_callback(admin.stop, ADMIN_GRACE_S)
+        inspection = StoreInspection(store, service, folder=folder, limits=limits)
 
-    def _use_of_folder(self) -> FolderUse:
-        used = sum(file.stat().st_blocks * BLOCK_BYTES for file in self._folder.iterdir())
-        return FolderUse(used, shutil.disk_usage(self._folder).free)
+        async def check() -> Findings:
+            return await asyncio.to_thread(verify, folder, live=True)
+
+        return {
+            **inspect_methods(inspection),
+            **backup_methods(store),
+            **metrics_methods(metrics),
+            **verify_methods(check),
+        }
+
+    def _hang(self, reason: str) -> None:
+        """On the watchdog's thread: a handler does not come back."""
+        time.sleep(LAST_BEAT_S)
+        self._fatal(reason)
 
 
-def _log_to_stderr() -> None:
+def _use_of(folder: Path) -> FolderUse:
+    used = sum(file.stat().st_blocks * BLOCK_BYTES for file in folder.iterdir())
+    return FolderUse(used, shutil.disk_usage(folder).free)
+
+
+def log_to_stderr() -> None:
     """Send log lines to the stream that the run process gave us; of uvicorn's, warnings."""
     to_stderr = logging.StreamHandler(sys.stderr)
     to_stderr.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

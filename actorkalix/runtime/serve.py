@@ -1,9 +1,10 @@
 """What `actorkalix run` does: from the name of a service to answered requests, and back to nothing.
 
 In this order, so that what is wrong is said before anything is started: the service is imported,
-the folder taken, the ports bound; then Ray, the host in it, and the wait for a signal. Everything
-is closed in the opposite order. The reaper, which ends what is left when this process is killed,
-starts before Ray and holds the folder's lock along.
+the folder taken, the ports bound, shards moved between stores where that is asked for; then Ray,
+the controller in it, the hosts that it starts, and the wait for a signal. Everything is closed in
+the opposite order. The reaper, which ends what is left when this process is killed, starts before
+Ray and holds the folder's lock along.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import shutil
 import signal
 import socket
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -34,13 +36,17 @@ from actorkalix.errors import (
 from actorkalix.gateway.server import bind
 from actorkalix.model.service import Service
 from actorkalix.runtime import config as said
-from actorkalix.runtime import folders, presence
-from actorkalix.runtime.config import HostConfig, HostFacts, Report, RunConfig
+from actorkalix.runtime import folders, presence, stores
+from actorkalix.runtime.config import ControllerConfig, HostConfig, Report, RunConfig
 from actorkalix.runtime.loading import Loaded, load, resolve
-from actorkalix_cluster.rayhost import launch, reaper, supervise
-from actorkalix_cluster.rayhost.sockets import Handover
+from actorkalix.runtime.telling import Seen, Teller
+from actorkalix_cluster.rayhost import join, launch, reaper, supervise
+from actorkalix_cluster.rayhost.actors import Making
+from actorkalix_cluster.rayhost.events import Ending
+from actorkalix_cluster.rayhost.sockets import Handover, Taken
 
-FACTORY = "actorkalix.runtime.on_ray:hosted"
+FACTORY = "actorkalix.runtime.controlling:controller"
+HANDOVER = "handover"
 DURABILITY = "fsync before each reply"
 INTERRUPTED = 130  # as shells count a second Ctrl-C
 
@@ -80,6 +86,7 @@ class _Run:
     """One run; what it opens is closed by `stack`."""
 
     def __init__(self, config: RunConfig, loaded: Loaded, report: Report, stack: ExitStack) -> None:
+        self._config = config
         self._loaded = loaded
         self._service = loaded.service
         self._report = report
@@ -92,8 +99,8 @@ class _Run:
         self._http = stack.enter_context(bind(config.address, config.port))
         self._admin = stack.enter_context(bind(said.LOOPBACK, config.admin_port, "--admin-port"))
         self._since = time.monotonic()
-        self._ending = supervise.Ending("cut")
-        self._served = False
+        self._ending = Ending("cut")
+        self._teller = Teller(report, self._serving)
         self._options = launch.RayOptions(
             scratch=launch.scratch_folder(self._folder.path),
             token_file=self._folder.token_file(),
@@ -101,87 +108,129 @@ class _Run:
             python_path=launch.python_path(actorkalix, actorkalix_cluster, actorkalix_storage),
         )
 
-    def serve(self) -> supervise.Ending:
-        """Start Ray and keep a host alive in it until there is a reason not to."""
-        self._report(said.Starting(self._service.name, str(self._folder.path)))
+    def serve(self) -> Ending:
+        """Start or join Ray and keep hosts alive in it until there is a reason not to."""
+        self._report(said.Starting(self._service.name, str(self._folder.path), self._config.ray))
         scratch = self._options.scratch
         self._stack.callback(self._tidy)
         self._stack.enter_context(reaper.watching(scratch, (self._folder.lock,)))
-        try:
-            self._local = self._stack.enter_context(launch.local_ray(self._options))
-        except launch.RayNotStarted as error:
-            raise RayFailed(f"Ray did not start: {error}; its logs are below {scratch}") from error
+        self._prepared = stores.prepare(
+            self._folder.path,
+            self._service.name,
+            hosts=self._config.hosts,
+            report=self._report,
+            inherit=(self._folder.lock,),
+        )
+        self._teller.seen.stores = len(self._prepared.stores)
+        self._ray = self._stack.enter_context(self._running_ray())
         self._stack.callback(presence.withdraw, self._folder.path, os.getpid())
         self._ending = asyncio.run(self._supervise())
         return self._ending
+
+    @contextmanager
+    def _running_ray(self) -> Generator[launch.LocalRay | join.JoinedRay]:
+        """A Ray of our own, or the one that was named."""
+        scratch, address = self._options.scratch, self._config.ray
+        try:
+            with ExitStack() as entered:
+                ray: launch.LocalRay | join.JoinedRay
+                if address is None:
+                    ray = entered.enter_context(launch.local_ray(self._options))
+                else:
+                    ray = entered.enter_context(join.joined_ray(address, scratch))
+                leaving = entered.pop_all()
+        except launch.RayNotStarted as error:
+            if address is not None:
+                raise RayFailed(f"there is no Ray to serve on at {address}: {error}") from error
+            raise RayFailed(f"Ray did not start: {error}; its logs are below {scratch}") from error
+        with leaving:
+            yield ray
 
     def _tidy(self) -> None:
         """Leave Ray's logs where they may explain something, and nothing else."""
         if self._ending.cause == "stopped":
             shutil.rmtree(self._options.scratch, ignore_errors=True)
 
-    async def _supervise(self) -> supervise.Ending:
+    async def _supervise(self) -> Ending:
         stop, cut = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop, cut)
-        # Standard output is for the events alone; what the host and its handlers print goes to 2.
-        files = [2, self._http.fileno(), self._admin.fileno()]
-        with closing(Handover(self._options.scratch, files)) as handover:
-            supervisor = supervise.Supervisor(self._local, handover, self._plan(), self._on_event)
+                asyncio.get_running_loop().add_signal_handler(number, self._on_signal, stop, cut)
+        own = os.pidfd_open(os.getpid())
+        # Standard output is for the events alone; what processes and handlers print goes to 2.
+        files = Taken(own, 2, (self._http.fileno(), self._admin.fileno()))
+        path = self._options.scratch / HANDOVER
+        with closing(Handover(path, files)) as handover:
+            plan = self._plan(handover)
+            supervisor = supervise.Supervisor(self._ray, handover, plan, self._teller.tell)
             return await supervisor.run(stop, cut)
 
-    def _plan(self) -> supervise.Plan:
-        host = HostConfig(self._loaded.spec, str(self._folder.path))
-        return supervise.Plan(
-            name=f"{self._service.name}/host-0",
-            factory=FACTORY,
-            config=msgspec.msgpack.encode(host),
-            grace_s=self._service.limits.drain_timeout.total_seconds(),
+    def _plan(self, handover: Handover) -> supervise.Plan:
+        scratch, prepared = self._options.scratch, self._prepared
+        joined = self._config.ray is not None
+        making = Making(
+            prefix=f"{self._service.name}-{scratch.name}/",
+            namespace=launch.NAMESPACE,
+            scratch=str(scratch),
+            handover=str(scratch / HANDOVER),
+            ticket=handover.ticket,
             unwanted_paths=launch.unwanted_paths(self._options),
+            environment=launch.import_path(self._options) if joined else {},
         )
+        grace_s = self._service.limits.drain_timeout.total_seconds()
+        config = ControllerConfig(
+            host=HostConfig(self._loaded.spec, self._config.dev),
+            data=str(self._folder.path),
+            stores=prepared.stores,
+            cluster=prepared.cluster,
+            lineage=prepared.lineage,
+            shards=prepared.shards,
+            homes=prepared.homes,
+            making=making,
+            grace_s=grace_s,
+        )
+        return supervise.Plan(making, FACTORY, msgspec.msgpack.encode(config), grace_s)
 
-    def _on_event(self, event: supervise.HostEvent) -> None:
-        match event:
-            case supervise.HostServes(pid, _, away_s) if self._served:
-                self._report(said.Restarted(pid, away_s))
-            case supervise.HostServes(pid, facts, _):
-                self._served = True
-                self._serving(pid, msgspec.msgpack.decode(facts, type=HostFacts))
-            case supervise.HostDied(pid, reason, deaths):
-                self._report(said.HostDied(pid, reason, deaths))
-            case supervise.HostDrains():
-                # The host has its own; closed here too, new connections are refused, not queued.
-                self._http.close()
-                self._admin.close()
-                self._report(said.Draining(self._plan().grace_s))
+    def _on_signal(self, stop: asyncio.Event, cut: asyncio.Event) -> None:
+        if stop.is_set():
+            cut.set()
+            return
+        stop.set()
+        self._teller.stop()
+        # The hosts have their own; closed here too, new connections are refused, not queued.
+        self._http.close()
+        self._admin.close()
+        self._report(said.Draining(self._service.limits.drain_timeout.total_seconds()))
 
-    def _serving(self, host: int, facts: HostFacts) -> None:
+    def _serving(self, seen: Seen) -> said.Serving:
+        """Everything that can be served is, for the first time."""
         url, admin_url = _url(self._http), _url(self._admin)
         note = presence.Presence(
             self._service.name, os.getpid(), url, admin_url, time.time_ns() // 1_000_000
         )
         presence.announce(self._folder.path, note)
         components = self._service.descriptor.components
-        self._report(
-            said.Serving(
-                service=self._service.name,
-                url=url,
-                admin_url=admin_url,
-                data=str(self._folder.path),
-                durability=DURABILITY,
-                shards=facts.shards,
-                damaged=facts.damaged,
-                components={name: component.kind for name, component in components.items()},
-                pids={"run": os.getpid(), "host": host, **self._local.processes},
-                ray_logs=str(self._local.logs),
-                seconds=time.monotonic() - self._since,
-            )
+        first = next(iter(seen.hosts.values()), 0)
+        return said.Serving(
+            service=self._service.name,
+            url=url,
+            admin_url=admin_url,
+            data=str(self._folder.path),
+            durability=DURABILITY,
+            shards=seen.shards,
+            damaged=seen.damaged,
+            components={name: component.kind for name, component in components.items()},
+            hosts=dict(seen.hosts),
+            fenced=dict(seen.fenced),
+            pids={
+                "run": os.getpid(),
+                "controller": seen.controller,
+                "host": first,
+                **self._ray.processes,
+            },
+            ray_logs=self._ray.logs,
+            seconds=time.monotonic() - self._since,
         )
-
-
-def _on_signal(stop: asyncio.Event, cut: asyncio.Event) -> None:
-    (cut if stop.is_set() else stop).set()
 
 
 def _check_access(service: Service, address: str) -> None:
@@ -207,7 +256,7 @@ def _url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _error_of(ending: supervise.Ending) -> ActorkalixError:
+def _error_of(ending: Ending) -> ActorkalixError:
     """What the ending is to the user."""
     match ending.cause:
         case "ray":

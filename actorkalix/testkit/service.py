@@ -10,7 +10,7 @@ from actorkalix.model.service import Service
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.in_process import HostTransport
 from actorkalix.runtime.virtual import VirtualClock, settle
-from actorkalix.testkit.watching import StateChangedInPlace, WatchedBehavior
+from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
@@ -26,8 +26,8 @@ class TestService:
     """A whole service in one process: all that is real but for a store in memory and virtual time.
 
     Use it as `async with TestService(service) as running:`. Nothing in it sleeps, reads a clock or
-    draws a random number, so every run is the same. A handler that changes a state in place is an
-    error that names it.
+    draws a random number, so every run is the same. A handler that changes a state in place, or
+    waits (sleeps, uses a socket, starts a process), is an error that names it.
 
     Args:
         service: what to run.
@@ -41,7 +41,7 @@ class TestService:
         name = service.descriptor.name
         self._store = MemoryStore(StoreIdentity("0" * 32, name, 0, SHARDS_DEFAULT, lineage=1))
         self._host: ShardHost | None = None
-        self._found: list[StateChangedInPlace] = []
+        self._findings = Findings()
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -88,12 +88,12 @@ class TestService:
 
         Raises:
             StateChangedInPlace: a handler did; the message names it.
+            HandlerWaits: a handler waited; the message names it, and what it called.
         """
         if self._host is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
         reply = await self._host.ask(message)
-        if self._found:
-            raise self._found.pop(0)
+        self._findings.raise_first()
         return reply
 
     async def _start(self) -> None:
@@ -103,7 +103,7 @@ class TestService:
             clock=self._clock,
             committer=InlineCommitter(self._store),
             limits=self.service.limits,
-            wrap=lambda behavior: WatchedBehavior(behavior, self._found),
+            wrap=self._findings.wrap,
         )
         await host.start()
         self._host = host

@@ -10,8 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 SERVICE = f"{Path(__file__).parent / 'tokens_service.py'}:service"
 WAIT_S = 60
@@ -28,7 +31,13 @@ class Running:
     """One `actorkalix run`; `with Running(data) as running:` waits for it, in the end drains it."""
 
     def __init__(
-        self, data: Path, service: str = SERVICE, *, port: int = 0, admin_port: int = 0
+        self,
+        data: Path,
+        service: str = SERVICE,
+        *options: str,
+        port: int = 0,
+        admin_port: int = 0,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.data = data
         self.port = port or free_port()
@@ -38,7 +47,9 @@ class Running:
         self._command = [
             *(sys.executable, "-m", "actorkalix", "run", service, "--json", "--data", str(data)),
             *("--port", str(self.port), "--admin-port", str(self.admin_port)),
+            *options,
         ]
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def start(self) -> dict[str, Any]:
@@ -47,7 +58,7 @@ class Running:
             self._command,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env=self._environment,
         )
         self._events = queue.Queue()  # what the process before said is over
         threading.Thread(target=_read, args=(self.process, self._events), daemon=True).start()
@@ -80,6 +91,13 @@ class Running:
         last = json.loads(ended.stdout.splitlines()[-1])
         assert "error" in last, last
         return ended.returncode, last["error"]["number"], last["error"]["message"]
+
+    def status(self) -> dict[str, Any]:
+        """What the admin port says of the service."""
+        answer = httpx.get(f"{self.admin}/admin/status", timeout=WAIT_S)
+        answer.raise_for_status()
+        status: dict[str, Any] = answer.json()
+        return status
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and give its exit code."""

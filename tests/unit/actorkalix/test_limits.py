@@ -43,3 +43,17 @@ def test_a_command_has_room_for_its_largest_change_and_reply() -> None:
         ValueError, match=r"command_bytes_max is at least event_bytes_max \+ payload.*is 40"
     ):
         limits(**{**BYTES, "event_bytes_max": 30, "state_bytes_max": 1}, command_bytes_max=39)
+
+
+@pytest.mark.parametrize(
+    "long, short, value_ms, least",
+    [
+        ("handler_unready", "handler_slow", 99, "0:00:00.100000"),
+        ("handler_hang", "handler_unready", 1_999, "0:00:02"),
+        ("ask_timeout", "owner_wait", 4_499, "0:00:04.500000"),
+    ],
+)
+def test_what_must_come_later_comes_later(long: str, short: str, value_ms: int, least: str) -> None:
+    assert limits(**{long: timedelta(milliseconds=value_ms + 1)})
+    with pytest.raises(ValueError, match=f"Limits: {long} is at least {short}, which is {least}$"):
+        limits(**{long: timedelta(milliseconds=value_ms)})

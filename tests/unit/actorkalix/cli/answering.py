@@ -11,16 +11,32 @@ from starlette.types import ASGIApp
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.gateway.admin import admin_app
-from actorkalix.gateway.metrics import Metrics
+from actorkalix.gateway.scraping import ClusterMetrics
 from actorkalix.gateway.server import Server, bind
+from actorkalix.ports import HostView
+from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
 from actorkalix.runtime.inspection import StoreInspection
-from tests.unit.actorkalix.runtime.stock import Stock
+from actorkalix_storage.api import HomeTable
+from tests.unit.actorkalix.runtime.cluster import Processes
+from tests.unit.actorkalix.runtime.stock import NOW_MS, Stock
 
 
 def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
-    """The admin app of a service."""
-    inspection = StoreInspection(stock.store, service)
-    return admin_app(service, inspection, metrics=Metrics(), health=list)
+    """The admin app of a service with one host, over a store."""
+    calls = LocalCalls({0: inspect_methods(StoreInspection(stock.store, service))})
+    homes = HomeTable(1, ((0,),) * stock.store.identity.shards)
+    fleet = Processes(HostView(0, "serving", 7, incarnation=1, since_ms=NOW_MS))
+    return admin_app(
+        service,
+        ClusterInspection(calls, lambda: homes, service, fleet=fleet),
+        fleet=fleet,
+        metrics=ClusterMetrics(calls, fleet).scrape,
+        replace=replace,
+    )
+
+
+async def replace(_: int) -> None:
+    """Nobody needs to be replaced here."""
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_it_answers_like_the_store(admin: str) -> None:
     found = ask(admin, lambda r: r.events("cart", "c1", after=3, limit=2, with_state=True))
     assert [view.sequence_number for view in found] == [4, 5]
     assert found[1].state["items"] == ["pen", "ink", "cap"]
-    assert ask(admin + "/", lambda running: running.status())["service"] == "shop"
+    assert ask(admin + "/", lambda running: running.status()).service == "shop"
 
 
 def test_its_errors_keep_their_numbers(admin: str) -> None:
@@ -43,6 +43,13 @@ def test_its_errors_keep_their_numbers(admin: str) -> None:
         ask(admin, lambda running: running.entities("carts"))
     with pytest.raises(InvalidPayload, match="page"):
         ask(admin, lambda running: running.entities("cart", page="nonsense"))
+
+
+def test_a_replacement_is_asked_for(admin: str) -> None:
+    replaced = ask(admin, lambda running: running.replace(0))
+    assert (replaced.store, replaced.host and replaced.host.state) == (0, "serving")
+    with pytest.raises(UnknownRoute, match="there is no store 5; there is 0"):
+        ask(admin, lambda running: running.replace(5))
 
 
 @pytest.mark.parametrize(

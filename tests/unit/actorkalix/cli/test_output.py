@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from actorkalix.cli.output import Output
+from actorkalix.cli.output import Output, utc
 from actorkalix.errors import DefinitionError, FolderInUse
 
 
@@ -44,3 +44,28 @@ def test_documents_and_lines_are_json(capsys: pytest.CaptureFixture[str]) -> Non
     Output(True).document({"a": [1]})
     Output(True).line({"b": 2})
     assert capsys.readouterr().out == '{"a":[1]}\n{"b":2}\n'
+
+
+def test_drawing_again_off_a_terminal_is_one_below_the_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Output(False).redrawing() as draw:
+        draw("one")
+        draw("two")
+    assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_drawing_again_on_a_terminal_takes_the_place_of_what_was_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich this makes it a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    with Output(False).redrawing() as draw:
+        draw("one")
+        draw("two")
+    out = capsys.readouterr().out
+    assert out.index("one") < out.index("\x1b[2K") < out.index("two")
+
+
+def test_moments_are_in_utc() -> None:
+    assert utc(1_700_000_000_123) == "2023-11-14 22:13:20.123Z"

@@ -29,6 +29,9 @@ def test_the_usual_values() -> None:
     events = parse(["events", "cart", "c1", "--with-state", "--json"])
     assert (events.after, events.limit, events.with_state, events.json) == (0, 100, True, True)
     assert parse(["state", "cart", "--", "-5"]).entity == "-5"
+    status = parse(["status"])
+    assert (status.watch, status.shards, status.admin) == (False, False, None)
+    assert parse(["replace", "3", "--data", "d"]).store == 3
     assert parse([]).function == ""
 
 
@@ -60,6 +63,8 @@ def test_unknown_commands_are_answered_with_the_nearest() -> None:
         (["entities", "cart", "--limit", "0"], "'0' is not a number of 1 to 1000"),
         (["events", "cart", "c", "--after", "1" * 400], "is not a sequence number"),
         (["state", "cart"], "required: ENTITY"),
+        (["replace"], "required: STORE"),
+        (["replace", "one"], "'one' is not a store's number"),
         (["state", "cart", "\udcff"], "'\\udcff' is not UTF-8"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],

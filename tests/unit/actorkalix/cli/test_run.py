@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actorkalix.cli import run
@@ -28,7 +29,9 @@ SERVING = said.Serving(
     shards=1024,
     damaged={7: "offset 3: checksum"},
     components={"cart": "event_sourced", "profile": "value"},
-    pids={"run": 1, "host": 2, "raylet": 3},
+    hosts={0: 2, 1: 4},
+    fenced={2: "5 hosts died within 60 s"},
+    pids={"run": 1, "controller": 5, "host": 2, "raylet": 3},
     ray_logs="/tmp/ax/logs",
     seconds=1.94,
 )
@@ -38,8 +41,9 @@ BLOCK = """\
   http       http://127.0.0.1:9000
   admin      http://127.0.0.1:9889  (health, metrics, inspection)
   data       /data/shop  (1,024 shards, fsync before each reply)
-  processes  run 1, host 2, raylet 3
+  processes  host 0 2, host 1 4, run 1, controller 5, raylet 3
   ray logs   /tmp/ax/logs
+  fenced     store 2 is not served: 5 hosts died within 60 s
   damaged    shard 7 is not served: offset 3: checksum
 
   cart      event sourced
@@ -78,15 +82,22 @@ def test_what_runs_where(capsys: pytest.CaptureFixture[str]) -> None:
             said.Waiting("/d"),
             "the run before in /d was killed; waiting for the rest of it to end",
         ),
+        (said.Starting("shop", "/d", "auto"), "starting shop on the Ray at auto"),
         (
-            said.HostDied(5, "killed by SIGKILL", 1),
-            "host process 5 died: killed by SIGKILL; another takes its place",
+            said.HostDied(1, 5, "killed by SIGKILL", 1),
+            "host 5 of store 1 died: killed by SIGKILL; another takes its place",
         ),
+        (said.Restarted(1, 6, 1.234), "store 1 is served again, by host 6, 1.2 s later"),
         (
-            said.HostDied(0, "no memory", 2),
-            "a host process died: no memory; another takes its place",
+            said.StoreFenced(1, "5 hosts died within 60 s"),
+            "store 1 is served no more until the next start: 5 hosts died within 60 s",
         ),
-        (said.Restarted(6, 1.234), "served again by host process 6, 1.2 s later"),
+        (said.Replacing(1, 5), "host 5 of store 1 is being replaced"),
+        (
+            said.ControllerDied(7, "it was killed"),
+            "controller 7 died: it was killed; hosts serve on, another takes its place",
+        ),
+        (said.ControllerBack(8), "there is a controller again: process 8"),
         (
             said.Draining(20.0),
             "draining: requests in flight have 20 s (Ctrl-C cuts that short)",
@@ -115,10 +126,31 @@ def test_the_command_line_becomes_a_config(
 
     monkeypatch.setattr(run, "run", runs)
     data = str(tmp_path)
-    ran = cli("run", "shop:service", "--port", "0", "--data", data, "--grpc-port", "9001", "--json")
+    options = ("--port", "0", "--data", data, "--grpc-port", "9001", "--hosts", "3", "--dev")
+    ran = cli("run", "shop:service", *options, "--address", "auto", "--json")
     assert (ran.code, ran.lines) == (0, [{"event": "stopped", "drained": True}])
     assert ran.err == "gRPC comes with a later version: nothing listens on port 9001\n"
-    assert seen == [RunConfig(service="shop:service", port=0, admin_port=9889, data=data)]
+    wanted = RunConfig(service="shop:service", port=0, admin_port=9889, data=data, hosts=3)
+    assert seen == [msgspec.structs.replace(wanted, ray="auto", dev=True)]
+
+
+def test_numbers_of_hosts_that_cannot_be(cli: Cli) -> None:
+    for hosts in ("0", "65", "-1", "many"):
+        ran = cli("run", "shop:service", f"--hosts={hosts}")
+        assert ran.code == 2
+        assert "is not a number of hosts of 1 to 64" in ran.err
+
+
+def test_moving_is_shown_and_gone_when_it_is_over(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = Teller(RunConfig(service=SHOP), Output(False))
+    teller.tell(said.Moving(3, 768, 120))
+    teller.tell(said.Moving(768, 768, 9_000))
+    teller.tell(said.Stopped(True))
+    out, err = capsys.readouterr()
+    assert out == (
+        "768 shards have moved, 9,000 records\nstopped; every request in flight was answered\n"
+    )
+    assert err == ""
 
 
 def test_what_prevents_a_start_has_its_code(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,9 @@ import pytest
 from actorkalix.cli import source
 from actorkalix.runtime import presence
 from actorkalix.runtime.presence import Presence
-from actorkalix_storage.lmdbstore import open_store, read_identity
+from actorkalix.runtime.settling import Said, Wanted, settle
+from actorkalix_cluster.placement import shard_of
+from actorkalix_storage.lmdbstore import open_store, read_homes, read_identity
 from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.actorkalix.cli.answering import admin_of, answering
 from tests.unit.actorkalix.cli.conftest import SHOP
@@ -93,6 +95,13 @@ def test_a_folder_that_is_open_elsewhere(cli: Cli, data: Path) -> None:
     assert f"process {process.pid}" in ran.error["message"]
 
 
+def test_what_only_a_running_service_can_do_needs_one(cli: Cli, data: Path) -> None:
+    for words, where in (((), NOWHERE), (("--data", str(data)), str(data))):
+        ran = cli("replace", "0", *words, "--json")
+        assert (ran.code, ran.error["number"]) == (4, "AK5002")
+        assert where in ran.error["message"]
+
+
 def test_folders_that_are_none(cli: Cli, data: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("text")
@@ -120,3 +129,54 @@ def test_a_service_that_cannot_be_imported(cli: Cli, tmp_path: Path) -> None:
     ran = cli("entities", "cart", "--service", f"{tmp_path}/h7cli.py:service", "--json")
     assert (ran.code, ran.error["number"]) == (2, "AK1003")
     assert "h7cli.py:1: ZeroDivisionError" in ran.error["message"]
+
+
+@pytest.fixture
+def two(data: Path, tmp_path: Path) -> Path:
+    """A data folder of two stores, half of the shards moved out of `data`."""
+    folder = tmp_path / "two"
+    data.rename(folder)
+    settle(Wanted(str(folder), "shop", SHARDS, 2), list[Said]().append)
+    return folder
+
+
+def test_all_stores_of_a_folder_at_rest(cli: Cli, two: Path) -> None:
+    data = ("--data", str(two))
+    ran = cli("entities", "cart", *data)
+    assert (ran.code, ran.err) == (0, f"reading the folder {two} at rest\n")
+    assert sorted(ran.out.split()) == ["c1", "c2", "ü/?"]
+    for cart, items in {"c1": ["pen", "ink", "cap"], "c2": ["pen"], "ü/?": ["pen"]}.items():
+        found = cli("state", "cart", cart, *data, "--service", SHOP, "--json").document
+        assert found["state"]["items"] == items
+    assert len(cli("events", "cart", "c1", *data, "--json").lines) == 5
+    assert cli("entities", "cart", *data).code == 0, "all stores were closed"
+
+
+def test_one_store_alone_shows_what_is_its_own(cli: Cli, two: Path) -> None:
+    homes = read_homes(two / "store-0")
+    assert homes is not None
+    (home,) = homes.homes[shard_of("cart", "c1", SHARDS)]
+    for store in (0, 1):
+        data = ("--data", str(two / f"store-{store}"))
+        ran = cli("state", "cart", "c1", *data, "--json")
+        if store == home:
+            assert ran.document["sequence_number"] == 5
+        else:
+            assert ran.error["number"] == "AK3004"
+            assert f"store {home}" in ran.error["message"]
+
+
+def test_a_store_that_is_missing_is_said(cli: Cli, two: Path) -> None:
+    (two / "store-1").rename(two / "elsewhere")
+    ran = cli("entities", "cart", "--data", str(two), "--json")
+    assert (ran.code, ran.error["number"]) == (3, "AK4006")
+    assert "store 1 has" in ran.error["message"]
+
+
+def test_a_note_is_believed_of_a_folder_of_several_stores(cli: Cli, two: Path) -> None:
+    stock = Stock(shop.service.descriptor, MemoryStore(read_identity(two / "store-0")))
+    stock.send("cart", "only in memory", "add", item="pen")
+    with answering(admin_of(shop.service.descriptor, stock)) as url:
+        presence.announce(two, Presence("shop", 1, url, url, 1))
+        ran = cli("entities", "cart", "--data", str(two))
+    assert ran == Ran(0, "only in memory\n", f"reading the running service at {url}\n")

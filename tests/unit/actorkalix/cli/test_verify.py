@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from actorkalix.runtime.settling import Said, Wanted, settle
 from actorkalix_storage.lmdbstore import open_store
 from tests.unit.actorkalix.cli.ran import Ran
 from tests.unit.actorkalix.runtime.stock import SHARDS
 
 Cli = Callable[..., Ran]
+STORES = ("store-0", "store-1")
 
 
 def test_a_sound_folder(cli: Cli, data: Path) -> None:
@@ -64,3 +66,52 @@ def test_a_file_that_is_none_of_ours(cli: Cli, tmp_path: Path, garbage: bytes) -
     assert "Traceback" not in ran.err
     looked = cli("state", "cart", "c1", "--data", str(tmp_path), "--json")
     assert looked.code in (1, 3), looked
+
+
+@pytest.fixture
+def two(data: Path, tmp_path: Path) -> Path:
+    """A data folder of two stores, half of the shards moved out of `data`."""
+    folder = tmp_path / "two"
+    data.rename(folder)
+    settle(Wanted(str(folder), "shop", SHARDS, 2), list[Said]().append)
+    return folder
+
+
+def test_every_store_is_checked(cli: Cli, two: Path) -> None:
+    ran = cli("verify", str(two))
+    assert ran.code == 0
+    assert re.match(r"no damage in \d+ records of 8 shards in 2 stores, ", ran.out)
+    assert all(f"checking the folder {two / name} at rest" in ran.err for name in STORES)
+    document = cli("verify", str(two), "--json").document
+    stores = document["stores"]
+    assert [(store["store"], store["folder"]) for store in stores] == [
+        (0, str(two / "store-0")),
+        (1, str(two / "store-1")),
+    ]
+    for total in ("records", "rows", "shards"):
+        assert document[total] == sum(store[total] for store in stores)
+    assert all(store["shards"] for store in stores)
+
+
+def test_one_store_can_be_checked_alone(cli: Cli, two: Path) -> None:
+    document = cli("verify", str(two / "store-1"), "--json").document
+    assert document["ok"]
+    assert [store["store"] for store in document["stores"]] == [1]
+
+
+def test_the_damaged_store_is_named(cli: Cli, two: Path) -> None:
+    store = 1 if b"too dear" in (two / "store-1" / "data.mdb").read_bytes() else 0
+    file = two / f"store-{store}" / "data.mdb"
+    file.write_bytes(file.read_bytes().replace(b"too dear", b"too deaf"))
+    document = cli("verify", str(two), "--json").document
+    assert document["first"].startswith(f"store {store}: ")
+    assert document["damages"][0] == document["first"]
+    assert [each["ok"] for each in document["stores"]] == [store != 0, store != 1]
+
+
+def test_a_store_that_is_missing_is_a_damage(cli: Cli, two: Path) -> None:
+    (two / "store-1").rename(two / "elsewhere")
+    ran = cli("verify", str(two), "--json")
+    assert ran.code == 1
+    assert re.match(r"store 1 has \d of 8 shards, and the folder is not", ran.document["first"])
+    assert ran.document["stores"][0]["ok"]

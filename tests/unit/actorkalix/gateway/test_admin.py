@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
 
-from actorkalix.errors import UnknownRoute
+from actorkalix.errors import OwnerAway, UnknownRoute
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.metrics import Metrics
-from actorkalix.ports import EntityPage, EntityView, EventView
+from actorkalix.limits import Limits
+from actorkalix.ports import EntityPage, EntityView, EventView, HostView, ServiceStatus
 from tests.unit.actorkalix.gateway.sample import SHOP, Response, fetch, is_problem
+from tests.unit.actorkalix.runtime.cluster import Processes
 
 
 class Looked:
@@ -38,8 +41,8 @@ class Looked:
         self.asked.append((component, entity, after, limit, with_state))
         return [EventView(1, "event", "ItemAdded", 1, 9, 1, 1, 1, {}, {})]
 
-    async def status(self) -> dict[str, Any]:
-        return {"service": "shop"}
+    async def status(self) -> ServiceStatus:
+        return ServiceStatus("shop", "c", "f", 1, 8, {}, 0, 0, [], [], [], 0, {7: "crc"})
 
 
 async def found() -> list[str]:
@@ -47,8 +50,12 @@ async def found() -> list[str]:
 
 
 def admin(looked: Looked | None = None, **options: Any) -> ASGIApp:
-    reasons: list[str] = options.pop("reasons", [])
-    return admin_app(SHOP, looked or Looked(), metrics=Metrics(), health=lambda: reasons, **options)
+    hosts = options.pop("hosts", (HostView(0, "serving", 7),))
+
+    async def scrape(accept: str) -> tuple[bytes, str]:
+        return Metrics().exposition(accept)
+
+    return admin_app(SHOP, looked or Looked(), fleet=Processes(*hosts), metrics=scrape, **options)
 
 
 def get(app: ASGIApp, target: str, verb: str = "GET", **headers: str) -> Response:
@@ -58,8 +65,15 @@ def get(app: ASGIApp, target: str, verb: str = "GET", **headers: str) -> Respons
 def test_health() -> None:
     assert get(admin(), "/health/live").json == {"status": "live"}
     assert get(admin(), "/health/ready").json == {"status": "ready", "reasons": []}
-    response = get(admin(reasons=["opening shards"]), "/health/ready")
-    assert (response.status, response.json["reasons"]) == (503, ["opening shards"])
+    response = get(admin(health=lambda: ["no home table"]), "/health/ready")
+    assert (response.status, response.json["reasons"]) == (503, ["no home table"])
+    hosts = (HostView(0, "serving", 7, held_by="cart.add", held_ms=900), HostView(1, "away"))
+    response = get(admin(hosts=hosts), "/health/ready")
+    assert (response.status, response.json["reasons"]) == (503, ["store 1 is away"])
+    sooner = Limits(handler_unready=timedelta(milliseconds=900))
+    response = get(admin(hosts=hosts[:1], limits=sooner), "/health/ready")
+    assert response.json["reasons"] == ["store 0: cart.add has held its host for 0.9 s"]
+    assert get(admin(hosts=hosts), "/health/live").status == 200
 
 
 def test_metrics_by_accept() -> None:
@@ -88,7 +102,7 @@ def test_what_is_asked_of_inspect() -> None:
     assert get(app, "/admin/state/shopping-cart/a%2Fb").json["state"] == {"items": []}
     target = "/admin/events/shopping-cart/%E2%82%AC?after=3&limit=2&with_state=1"
     assert get(app, target).json[0]["type"] == "ItemAdded"
-    assert get(app, "/admin/status").json == {"service": "shop"}
+    assert get(app, "/admin/status").json["damaged"] == {"7": "crc"}
     assert looked.asked == [
         ("shopping-cart", "p", 5),
         ("shopping-cart", "", 100),
@@ -120,6 +134,10 @@ def test_errors_of_inspect_are_problems_and_bugs_say_nothing() -> None:
     looked = Looked()
     looked.raises = UnknownRoute("no entity 'c1'")
     is_problem(get(admin(looked), "/admin/state/shopping-cart/c1"), 404, "AK2003")
+    looked.raises = OwnerAway("store 1 is away")
+    away = get(admin(looked), "/admin/state/shopping-cart/c1")
+    assert "store 1" in is_problem(away, 503, "AK3004")["detail"]
+    assert away.headers["retry-after"] == "1"
     looked.raises = RuntimeError("secret")
     response = get(admin(looked), "/admin/state/shopping-cart/c1")
     is_problem(response, 500, "AK9001")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,13 +20,18 @@ IDENTITY = StoreIdentity("c" * 32, "shop", 0, SHARDS, 0xFEED)
 
 
 class Stock:
-    """A store and the service whose commands fill it."""
+    """A store and the service whose commands fill it; opens `shards`, or all."""
 
-    def __init__(self, service: ServiceDescriptor, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        service: ServiceDescriptor,
+        store: Store | None = None,
+        shards: Iterable[int] | None = None,
+    ) -> None:
         self.store: Store = store or MemoryStore(IDENTITY)
         self._behaviors = {name: behavior_for(c) for name, c in service.components.items()}
         self._shards = self.store.identity.shards
-        self._epochs = self.store.open_shards(range(self._shards), NOW_MS)
+        self._epochs = self.store.open_shards(shards or range(self._shards), NOW_MS)
         self.now_ms = NOW_MS
 
     def send(

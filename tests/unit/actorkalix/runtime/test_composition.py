@@ -40,3 +40,13 @@ def test_limits_become_those_of_a_host() -> None:
     assert (found.passivate_after_ms, found.actors_max, found.retention_ms) == (
         *(1_500, 7, 86_400_000),
     )
+    handlers = host_limits(
+        Limits(
+            handler_slow=timedelta(seconds=1),
+            handler_unready=timedelta(seconds=3),
+            handler_hang=timedelta(seconds=20),
+            handler_strikes_max=5,
+        )
+    )
+    assert (handlers.handler_slow_ms, handlers.handler_unready_ms) == (1_000, 3_000)
+    assert (handlers.handler_hang_ms, handlers.handler_strikes_max) == (20_000, 5)

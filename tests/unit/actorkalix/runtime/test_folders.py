@@ -12,6 +12,8 @@ import pytest
 
 from actorkalix.errors import FolderInUse, FolderUnusable, ForeignFolder
 from actorkalix.runtime import folders
+from actorkalix.runtime.layout import store_folder
+from actorkalix_storage.api import HomeTable
 from actorkalix_storage.lmdbstore import open_store
 
 HOLDER = """
@@ -120,3 +122,39 @@ def test_the_lock_is_free_afterwards(tmp_path: Path) -> None:
         pass
     with (tmp_path / folders.LOCK_NAME).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_every_store_of_a_folder_is_looked_at(tmp_path: Path) -> None:
+    for number, service in enumerate(("shop", "loyalty")):
+        open_store(store_folder(tmp_path, number), service=service, number=number).close()
+    with (
+        pytest.raises(ForeignFolder, match="of the service 'loyalty', not 'shop'"),
+        folders.taken(tmp_path, "shop", never),
+    ):
+        pytest.fail("taken")
+    store = open_store(store_folder(tmp_path, 1), service="loyalty", number=1)
+    store_folder(tmp_path, 0).rename(tmp_path / "away")
+    try:
+        with (
+            pytest.raises(FolderInUse, match=f"store-1 is open in process {os.getpid()} "),
+            folders.taken(tmp_path, "loyalty", never),
+        ):
+            pytest.fail("taken")
+    finally:
+        store.close()
+
+
+def test_one_store_of_a_folder_is_not_taken_for_the_folder(tmp_path: Path) -> None:
+    folder = store_folder(tmp_path, 0)
+    store = open_store(folder, service="shop", shards=2)
+    store.put_homes(HomeTable(1, ((0,), (0,))))
+    store.close()
+    before = sorted(path.name for path in folder.iterdir())
+    with (
+        pytest.raises(ForeignFolder, match=f"one store of the data folder {tmp_path}: give that"),
+        folders.taken(folder, "shop", never),
+    ):
+        pytest.fail("taken")
+    assert sorted(path.name for path in folder.iterdir()) == before
+    with folders.taken(tmp_path, "shop", never):
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.errors import (
     InvalidEntityId,
     InvalidPayload,
+    OwnerAway,
     StoredDataUnreadable,
     UnknownRoute,
 )
-from actorkalix.ports import EntityPage, EntityView, EventView
+from actorkalix.ports import EntityPage, EntityView, EventView, StoreView
 from actorkalix.runtime.inspection import StoreInspection
-from actorkalix_storage.api import Append, Record, RecordKind
+from actorkalix_storage.api import Append, HomeTable, Record, RecordKind
 from tests.unit.actorkalix.runtime.shop import service
 from tests.unit.actorkalix.runtime.stock import NOW_MS, SHARDS, Stock
 
@@ -246,8 +248,43 @@ def test_what_cannot_be_read_is_a_typed_error(stock: Stock) -> None:
 def test_status_names_identity_positions_and_sizes(stock: Stock) -> None:
     stock.send("cart", "c1", "add", item="pen")
     found = asyncio.run(StoreInspection(stock.store, service.descriptor).status())
-    assert (found["service"], found["shards"], found["lineage"]) == ("shop", 8, f"{0xFEED:016x}")
-    assert found["components"] == {"cart": "event_sourced", "profile": "value"}
-    assert len(found["opened"]) == SHARDS
-    assert found["records"] == SHARDS + 1
-    assert found["damaged"] == {}
+    assert (found.service, found.shards, found.lineage) == ("shop", 8, f"{0xFEED:016x}")
+    assert found.components == {"cart": "event_sourced", "profile": "value"}
+    assert [shard.shard for shard in found.opened] == list(range(SHARDS))
+    assert {(shard.store, shard.epoch, shard.sealed) for shard in found.opened} == {(0, 1, False)}
+    assert found.records == SHARDS + 1
+    assert found.stores == [StoreView(0, records=SHARDS + 1)]
+    assert (found.damaged, found.homes_version, found.hosts) == ({}, 0, [])
+
+
+def test_sizes_are_those_of_the_files(stock: Stock, tmp_path: Path) -> None:
+    (tmp_path / "data.mdb").write_bytes(b"x" * 8192)
+    status = StoreInspection(stock.store, None, folder=tmp_path).status()
+    (store,) = asyncio.run(status).stores
+    assert store.folder == str(tmp_path)
+    assert list(store.files) == ["data.mdb"]
+
+
+# ---- leftovers of a move ----------------------------------------------------------------------
+def test_a_shard_that_has_moved_away_is_not_shown_any_more(stock: Stock) -> None:
+    for n in range(12):
+        stock.send("cart", f"c{n}", "add", item="pen")
+    look = Look(stock)
+    moved = look.state("cart", "c1").shard
+    homes = tuple((int(shard == moved),) for shard in range(SHARDS))
+    there = {f"c{n}" for n in range(12) if look.state("cart", f"c{n}").shard != moved}
+    stock.store.put_homes(HomeTable(1, homes))
+    assert set(look.entities("cart").ids) == there
+    assert {*look.entities("cart", limit=1).ids} < there
+    for read in (lambda: look.state("cart", "c1"), lambda: look.events("cart", "c1")):
+        with pytest.raises(OwnerAway, match=f"shard {moved} is not at home in store 0"):
+            read()
+    status = asyncio.run(look.inspection.status())
+    assert [shard.shard for shard in status.opened] == [s for s in range(SHARDS) if s != moved]
+    assert status.records == SHARDS - 1 + len(there)
+    assert status.homes_version == 1
+
+
+def test_components_are_those_that_are_stored(stock: Stock) -> None:
+    stock.send("cart", "c1", "add", item="pen")
+    assert asyncio.run(Look(stock).inspection.components()) == ["cart"]

@@ -7,10 +7,17 @@ from datetime import timedelta
 import pytest
 
 from actorkalix import CommandError
-from actorkalix.errors import EntityDeleted, InvalidEffect, InvalidPayload, NotEncodable
+from actorkalix.errors import (
+    EntityDeleted,
+    HandlerWaits,
+    InvalidEffect,
+    InvalidPayload,
+    NotEncodable,
+)
 from actorkalix.testkit import EntityTestKit
 from tests.unit.actorkalix.engine.ledger import Added, Book, Closed, Profile, Settings, TooMuch
 from tests.unit.actorkalix.engine.odd import Board, Lossy, Note, Odd
+from tests.unit.actorkalix.runtime.impatient import Impatient
 
 
 def test_tk_01_one_stateful_entity_is_kept_across_calls() -> None:
@@ -76,8 +83,16 @@ def test_tk_08_arguments_and_effects_make_the_round_trip() -> None:
 
 def test_a_state_changed_in_place_is_named() -> None:
     kit = EntityTestKit(Profile)
-    with pytest.raises(AssertionError, match=r"Profile\.smuggle changed the state in place"):
+    with pytest.raises(AssertionError, match=r"settings 'test'\.smuggle changed the state"):
         kit.call(Profile.smuggle, "x")
+
+
+def test_a_handler_that_waits_is_named() -> None:
+    kit = EntityTestKit(Impatient)
+    with pytest.raises(HandlerWaits, match=r"impatient 'test'\.wait called time\.sleep"):
+        kit.call(Impatient.wait, "sleep")
+    assert not kit.all_events
+    assert kit.call(Impatient.wait, "not").reply == 1
 
 
 def test_delete_expiry_and_restart() -> None:

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from actorkalix import Client, Service
-from actorkalix.errors import EntityDeleted, HandlerFailed
+from actorkalix.errors import EntityDeleted, HandlerFailed, HandlerWaits
 from actorkalix.testkit import TestService
 from tests.unit.actorkalix.engine.ledger import Book, Profile
+from tests.unit.actorkalix.runtime.impatient import Impatient
 
 Case = Callable[[TestService, Client], Coroutine[None, None, None]]
 
@@ -20,7 +21,7 @@ def play(case: Case) -> None:
     """A case on a running service."""
 
     async def whole() -> None:
-        async with TestService(Service("books", components=[Book, Profile])) as running:
+        async with TestService(Service("books", components=[Book, Profile, Impatient])) as running:
             await case(running, running.client)
 
     asyncio.run(whole())
@@ -82,6 +83,18 @@ def test_a_state_changed_in_place_is_named_and_not_kept() -> None:
         with pytest.raises(AssertionError, match=r"settings 'p1'\.smuggle changed the state"):
             await profile.smuggle("x")
         assert (await profile.paint("light")).tags == []
+
+    play(case)
+
+
+def test_a_handler_that_waits_is_named_and_nothing_is_kept() -> None:
+    async def case(running: TestService, client: Client) -> None:
+        impatient = client.entity(Impatient, "i1")
+        with pytest.raises(HandlerWaits, match=r"impatient 'i1'\.wait called time\.sleep"):
+            await impatient.wait("sleep")
+        with pytest.raises(HandlerWaits, match=r"impatient 'i1'\.swallow called time\.sleep"):
+            await impatient.swallow()
+        assert await impatient.count() == 0
 
     play(case)
 

@@ -7,7 +7,8 @@ bring one back by itself, for `fleet` has to see its store's lock released first
 The loop is not Ray's: with a thread of our own, `beat` answers while a handler holds the loop, and
 what Ray schedules on its loop never stands between a request and its reply. Ray calls the methods
 on its own threads, in groups (`GROUPS`): a sign of life never waits behind a call, and batches of
-other hosts never behind either.
+other hosts never behind either. For that no method of the class may be a coroutine: with one among
+them Ray runs all of a group on one thread, and a call that waits holds up the others.
 
 It ends itself at once, with `os._exit`, when the run process ends (a thread waits on its pidfd),
 when what it runs says `fatal`, and when the loop's thread dies. That is safe at any instant: what
@@ -88,7 +89,11 @@ class Process:
 
     def enroll(self, roll: bytes, handles: dict[int, Any]) -> bytes:
         """Who is there; `handles` are the actors of the other hosts, by store. An `Answer`."""
-        return _told(lambda: self._on_loop(self._enroll(roll, handles)))
+        ways: dict[int, Transport] = {
+            store: RayTransport(handle, self._loop) for store, handle in handles.items()
+        }
+        called = msgspec.msgpack.decode(roll, type=Roll)
+        return _told(lambda: self._on_loop(_enrolled(self._prepared(), called, ways)))
 
     def take(self, batch: bytes) -> bytes:
         """A batch of another host, which is here when this returns b""."""
@@ -99,13 +104,6 @@ class Process:
         return b""
 
     # ---- on the loop --------------------------------------------------------------------------
-    async def _enroll(self, roll: bytes, handles: dict[int, Any]) -> bytes:
-        ways: dict[int, Transport] = {
-            store: RayTransport(handle, self._loop) for store, handle in handles.items()
-        }
-        self._prepared().enroll(msgspec.msgpack.decode(roll, type=Roll), ways)
-        return b""
-
     def _deliver(self) -> None:
         self._told = False  # before looking: what comes from now on tells the loop again
         while self._batches:
@@ -148,6 +146,11 @@ class Process:
             last_words(Path(self._spec.scratch), os.getpid()).write_text(reason)
         finally:
             os._exit(EXIT_FATAL)
+
+
+async def _enrolled(hosted: Hosted, roll: Roll, ways: dict[int, Transport]) -> bytes:
+    hosted.enroll(roll, ways)
+    return b""
 
 
 def last_words(scratch: Path, pid: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import io
 import os
 import socket
@@ -172,6 +173,10 @@ def test_it_is_told_who_is_there(tmp_path: Path) -> None:
     assert decoded(process.enroll(msgspec.msgpack.encode(roll), {})) == Answered(b"")
     assert isinstance(process._hosted, Probe)
     assert process._hosted.rolls == [roll]
+
+
+def test_ray_is_to_take_it_for_an_actor_of_threads() -> None:
+    assert not [name for name, each in vars(Process).items() if inspect.iscoroutinefunction(each)]
 
 
 @unharmed()

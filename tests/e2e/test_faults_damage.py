@@ -71,8 +71,8 @@ def test_a_damaged_file_is_named_and_refused(tmp_path: Path) -> None:
     """Each damage in place, the file put back in between: its inode is part of its identity."""
     data = tmp_path / "data"
     _fill(data, clean=True)
-    file = data / "data.mdb"
-    whole, lock = file.read_bytes(), (data / "lock").read_bytes()
+    file = data / "store-0" / "data.mdb"
+    whole, lock = file.read_bytes(), (file.parent / "lock").read_bytes()
     damages: dict[str, Callable[[Path], None]] = {
         "a meta page": _overwrite(16, b"nope"),
         "both meta pages": _both_meta_pages,
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_named_and_refused(tmp_path: Path) -> None:
         assert code == 1 and "AK4001" in said, (what, said)
         assert Running(data).refused()[:2] == (1, "AK4001"), what
         _overwrite(0, whole)(file)
-        (data / "lock").write_bytes(lock)
+        (file.parent / "lock").write_bytes(lock)
     with Running(data) as running:
         for entity in ENTITIES:
             assert httpx.get(f"{running.url}/bags/{entity}").json()["count"] == ROUNDS
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_named_and_refused(tmp_path: Path) -> None:
 def test_a_damaged_record_takes_its_shard_out_and_no_other(tmp_path: Path) -> None:
     data = tmp_path / "data"
     _fill(data, clean=False)
-    file = data / "data.mdb"
+    file = data / "store-0" / "data.mdb"
     raw = file.read_bytes()
     token = b"bag-7/1"
     at = raw.find(token)
@@ -136,7 +136,7 @@ def test_folders_that_are_not_ours_to_serve(tmp_path: Path) -> None:
     assert (code, number) == (3, "AK4003") and "'tokens'" in said
     (tmp_path / "file").write_text("not a folder")
     assert Running(tmp_path / "file").refused()[:2] == (3, "AK4006")
-    for lost in ("lock", "lock.mdb", "run.lock"):
+    for lost in ("store-0/lock", "store-0/lock.mdb", "run.lock"):
         (data / lost).unlink(missing_ok=True)
     with Running(data) as running:  # locks are made again
         assert httpx.get(f"{running.url}/bags/bag-1").json()["count"] == ROUNDS

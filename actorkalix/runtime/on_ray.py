@@ -33,13 +33,13 @@ from actorkalix.gateway.scraping import metrics_methods
 from actorkalix.gateway.server import Server
 from actorkalix.ports import HostMethod
 from actorkalix.runtime.composition import build_host, host_limits
-from actorkalix.runtime.config import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.fanout import inspect_methods
 from actorkalix.runtime.host_backup import backup_methods
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.neighbours import Neighbours
+from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,

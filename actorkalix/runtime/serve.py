@@ -37,8 +37,9 @@ from actorkalix.gateway.server import bind
 from actorkalix.model.service import Service
 from actorkalix.runtime import config as said
 from actorkalix.runtime import folders, presence, stores
-from actorkalix.runtime.config import ControllerConfig, HostConfig, Report, RunConfig
+from actorkalix.runtime.config import Report, RunConfig
 from actorkalix.runtime.loading import Loaded, load, resolve
+from actorkalix.runtime.orders import ControllerConfig, HostConfig
 from actorkalix.runtime.telling import Seen, Teller
 from actorkalix_cluster.rayhost import join, launch, reaper, supervise
 from actorkalix_cluster.rayhost.actors import Making

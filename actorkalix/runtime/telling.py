@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from actorkalix.runtime import config as said
-from actorkalix.runtime.config import HostFacts, Report
+from actorkalix.runtime.config import Report
+from actorkalix.runtime.orders import HostFacts
 from actorkalix_cluster.rayhost.events import (
     Ending,
     HostDied,

@@ -13,7 +13,7 @@ import pytest
 
 from actorkalix.runtime import config as said
 from actorkalix_cluster.rayhost import launch
-from actorkalix_cluster.rayhost.supervise import DEATHS_MAX
+from actorkalix_cluster.rayhost.memory import DEATHS_MAX
 from tests.ray.conftest import Place, ends_within
 
 BACK_S_MAX = 5.0

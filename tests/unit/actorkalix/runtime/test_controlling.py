@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from actorkalix.errors import ForeignFolder, OwnerAway, UnknownRoute
-from actorkalix.runtime.config import ControllerConfig, HostConfig
 from actorkalix.runtime.controlling import Controller, FleetCalls, controller
 from actorkalix.runtime.loading import resolve
+from actorkalix.runtime.orders import ControllerConfig, HostConfig
 from actorkalix_cluster.rayhost.contract import CallRefused, Refused
 from actorkalix_cluster.rayhost.events import Ending, HostDied, HostServes, Numbered
 from actorkalix_cluster.rayhost.fleet import Fleet, FleetPlan

@@ -15,9 +15,10 @@ import pytest
 
 from actorkalix.errors import ForeignFolder, UnknownRoute
 from actorkalix.runtime import stores
-from actorkalix.runtime.config import HostConfig, HostFacts, Moving, StoreConfig
+from actorkalix.runtime.config import Moving
 from actorkalix.runtime.loading import resolve
 from actorkalix.runtime.on_ray import ServiceHost, hosted
+from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.rayhost.contract import Assignment, Roll, Transport
 from actorkalix_cluster.rayhost.sockets import Taken

@@ -11,7 +11,7 @@ import pytest
 from actorkalix import errors
 from actorkalix.runtime import serve
 from actorkalix.runtime.config import RunConfig, RunEvent
-from actorkalix_cluster.rayhost.supervise import Ending
+from actorkalix_cluster.rayhost.events import Ending
 
 SERVICE = """
 from actorkalix import Effect, Service, ValueEntity, command

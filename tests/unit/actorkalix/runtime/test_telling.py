@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from actorkalix.runtime import config as said
-from actorkalix.runtime.config import HostFacts, RunEvent
+from actorkalix.runtime.config import RunEvent
+from actorkalix.runtime.orders import HostFacts
 from actorkalix.runtime.telling import Seen, Teller
 from actorkalix_cluster.rayhost.events import HostDied, HostDrains, HostServes, StoreFenced
 from actorkalix_cluster.rayhost.supervise import ControllerDied, ControllerServes

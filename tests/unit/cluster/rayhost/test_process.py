@@ -65,6 +65,8 @@ class Probe:
                 self.busy.wait()
             case "batches":
                 return b" ".join(self.batches)
+            case _:
+                pytest.fail(f"nobody calls {method!r}")
         return b""
 
     def beat(self) -> Beat:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -77,7 +77,7 @@ class Controllers:
             self.not_made -= 1
             raise NotMade("it ended while it was made")
         puppet = Puppet(f"{making.prefix}{name}")
-        puppet.call = Remote(lambda method, arguments: self._call(puppet, method, arguments))
+        puppet.call = Remote(functools.partial(self._call, puppet))
         self.made.append(puppet)
         self.on.puppets.append(puppet)
         return puppet.actor()
@@ -113,7 +113,7 @@ class Play:
 
 
 @asynccontextmanager
-async def playing(on: Stage, patch: pytest.MonkeyPatch) -> AsyncGenerator[Any]:
+async def playing(on: Stage, patch: pytest.MonkeyPatch) -> AsyncGenerator[Play]:
     """A supervisor that runs; whatever is left of it is cancelled."""
     controllers, ray = Controllers(on, patch), NoRay()
     stop, cut = asyncio.Event(), asyncio.Event()
@@ -173,7 +173,9 @@ def test_a_controller_that_stands_still_is_killed_first(
             controllers.made[0].still = True
             await controllers.until(lambda told: len(told) == 3)
             assert controllers.made[0].process.wait() == -9
-            assert "no sign of life" in controllers.told[1].reason
+            died = controllers.told[1]
+            assert isinstance(died, ControllerDied)
+            assert "no sign of life" in died.reason
 
     with stage(tmp_path) as on:
         asyncio.run(scenario(on))

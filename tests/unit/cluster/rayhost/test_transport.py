@@ -62,7 +62,10 @@ class Handle:
 def test_what_became_of_a_batch(
     error: Exception | None, told: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "module", lambda name: Exceptions)
+    def exceptions(name: str) -> type[Exceptions]:
+        return Exceptions
+
+    monkeypatch.setattr(transport, "module", exceptions)
 
     async def scenario() -> None:
         handle = Handle(error)

@@ -162,9 +162,12 @@ class Stage:
         patch.setattr(standbys, "made", self._made)
         patch.setattr(fleet, "found", self._found)
         self.present: list[Member] = []
-        patch.setattr(members, "present", lambda _: self.present)
+        patch.setattr(members, "present", self._present)
         for name in ("actor_error", "ray_error"):
             patch.setattr(actors, name, lambda: ConnectionError)
+
+    def _present(self, scratch: Path) -> list[Member]:
+        return self.present
 
     async def _made(self, making: Making, name: str, factory: str, config: bytes) -> Actor:
         puppet = Puppet(f"{making.prefix}{name}")

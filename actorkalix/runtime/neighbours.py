@@ -72,6 +72,12 @@ class Neighbours:
                 self._links.connect(store, incarnation, ways[store])
         for store, reason in roll.fenced.items():
             self.router.fence(store, reason)
+        self._links.hold(roll.leaving)
+
+    async def settled(self, store: int) -> None:
+        """Ask nothing more of a store's host; return when it has answered everything."""
+        self._links.hold({store, *self._links.held})
+        await self._links.settled(store)
 
     async def flushed(self, timeout_s: float) -> None:
         """Return when all answers are with those who asked, or the time is over."""

@@ -97,6 +97,7 @@ class ServiceHost:
             "start": self._start,
             "retire": self._retire,
             "quiet": self._quiet,
+            "settle": self._settle,
             "stop": self._stop,
         }
         if config.dev:
@@ -161,6 +162,12 @@ class ServiceHost:
     async def _quiet(self, arguments: bytes) -> bytes:
         """Take no more connections, answer what was asked, close all connections."""
         await self._http.stop(msgspec.msgpack.decode(arguments, type=float))
+        return b""
+
+    async def _settle(self, arguments: bytes) -> bytes:
+        """Ask nothing more of the host of a store that is being replaced, take its answers."""
+        if self._neighbours is not None:
+            await self._neighbours.settled(msgspec.msgpack.decode(arguments, type=int))
         return b""
 
     async def _stop(self, arguments: bytes) -> bytes:

@@ -125,12 +125,14 @@ class Roll(msgspec.Struct, frozen=True):
         open: incarnation by store.
         fenced: stores that nobody opens any more, with the reason.
         homes: the home table, as the floors above have encoded it.
+        leaving: stores whose host is being replaced; what is meant for it waits for the next one.
     """
 
     number: int
     open: dict[int, int]
     fenced: dict[int, str]
     homes: bytes
+    leaving: tuple[int, ...] = ()
 
 
 class Transport(Protocol):

@@ -56,6 +56,7 @@ log = logging.getLogger("actorkalix.fleet")
 
 CLOCK_MS_MAX = 5_000  # a host whose clock is further off gets no store
 RETIRE_S_MAX = 10.0  # for connections of a host that is replaced; then they are closed
+SETTLE_S_MAX = 5.0  # for the answers that other hosts wait for
 STOP_S_MAX = 5.0  # beyond the grace: closing what is open
 
 
@@ -232,23 +233,37 @@ class Fleet:
         successor = await standbys.take()
         slot.drain()
         self._report(HostDrains(slot.number, actor.pid))
-        await self._within(RETIRE_S_MAX, actor, actor.call("retire", _seconds(RETIRE_S_MAX / 2)))
-        # Others still know it: what they send is turned away, and waits for the successor.
+        await self._within(RETIRE_S_MAX, actor, actor.call("retire", _packed(RETIRE_S_MAX / 2)))
+        # What others ask of it is answered, and what they would ask then waits for the successor:
+        # a batch that is on its way when a process ends has an outcome that nobody knows.
+        slot.leaving = True
+        self._publish()
+        await asyncio.gather(*(self._settle(each, slot.number) for each in self.slots.values()))
         await self._within(
-            self._grace_s + STOP_S_MAX, actor, actor.call("stop", _seconds(self._grace_s))
+            self._grace_s + STOP_S_MAX, actor, actor.call("stop", _packed(self._grace_s))
         )
         slot.expected_end = True
         standbys.put_first(successor)
+
+    async def _settle(self, other: Slot, store: int) -> None:
+        """Wait until a host has all answers of a store's host."""
+        actor = other.actor
+        if other.number == store or actor is None or not other.serves:
+            return
+        try:
+            await self._within(SETTLE_S_MAX, actor, actor.call("settle", _packed(store)))
+        except CallRefused as refused:
+            log.warning("host %d of store %d: %s", actor.pid, other.number, refused)
 
     async def _drain(self, slot: Slot, actor: Actor) -> None:
         """Everything stops: all hosts answer their requests before the first store is closed."""
         slot.drain()
         self._report(HostDrains(slot.number, actor.pid))
         patience_s = self._grace_s + STOP_S_MAX
-        quiet = await self._within(patience_s, actor, actor.call("quiet", _seconds(self._grace_s)))
+        quiet = await self._within(patience_s, actor, actor.call("quiet", _packed(self._grace_s)))
         self._retire_one()
         await wait_first(self._all_retired, timeout_s=patience_s)
-        closed = await self._within(patience_s, actor, actor.call("stop", _seconds(1.0)))
+        closed = await self._within(patience_s, actor, actor.call("stop", _packed(1.0)))
         self._drained = self._drained and quiet is not None and closed is not None
         slot.expected_end = True
 
@@ -334,6 +349,7 @@ class Fleet:
                 {number: each.incarnation for number, each in open_.items()},
                 {s.number: s.reason for s in self.slots.values() if s.state is SlotState.FENCED},
                 self._plan.homes,
+                tuple(s.number for s in self.slots.values() if s.leaving),
             )
             handles: dict[int, Any] = {
                 number: each.actor.handle
@@ -368,5 +384,5 @@ class Fleet:
             return None
 
 
-def _seconds(seconds: float) -> bytes:
-    return msgspec.msgpack.encode(seconds)
+def _packed(argument: float) -> bytes:
+    return msgspec.msgpack.encode(argument)

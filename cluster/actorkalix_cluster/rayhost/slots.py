@@ -32,6 +32,7 @@ class Slot:
         is_open: others may send to its host.
         replace: its host is to be replaced.
         news: its host has something to be told.
+        leaving: others are to keep what they have for it until the next host serves.
         expected_end: its host was told to stop, and its end is no death.
     """
 
@@ -45,6 +46,7 @@ class Slot:
         self.is_open = False
         self.replace = asyncio.Event()
         self.news = asyncio.Event()
+        self.leaving = False
         self.expected_end = False
         self._away_since: float | None = None
         self._changed = asyncio.Event()
@@ -66,7 +68,7 @@ class Slot:
 
     def serve(self) -> float:
         """It is open; returns the seconds that it was not."""
-        self.is_open = True
+        self.is_open, self.leaving = True, False
         self._turn(SlotState.SERVING)
         away_since, self._away_since = self._away_since, None
         return 0.0 if away_since is None else time.monotonic() - away_since
@@ -83,7 +85,7 @@ class Slot:
 
     def fence(self, reason: str) -> None:
         """Nobody opens it any more."""
-        self.is_open, self.actor, self.reason = False, None, reason
+        self.is_open, self.leaving, self.actor, self.reason = False, False, None, reason
         self._turn(SlotState.FENCED)
 
     def _turn(self, state: SlotState) -> None:

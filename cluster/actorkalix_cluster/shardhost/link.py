@@ -156,6 +156,7 @@ class Link:
         if failure is not None and failures.not_here(failure):
             self._round += 1
         self._desk.answer(ticket, answer.reply)
+        self.sender.moved()
 
     def _give_back(self, reason: str, *, kept: int = 0, taken: int | None = None) -> None:
         """Answer what was asked of this peer, in order.
@@ -176,6 +177,7 @@ class Link:
             self._desk.answer(ticket, Reply(failure=failure))
         for ticket in self.sender.queued():
             self._desk.answer(ticket, Reply(failure=failures.host_away()))
+        self.sender.moved()
 
     # ---- requests of the peer's ---------------------------------------------------------------
     def receive(self, batch: Batch) -> None:

@@ -145,12 +145,17 @@ class Sender:
         """Something has not left, or is not acknowledged."""
         return self.connected and bool(self._queue or self._flights)
 
-    async def flushed(self) -> None:
-        """Return when it is not busy any more."""
-        while self.busy:
+    async def flushed(self, *, answered: bool = False) -> None:
+        """Return when it is not busy any more; `answered`: and nothing is waited for either."""
+        while self.busy or (answered and self.left):
             self._moved = self._moved or asyncio.Event()
             self._moved.clear()
             await self._moved.wait()
+
+    def moved(self) -> None:
+        """Something was answered or acknowledged, or the peer has ended."""
+        if self._moved is not None:
+            self._moved.set()
 
     def connect(self, transport: Transport) -> None:
         """Send by this way from now on."""
@@ -188,11 +193,7 @@ class Sender:
         self._flights.clear()
         self.left.clear()
         self.queued_bytes = 0
-        self._tell_moved()
-
-    def _tell_moved(self) -> None:
-        if self._moved is not None:
-            self._moved.set()
+        self.moved()
 
     # ---- out ----------------------------------------------------------------------------------
     def _soon(self) -> None:
@@ -264,7 +265,7 @@ class Sender:
             return  # told twice, or of a session that was given up
         elif error is None:
             del self._flights[flight.number]
-            self._tell_moved()
+            self.moved()
             self._soon()
         elif attempt == flight.attempt:
             self._failed(flight, error)

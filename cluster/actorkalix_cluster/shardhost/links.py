@@ -16,7 +16,7 @@ until there is a way. Messages for a store without a way are answered "not here"
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import Clock
@@ -48,6 +48,7 @@ class Links:
         on_connected: is told the number of a store that has a way from now on, or a new session;
             the router's `changed`.
         refused: batches that could not be read, or were for somebody else.
+        held: stores to which nothing is sent now.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Links:
         self._limits = limits or LinkLimits()
         self._desk = Desk(SilentObserver())  # the host at the other end counts what it handles
         self._links: dict[int, Link] = {}
+        self.held: frozenset[int] = frozenset()
 
     def connect(self, store: int, incarnation: int, transport: Transport) -> None:
         """This opening of the store is reached by this way; one that has ended is not."""
@@ -88,6 +90,19 @@ class Links:
         for link in self._links.values():
             link.end()
 
+    def hold(self, stores: Collection[int]) -> None:
+        """Send nothing more to these stores; to those that were held before, go on."""
+        released = self.held - set(stores)
+        self.held = frozenset(stores)
+        for store in released:
+            self.on_connected(store)
+
+    async def settled(self, store: int) -> None:
+        """Return when everything asked of a store is answered, or its opening has ended."""
+        link = self._links.get(store)
+        if link is not None:
+            await link.sender.flushed(answered=True)
+
     async def flushed(self) -> None:
         """Return when all that was put in is with its peer: answers, before a host ends."""
         for link in list(self._links.values()):
@@ -101,7 +116,7 @@ class Links:
         """Send a message to whoever has the store open."""
         ticket = self._desk.open(message)
         link = self._links.get(store)
-        if link is None or not link.sender.connected:
+        if link is None or not link.sender.connected or store in self.held:
             self._desk.answer(ticket, Reply(failure=failures.host_away()))
         else:
             link.ask(ticket)

@@ -173,10 +173,13 @@ def test_a_host_is_replaced_without_a_death(tmp_path: Path) -> None:
             replacing = asyncio.create_task(watched.fleet.replace(0))
             await watched.until(lambda _: "stop" in old.calls)
             assert old.calls[-2:] == ["retire", "stop"]
+            assert other.calls[-1] == "settle", "it has all answers before the other one stops"
+            await watched.until(lambda _: other.rolls[-1].leaving == (0,))
             assert 0 in other.rolls[-1].open, "what is under way there is answered by it"
             assert old.process.poll() is None, "it is killed when it has closed its store"
             old.gates["stop"].set()
             await replacing
+            await watched.until(lambda _: other.rolls[-1].leaving == ())
             assert old.process.wait() == -9
             assert on.of_store(0) is not old
             assert watched.of(HostDied) == []

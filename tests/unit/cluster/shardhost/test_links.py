@@ -53,6 +53,40 @@ def test_requests_go_and_answers_come_in_batches() -> None:
     run(case())
 
 
+def test_a_store_that_is_held_is_asked_nothing_and_settles_with_the_last_answer() -> None:
+    async def case() -> None:
+        async with net() as n:
+            links, told = n.nodes[0].links, list[int]()
+            under_way = [send(n) for _ in range(10)]
+            links.hold({1})
+            settled = asyncio.create_task(links.settled(1))
+            assert outcome_of(send(n).reply) == ("AK3004", "not_executed")
+            await settled
+            assert all(ticket.reply is not None for ticket in under_way)
+            links.on_connected = told.append
+            links.hold(())
+            assert told == [1], "what has waited may go"
+            ticket = send(n)
+            await settle()
+            assert total_of(ticket.reply) == 11
+            await links.settled(9)
+
+    run(case())
+
+
+def test_what_ends_has_settled() -> None:
+    async def case() -> None:
+        async with net() as n:
+            ticket = send(n)
+            settled = asyncio.create_task(n.nodes[0].links.settled(1))
+            await asyncio.sleep(0)
+            n.nodes[0].lose(n.nodes[1])
+            await settled
+            assert ticket.reply is not None
+
+    run(case())
+
+
 def test_a_failure_is_told_as_it_was_answered() -> None:
     async def case() -> None:
         async with net() as n:

@@ -43,13 +43,16 @@ class Clients:
 
     async def run(self, writers: int, readers: int, *, requests: int = 0) -> None:
         """Write and read until `stop`, or until so many requests have been sent."""
-        limits = httpx.Limits(max_connections=writers + readers)
         left = itertools.repeat(0) if not requests else iter(range(requests))
-        async with httpx.AsyncClient(base_url=self._url, timeout=30, limits=limits) as client:
-            await asyncio.gather(
-                *(self._write(client, left) for _ in range(writers)),
-                *(self._read(client, left) for _ in range(readers)),
-            )
+        await asyncio.gather(
+            *(self._alone(self._write, left) for _ in range(writers)),
+            *(self._alone(self._read, left) for _ in range(readers)),
+        )
+
+    async def _alone(self, work: Any, left: Any) -> None:
+        """With a connection of its own: httpx's pool costs more than the requests."""
+        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
+            await work(client, left)
 
     def stop(self) -> None:
         """Let them end after what they are at."""

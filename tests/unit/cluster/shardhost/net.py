@@ -15,10 +15,11 @@ from actorkalix_cluster.shardhost.limits import HostLimits, LinkLimits
 from actorkalix_cluster.shardhost.links import Links, PeerEnded
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.router import Router, Target
+from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_storage.api import HomeTable, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.cluster.shardhost.counter import COUNTER, CounterBehavior
-from tests.unit.cluster.shardhost.rig import LINEAGE, SHARDS, HeldCommitter
+from tests.unit.cluster.shardhost.rig import LINEAGE, SHARDS, HeldCommitter, total_of
 
 OWNER_WAIT_MS = 4_500
 ASK_TIMEOUT_MS = 5_000
@@ -218,3 +219,23 @@ async def net(size: int = 2, **limits: int) -> AsyncGenerator[Net]:
             node.committer.hold_commits = node.committer.hold_reads = False
             await node.committer.release()
             await node.host.stop()
+
+
+def send(n: Net, method: str = "add", payload: bytes = b"1", entity: str = "") -> Ticket:
+    """From node 0 to node 1, past the router."""
+    kind = MessageKind.QUERY if method == "tell" else MessageKind.COMMAND
+    message = Message(kind, COUNTER, entity or n.entity_of(1), method, payload)
+    return n.nodes[0].links.target(1).send(message)
+
+
+def outcome_of(reply: Reply | None) -> tuple[str, str]:
+    """Number and outcome of a failure."""
+    assert reply is not None
+    assert reply.failure is not None
+    return reply.failure.number, reply.failure.outcome
+
+
+async def stored(n: Net, entity: str = "") -> int:
+    """The total at node 1."""
+    message = Message(MessageKind.QUERY, COUNTER, entity or n.entity_of(1), "tell")
+    return total_of(await n.nodes[1].host.ask(message))

@@ -64,6 +64,11 @@ class Recorder:
         """A transport that records what goes through it; what goes at once is several clients."""
         return _Recording(transport, self, name)
 
+    @property
+    def newest(self) -> int:
+        """Id of the operation that was noted last, 0 before the first."""
+        return len(self._operations)
+
     def invoke(
         self,
         client: str,

@@ -27,3 +27,8 @@ class Findings:
         """
         if self._errors:
             raise self._errors.pop(0)
+
+    def take(self) -> list[Exception]:
+        """All that were not raised yet."""
+        found, self._errors = self._errors, []
+        return found

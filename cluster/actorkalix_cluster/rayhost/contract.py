@@ -138,7 +138,7 @@ class Roll(msgspec.Struct, frozen=True):
 class Transport(Protocol):
     """The way to a peer; see `shardhost.links`."""
 
-    def send(self, batch: bytes, done: Callable[[Exception | None], object]) -> None: ...
+    def send(self, batch: bytes, done: Callable[[Exception | None], object], /) -> None: ...
 
 
 class Hosted(Protocol):

@@ -65,10 +65,10 @@ async def read(committer: Committer, job: Callable[[], T]) -> T:
     Raises:
         Exception: what the job raised.
     """
-    return await _wait(committer.read, job)
+    return await result_of(committer.read, job)
 
 
-async def _wait(
+async def result_of(
     put: Callable[[Callable[[], T], Callable[[T | Exception], object]], None], job: Callable[[], T]
 ) -> T:
     result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -95,18 +95,18 @@ class InlineCommitter:
         self, appends: Sequence[Append], done: Callable[[Outcomes | Exception], object]
     ) -> None:
         """Commit a batch."""
-        outcome = _outcome_of(lambda: self._store.commit(appends))
+        outcome = outcome_of(lambda: self._store.commit(appends))
         asyncio.get_running_loop().call_soon(done, outcome)
 
     def read(self, job: Callable[[], T], done: Callable[[T | Exception], object]) -> None:
         """Do a job."""
-        asyncio.get_running_loop().call_soon(done, _outcome_of(job))
+        asyncio.get_running_loop().call_soon(done, outcome_of(job))
 
     def background(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
         """Do all slices."""
-        outcome = _outcome_of(job)
+        outcome = outcome_of(job)
         while outcome is True:
-            outcome = _outcome_of(job)
+            outcome = outcome_of(job)
         if isinstance(outcome, Exception):
             asyncio.get_running_loop().call_soon(failed, outcome)
 
@@ -142,7 +142,7 @@ class ThreadCommitter:
 
     async def run(self, job: Callable[[], T]) -> T:
         """Do a job on the writer's thread."""
-        return await _wait(self._writer.put, job)
+        return await result_of(self._writer.put, job)
 
     def close(self) -> None:
         """End the threads when they have done what they have."""
@@ -167,14 +167,14 @@ class _Worker:
     def put(self, job: Callable[[], T], done: Callable[[T | Exception], object]) -> None:
         """Do a job."""
         self._start()
-        self._jobs.put(lambda: self._back(done, _outcome_of(job)))
+        self._jobs.put(lambda: self._back(done, outcome_of(job)))
 
     def put_slice(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
         """Do a slice when there is time."""
         self._start()
 
         def once() -> None:
-            outcome = _outcome_of(job)
+            outcome = outcome_of(job)
             if isinstance(outcome, Exception):
                 self._back(failed, outcome)
             elif outcome:
@@ -222,7 +222,7 @@ class _Worker:
                 self._loop.call_soon_threadsafe(self._deliver)
 
 
-def _outcome_of(job: Callable[[], T]) -> T | Exception:
+def outcome_of(job: Callable[[], T]) -> T | Exception:
     """What the job returns or raises; whoever waits for it decides what that means."""
     try:
         return job()

@@ -108,12 +108,12 @@ class Desk:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._empty: asyncio.Future[None] | None = None
-        self.pending: set[Ticket] = set()
+        self.pending: dict[Ticket, None] = {}  # in the order of opening
 
     def open(self, message: Message) -> Ticket:
         """A ticket for a message."""
         ticket = Ticket(message, self)
-        self.pending.add(ticket)
+        self.pending[ticket] = None
         return ticket
 
     def answer(self, ticket: Ticket, reply: Reply) -> None:
@@ -131,7 +131,7 @@ class Desk:
 
     def close(self, ticket: Ticket) -> None:
         """It is not open any more."""
-        self.pending.discard(ticket)
+        self.pending.pop(ticket, None)
         if self._empty is not None and not self.pending and not self._empty.done():
             self._empty.set_result(None)
 

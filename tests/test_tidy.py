@@ -93,6 +93,7 @@ ENTRY_POINTS = {
     "actorkalix.crdt": "what users import",
     "actorkalix.http": "what users import",
     "actorkalix.testkit": "what users import",
+    "actorkalix.testkit.pytest_plugin": "the entry point of pytest",
     "actorkalix.testkit.recorder": "what users import",
     "actorkalix_cluster": "root package",
     "actorkalix_storage": "root package",

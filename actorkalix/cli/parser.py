@@ -233,6 +233,31 @@ def _check(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _simulate(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("service", metavar="SERVICE", nargs="?", help=SERVICE_HELP)
+    sub.add_argument("--scenario", metavar="FILE", help="play a scenario, which names its service")
+    sub.add_argument("--plan", metavar="FILE", help="play the plan of a run that failed, again")
+    sub.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first (%(default)s)")
+    sub.add_argument("--runs", type=_runs, metavar="N", help="how many seeds (100)")
+    for name, most, usual, what in (
+        ("hosts", 16, 3, "hosts"),
+        ("clients", 64, 5, "clients"),
+        ("operations", 100_000, 200, "operations of a run"),
+        ("entities", 10_000, 4, "entities of each component"),
+    ):
+        sub.add_argument(f"--{name}", type=_up_to(most), metavar="N", help=f"{what} ({usual})")
+    sub.add_argument("--faults", choices=("none", "usual", "harsh"), help="what goes wrong (usual)")
+    sub.add_argument(
+        "--report",
+        metavar="DIR",
+        help="for what is known of a run that fails (.actorkalix/simulation/<seed>)",
+    )
+    sub.add_argument("--no-shrink", action="store_true", help="leave a run that fails as it is")
+    sub.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
+
+
 def _explain(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "number", metavar="NUMBER", nargs="?", help="as AK2003; without it all are listed"
@@ -263,6 +288,18 @@ def _offset(text: str) -> int:
     return _between(text, 0, 2**63 - 1, "a sequence number")
 
 
+def _seed(text: str) -> int:
+    return _between(text, 0, 2**63 - 1, "a seed")
+
+
+def _runs(text: str) -> int:
+    return _between(text, 1, 1_000_000, "a number of runs")
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    return lambda text: _between(text, 1, most, "a number")
+
+
 def _between(text: str, low: int, high: int, noun: str) -> int:
     if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(f"{text!r} is not {noun} of {low} to {high}")
@@ -280,6 +317,7 @@ _CHECKS = "check every byte of a data folder, name the first damage"
 _COPIES = "back up a service, while it runs or at rest"
 _RESTORES = "make a data folder of a backup"
 _JUDGES = "judge a recorded history: does one order explain all answers"
+_PLAYS = "play a service as a whole cluster under faults, seed after seed, and judge it"
 _SHOWS = "show a service's processes, stores and shards"
 _REPLACES = "replace a store's host by another, without losing a request"
 
@@ -295,6 +333,7 @@ COMMANDS = (
     Command("backup", _COPIES, "actorkalix.cli.backup:execute", _backup),
     Command("restore", _RESTORES, "actorkalix.cli.backup:execute", _restore),
     Command("check", _JUDGES, "actorkalix.cli.check:execute", _check),
+    Command("simulate", _PLAYS, "actorkalix.cli.simulate:execute", _simulate),
     Command("explain", "explain an error number", "actorkalix.cli.explain:execute", _explain),
     Command("version", "print the version", "actorkalix.cli.version:execute", _nothing),
 )

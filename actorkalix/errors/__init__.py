@@ -42,6 +42,12 @@ from .histories import (
 from .histories import (
     ModelFailed as ModelFailed,
 )
+from .histories import (
+    ScenarioUnreadable as ScenarioUnreadable,
+)
+from .histories import (
+    WorkloadUnfit as WorkloadUnfit,
+)
 from .lookup import (
     catalog as catalog,
 )

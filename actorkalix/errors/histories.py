@@ -1,4 +1,4 @@
-"""AK502x: errors of histories and of the models that judge them."""
+"""AK502x: errors of histories, of the models that judge them, and of simulations."""
 
 from __future__ import annotations
 
@@ -28,3 +28,31 @@ class ModelFailed(ActorkalixError):
 
     number = "AK5022"
     code = "failed_precondition"
+
+
+class ScenarioUnreadable(ActorkalixError):
+    """A scenario of a simulation cannot be played as it is written; the message names the key.
+
+    It has a key or a rule that nobody knows, a value of a wrong type or out of its range, or is no
+    TOML.
+
+    What to do: mend the key it names; the message says what would be right.
+    """
+
+    number = "AK5023"
+    code = "invalid_argument"
+    http_status = 400
+
+
+class WorkloadUnfit(ActorkalixError):
+    """No calls can be drawn for a service as the workload says; the message names the handler.
+
+    The workload names a handler or parameter that the service has not, or gives a value of another
+    type; or the service has no entity to call; or a type refuses whatever is drawn for it.
+
+    What to do: mend the name, or give values for the parameter that it names.
+    """
+
+    number = "AK5024"
+    code = "invalid_argument"
+    http_status = 400

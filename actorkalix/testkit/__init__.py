@@ -1,9 +1,66 @@
-"""Test kits: one entity, or a whole service, without Ray, network and real time."""
+"""Test kits: one entity, a whole service, or a whole cluster, without Ray, network and real time.
 
-from actorkalix.testkit.entity import EntityTestKit as EntityTestKit
-from actorkalix.testkit.later import ViewTestKit as ViewTestKit
-from actorkalix.testkit.later import WorkflowTestKit as WorkflowTestKit
-from actorkalix.testkit.later import linearizable as linearizable
-from actorkalix.testkit.later import simulate as simulate
-from actorkalix.testkit.results import Result as Result
-from actorkalix.testkit.service import TestService as TestService
+What is imported from here is loaded when it is first asked for: pytest imports this package for its
+plugin in every run, also of tests that know nothing of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actorkalix.testkit.concurrently import concurrent as concurrent
+    from actorkalix.testkit.entity import EntityTestKit as EntityTestKit
+    from actorkalix.testkit.history import History as History
+    from actorkalix.testkit.invariants import Invariant as Invariant
+    from actorkalix.testkit.invariants import Outcome as Outcome
+    from actorkalix.testkit.invariants import invariant as invariant
+    from actorkalix.testkit.judging import linearizable as linearizable
+    from actorkalix.testkit.later import ViewTestKit as ViewTestKit
+    from actorkalix.testkit.later import WorkflowTestKit as WorkflowTestKit
+    from actorkalix.testkit.recorder import Recorder as Recorder
+    from actorkalix.testkit.results import Result as Result
+    from actorkalix.testkit.service import TestService as TestService
+    from actorkalix.testkit.simulation.chance import Chance as Chance
+    from actorkalix.testkit.simulation.faults import Faults as Faults
+    from actorkalix.testkit.simulation.run import Run as Run
+    from actorkalix.testkit.simulation.simulating import NotDeterministic as NotDeterministic
+    from actorkalix.testkit.simulation.simulating import Simulation as Simulation
+    from actorkalix.testkit.simulation.simulating import SimulationFailed as SimulationFailed
+    from actorkalix.testkit.simulation.simulating import simulate as simulate
+    from actorkalix.testkit.simulation.workload import Workload as Workload
+
+_MODULES = {
+    "Chance": "simulation.chance",
+    "EntityTestKit": "entity",
+    "Faults": "simulation.faults",
+    "History": "history",
+    "Invariant": "invariants",
+    "NotDeterministic": "simulation.simulating",
+    "Outcome": "invariants",
+    "Recorder": "recorder",
+    "Result": "results",
+    "Run": "simulation.run",
+    "Simulation": "simulation.simulating",
+    "SimulationFailed": "simulation.simulating",
+    "TestService": "service",
+    "ViewTestKit": "later",
+    "WorkflowTestKit": "later",
+    "Workload": "simulation.workload",
+    "concurrent": "concurrently",
+    "invariant": "invariants",
+    "linearizable": "judging",
+    "simulate": "simulation.simulating",
+}
+"""Where each name is; the imports above say the same to type checkers."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULES)

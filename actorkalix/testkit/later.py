@@ -7,7 +7,6 @@ from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 from actorkalix.errors import NotInThisVersion
 from actorkalix.model.component import ComponentClass
 from actorkalix.model.handlers import HandlerRef
-from actorkalix.model.service import Service
 from actorkalix.model.workflows import Step
 from actorkalix.testkit.results import Result
 
@@ -62,24 +61,6 @@ class ViewTestKit(Generic[C]):
     def query(self, query: HandlerRef[C, P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run one query."""
         _later("ViewTestKit")
-
-
-def simulate(service: Service, /, *, seed: int = 0) -> None:
-    """Run the service under random faults on virtual time. Comes with a later version.
-
-    Raises:
-        NotInThisVersion: always, for now.
-    """
-    _later("simulate")
-
-
-def linearizable(history: object, /) -> bool:
-    """Whether one order of a history's calls explains all replies. Comes with a later version.
-
-    Raises:
-        NotInThisVersion: always, for now.
-    """
-    _later("linearizable")
 
 
 def _later(name: str) -> NoReturn:

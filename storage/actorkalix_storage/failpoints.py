@@ -3,11 +3,16 @@
 They are named by the environment variable `ACTORKALIX_FAILPOINTS`, read when this module is
 imported; without it a place costs one call that does nothing. Its grammar:
 
-    <place>=<action>[@<N>] [; ...]      e.g.  commit.before_sync=crash@3;homes.after_sync=stop
+    <place>=<action>[@<N>][?<file>] [; ...]   e.g.  commit.before_sync=crash@3;homes.after_sync=stop
 
 `crash` is SIGKILL to itself, `stop` is SIGSTOP; `enospc` and `eio` raise what LMDB would raise,
 so they are for places inside a transaction: what follows is what follows from a real one. With
 `@N` it happens at the N-th time that the place is reached, once; otherwise every time.
+
+Each process counts for itself, so a crash while a store is opened would befall every process that
+takes the place of the one before. With `?<file>`, an absolute path, it happens only while that file
+is there, and takes it away first: one file stands for one time, whichever process comes to it. Who
+makes the file says from when on, and sees that the place was reached when it is gone.
 
 Places are named <operation>.<moment>: `before_sync` is with all rows put and nothing committed,
 `after_sync` durable and not answered.
@@ -18,7 +23,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 VARIABLE = "ACTORKALIX_FAILPOINTS"
 
@@ -54,7 +61,9 @@ def _crash(place: str) -> None:
 
 
 def _stop(place: str) -> None:
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # To this thread, that it stands still here: one to the process may be taken by another thread,
+    # and this one goes on until that has happened.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _no_space(place: str) -> None:
@@ -82,6 +91,21 @@ _ACTIONS: dict[str, Callable[[str], None]] = {
 _RAISING = ("enospc", "eio")
 
 
+class _Armed(NamedTuple):
+    """One failpoint.
+
+    Attributes:
+        place, action: where and what.
+        at: which time that the place is reached, 0 for every time.
+        file: that it takes away when it happens, or "" for none.
+    """
+
+    place: str
+    action: str
+    at: int
+    file: str
+
+
 class Failpoints:
     """The failpoints that a text names.
 
@@ -89,28 +113,38 @@ class Failpoints:
         text: see the grammar above; "" for none.
 
     Raises:
-        ValueError: a place, an action or a number is not known; the message lists what is.
+        ValueError: a place, an action, a number or a file is none; the message says what is.
     """
 
     def __init__(self, text: str) -> None:
-        self._armed: dict[str, list[tuple[str, int]]] = {}
+        self._armed: dict[str, list[_Armed]] = {}
         self._hits: dict[str, int] = {}
         for part in filter(None, (part.strip() for part in text.split(";"))):
-            place, action, at = _parsed(part)
-            self._armed.setdefault(place, []).append((action, at))
+            armed = _parsed(part)
+            self._armed.setdefault(armed.place, []).append(armed)
 
     def hit(self, place: str) -> None:
         """Do what is asked for at a place, now that it is reached."""
         assert place in PLACES, f"{place} is not among the places"
         count = self._hits[place] = self._hits.get(place, 0) + 1
-        for action, at in self._armed.get(place, ()):
-            if at in (0, count):
-                _ACTIONS[action](place)
+        for armed in self._armed.get(place, ()):
+            if armed.at in (0, count) and _taken(armed.file):
+                _ACTIONS[armed.action](place)
 
 
-def _parsed(part: str) -> tuple[str, str, int]:
-    """Place, action and number (0: every time) of one failpoint."""
+def _taken(file: str) -> bool:
+    """Take the file away; False when it is not there (any more)."""
+    try:
+        if file:
+            os.unlink(file)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _parsed(part: str) -> _Armed:
     place, _, what = part.partition("=")
+    what, has_file, file = what.partition("?")
     action, has_number, number = what.partition("@")
     if place not in PLACES:
         raise ValueError(f"{VARIABLE}: no place {place!r}; there are {', '.join(sorted(PLACES))}")
@@ -123,7 +157,9 @@ def _parsed(part: str) -> tuple[str, str, int]:
         )
     if has_number and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise ValueError(f"{VARIABLE}: {part!r}: after @ comes a number from 1 on")
-    return place, action, int(number) if has_number else 0
+    if has_file and not os.path.isabs(file):
+        raise ValueError(f"{VARIABLE}: {part!r}: after ? comes the absolute path of a file")
+    return _Armed(place, action, int(number) if has_number else 0, file)
 
 
 _failpoints = Failpoints(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None

@@ -45,9 +45,12 @@ class MemoryStore(MoveStore):
         self._fault: tuple[StoreError, bool] | None = None
 
     # ---- simulation -----------------------------------------------------------------------
-    def fail_next_commit(self, error: StoreError, *, stored: bool = False) -> None:
-        """Let the next write raise `error`; `stored`: it reaches the journal nevertheless."""
-        self._fault = (error, stored)
+    def fail_next_commit(self, error: StoreError | None, *, stored: bool = False) -> None:
+        """Let the next write raise `error`; `stored`: it reaches the journal nevertheless.
+
+        None takes that back: a batch of refused appends alone writes nothing.
+        """
+        self._fault = None if error is None else (error, stored)
 
     def crash(self) -> MemoryStore:
         """Lose everything but the journal; return the store that recovery finds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 
 from actorkalix import Effect, EventSourcedEntity, Service, command, http, query
@@ -32,12 +33,12 @@ class Ledger(EventSourcedEntity[Tokens, Added], id="ledger", snapshot_every=50):
 
     @command
     def stop_and_add(self, token: str) -> Effect[int]:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        _stop()
         return self.add(token)
 
     @command
     def stop_and_refuse(self) -> Effect[int]:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        _stop()
         return self.effects.error(f"{len(self.state.tokens)}", code="failed_precondition")
 
     @query
@@ -47,6 +48,11 @@ class Ledger(EventSourcedEntity[Tokens, Added], id="ledger", snapshot_every=50):
 
     def apply_event(self, state: Tokens, event: Added) -> Tokens:
         return Tokens((*state.tokens, event.token))
+
+
+def _stop() -> None:
+    """Stand still here: a signal to the process would be taken by another thread, some time."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 service = Service("ledgers", components=[Ledger])

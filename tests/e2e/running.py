@@ -86,7 +86,12 @@ class Running:
     def refused(self) -> tuple[int, str, str]:
         """Start it in vain; gives exit code, number and message of the error."""
         ended = subprocess.run(
-            self._command, stdout=subprocess.PIPE, text=True, timeout=WAIT_S, check=False
+            self._command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            timeout=WAIT_S,
+            check=False,
         )
         last = json.loads(ended.stdout.splitlines()[-1])
         assert "error" in last, last

@@ -73,11 +73,31 @@ def _answer(operation: Operation) -> bytes:
 
 
 def answers_never_go_back(evidence: Evidence, findings: list[Finding]) -> int:
-    """What is asked after an answer is answered from no older record of that entity."""
+    """What is asked after an answer is answered from no older record of that entity.
+
+    Nor is the answer to a command from one before its own, where it is known what is stored.
+    """
+    _check_own(evidence, findings)
     return sum(
         _check_entity(operations, findings)
         for operations in by_entity(evidence.operations).values()
     )
+
+
+def _check_own(evidence: Evidence, findings: list[Finding]) -> None:
+    newest = {stored.operation: stored for stored in evidence.stored}  # any of its records will do
+    for operation in evidence.operations:
+        own = newest.get(operation.id)
+        if operation.position is None or own is None:
+            continue
+        lineage, place = _place(operation)
+        if lineage == own.lineage and place < (own.epoch, own.offset):
+            text = (
+                f"{operation.component} {cut(repr(operation.entity))}: {operation} rests on epoch "
+                f"{place[0]} offset {place[1]}, before its own {own}"
+            )
+            ids = (operation.id,)
+            findings.append(Finding(text, operation.component, operation.entity, ids))
 
 
 def _check_entity(operations: Iterable[Operation], findings: list[Finding]) -> int:

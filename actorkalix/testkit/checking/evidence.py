@@ -90,6 +90,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         operations: what was attempted and how it was answered.
         stored: all records of the store, or () where nobody looked.
+        was_read: somebody looked, so nothing in `stored` is nothing in the store.
         is_complete: nothing has been reclaimed, so records have no gaps.
         ownerships: who took which shard.
         silent: ids of commands that change nothing though they are answered with a value.
@@ -98,6 +99,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     operations: tuple[Operation, ...]
     stored: tuple[Stored, ...] = ()
+    was_read: bool = False
     is_complete: bool = True
     ownerships: tuple[Ownership, ...] = ()
     silent: frozenset[int] = frozenset()

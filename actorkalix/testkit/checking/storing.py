@@ -17,7 +17,7 @@ _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
 # ---- durability ----------------------------------------------------------------------------------
 def acknowledged_is_stored(evidence: Evidence, findings: list[Finding]) -> int:
     """Acknowledged is stored, stored was attempted: no command is lost, none is invented."""
-    if not evidence.stored:
+    if not evidence.stored and not evidence.was_read:
         return 0
     by_id = {operation.id: operation for operation in evidence.operations}
     executed = _executed(evidence)
@@ -65,7 +65,7 @@ def _invented(stored: Stored, by_id: dict[int, Operation]) -> str:
         return f"and {operation} is a query"
     if operation.outcome == "not_executed":
         return f"and {operation} was answered that it was not executed"
-    if operation.outcome == "error" and stored.kind is not RecordKind.REPLY:
+    if operation.outcome == "error" and stored.kind in _CHANGES:  # it may find that a life is over
         return f"and {operation} was refused"
     return ""
 
@@ -164,7 +164,7 @@ def _disorder(records: list[Stored], is_complete: bool) -> Iterator[Finding]:
 # ---- what was shown ------------------------------------------------------------------------------
 def durable_before_shown(evidence: Evidence, findings: list[Finding]) -> int:
     """No answer rests on a record that is not stored, or shows what a lost command did."""
-    if not evidence.stored:
+    if not evidence.stored and not evidence.was_read:
         return 0
     by_id = {operation.id: operation for operation in evidence.operations}
     looked_at = _check_positions(evidence, findings)

@@ -100,15 +100,26 @@ def _check_address(address: str) -> None:
     """Say at once what Ray would say after a minute or two."""
     if "://" in address:
         raise RayNotStarted(f"{address} is an address of Ray Client; give host:port of the GCS")
-    host, _, port = address.rpartition(":")
+    where = address
     if address == "auto":
-        return
+        where = _found()
+        address = f"{where}, where `auto` leads"
+    host, _, port = where.rpartition(":")
     if not (host and port.isascii() and port.isdigit()):
         raise RayNotStarted("an address is `auto`, or host:port of the GCS")
     try:
         socket.create_connection((host, int(port)), CONNECT_S_MAX).close()
     except OSError as error:
         raise RayNotStarted(f"nobody answers at {address}: {error.strerror or error}") from error
+
+
+def _found() -> str:
+    """Where Ray looks when it is told `auto`; what it finds may be the note of one that is gone."""
+    try:
+        found: str = module("ray._private.services").canonicalize_bootstrap_address("auto")
+    except (ConnectionError, ValueError) as error:
+        raise RayNotStarted(str(error)) from error
+    return found
 
 
 def _use_token() -> None:

@@ -71,6 +71,11 @@ async def read(committer: Committer, job: Callable[[], T]) -> T:
 async def result_of(
     put: Callable[[Callable[[], T], Callable[[T | Exception], object]], None], job: Callable[[], T]
 ) -> T:
+    """Put a job in and wait for its result.
+
+    Raises:
+        Exception: what the job raised.
+    """
     result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
     def done(outcome: T | Exception) -> None:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import enum
 import struct
 
+from .errors import Damaged
+
 KEY_BYTES_MAX = 511  # LMDB's MDB_MAXKEYSIZE
 COMPONENT_BYTES_MAX = 64
 ENTITY_BYTES_MAX = 256
@@ -106,7 +108,13 @@ def reclaim_key(shard: int, offset: int) -> bytes:
 
 
 def shard_offset_of(key: bytes | memoryview) -> tuple[int, int]:
-    """Shard and offset in a `chunk_key` or `reclaim_key`."""
+    """Shard and offset in a `chunk_key` or `reclaim_key`.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    if len(key) != _SHARD_OFFSET.size:
+        raise Damaged(f"a key of {len(key)} bytes for a shard and an offset")
     _, shard, offset = _SHARD_OFFSET.unpack(key)
     return shard, offset
 
@@ -124,9 +132,13 @@ def head_key(shard: int, component: str, entity: str) -> bytes:
 
 
 def subject_of(key: bytes | memoryview) -> tuple[int, str, str]:
-    """Shard, component and entity in a `head_key`."""
+    """Shard, component and entity in a `head_key`.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
     _, shard, length = _SUBJECT.unpack_from(key)
-    return shard, str(key[5 : 5 + length], "utf-8"), str(key[5 + length :], "utf-8")
+    return shard, _text(key[5 : 5 + length]), _text(key[5 + length :])
 
 
 def snapshots_key(shard: int, component: str, entity: str) -> bytes:
@@ -171,12 +183,23 @@ def timer_key(kind: int, at_ms: int, shard: int, component: str, entity: str) ->
 
 
 def timer_of(key: bytes | memoryview) -> tuple[int, int, int, str, str]:
-    """Kind, time, shard, component and entity in a `timer_key`."""
+    """Kind, time, shard, component and entity in a `timer_key`.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
     _, kind, at_ms = _TIMER.unpack_from(key)
     shard, length = _TIMER_SUBJECT.unpack_from(key, _TIMER.size)
     begin = _TIMER.size + _TIMER_SUBJECT.size
-    component = str(key[begin : begin + length], "utf-8")
-    return kind, at_ms, shard, component, str(key[begin + length :], "utf-8")
+    component = _text(key[begin : begin + length])
+    return kind, at_ms, shard, component, _text(key[begin + length :])
+
+
+def _text(raw: bytes | memoryview) -> str:
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        raise Damaged(f"an id in the key of a row: {error}") from error
 
 
 def _checked(key: bytes) -> bytes:

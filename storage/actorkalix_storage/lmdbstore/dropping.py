@@ -125,6 +125,6 @@ def _timer_key(key: bytes, row: bytes) -> list[bytes]:
     """The key of the timer that a head asks for."""
     try:
         timer, subject = timer_of(unpack_head(row)), subject_of(key)
-    except (Damaged, UnicodeDecodeError):
+    except Damaged:
         return []
     return [timer_key(timer[0], timer[1], *subject)] if timer else []

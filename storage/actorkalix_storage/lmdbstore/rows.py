@@ -253,7 +253,10 @@ def unpack_offset(row: bytes | memoryview) -> int:
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What stands before the bytes of a snapshot's piece 0."""
+    """What stands before the bytes of a snapshot's piece 0.
+
+    `crc` is over the key of the piece, the other fields and all bytes.
+    """
 
     incarnation: int
     offset: int

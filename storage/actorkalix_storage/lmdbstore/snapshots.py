@@ -43,8 +43,9 @@ def put(environment: Environment, subject: Subject, snapshot: Snapshot) -> None:
         for its_number, piece_number in list(_pieces(rows, prefix)):
             if its_number != number or piece_number > len(pieces):
                 rows.delete(snapshot_key(prefix, its_number, piece_number))
-        manifest = Manifest(snapshot.incarnation, snapshot.offset, len(payload), crc32(payload))
-        rows.put(snapshot_key(prefix, number, 0), pack_manifest(manifest) + payload[:PIECE_BYTES])
+        key = snapshot_key(prefix, number, 0)
+        manifest = _checked(key, snapshot.incarnation, snapshot.offset, payload)
+        rows.put(key, pack_manifest(manifest) + payload[:PIECE_BYTES])
         hit("snapshot.piece")
 
 
@@ -79,7 +80,8 @@ def read(rows: lmdb.Transaction[memoryview], prefix: bytes, number: int) -> Snap
     pieces = range(1, (manifest.length + PIECE_BYTES - 1) // PIECE_BYTES)
     rest = [bytes(rows.get(snapshot_key(prefix, number, i)) or b"") for i in pieces]
     payload = b"".join((bytes(first[MANIFEST_BYTES:]), *rest))
-    if len(payload) != manifest.length or crc32(payload) != manifest.crc:
+    key = snapshot_key(prefix, number, 0)
+    if manifest != _checked(key, manifest.incarnation, manifest.offset, payload):
         raise Damaged(f"snapshot {number}: the checksum does not match")
     return Snapshot(manifest.incarnation, number, manifest.offset, payload)
 
@@ -97,6 +99,16 @@ def forget(rows: lmdb.Transaction[bytes], subject: Subject, incarnation: int) ->
     for number, piece in list(_pieces(rows, prefix)):
         if number in gone:
             rows.delete(snapshot_key(prefix, number, piece))
+
+
+def _checked(key: bytes, incarnation: int, offset: int, payload: bytes) -> Manifest:
+    """The manifest of a snapshot; its checksum is over the key and itself too.
+
+    With a wrong number or offset, what is in a good state already would be folded in again.
+    """
+    bare = Manifest(incarnation, offset, len(payload), 0)
+    crc = crc32(payload, crc32(key + pack_manifest(bare)))
+    return Manifest(incarnation, offset, len(payload), crc)
 
 
 def _pieces(rows: lmdb.Transaction[bytes], prefix: bytes) -> Iterator[tuple[int, int]]:

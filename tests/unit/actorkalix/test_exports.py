@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 import actorkalix
 from actorkalix import crdt, http, testkit
@@ -18,7 +22,9 @@ CRDT_NAMES = """
     CounterMap Crdt Flag GCounter GSet LWWRegister MultiMap ORMap ORSet PNCounter RegisterMap Vote
 """
 TESTKIT_NAMES = """
-    EntityTestKit Result TestService ViewTestKit WorkflowTestKit linearizable simulate
+    Chance EntityTestKit Faults History Invariant NotDeterministic Outcome Recorder Result Run
+    Simulation SimulationFailed TestService ViewTestKit WorkflowTestKit Workload concurrent
+    invariant linearizable simulate
 """
 
 
@@ -26,9 +32,9 @@ def public(module: ModuleType) -> set[str]:
     """Names that a module defines or passes on, without submodules that come along."""
     return {
         name
-        for name, value in vars(module).items()
+        for name in dir(module)
         if not name.startswith("_")
-        and (not isinstance(value, ModuleType) or name in ("crdt", "http"))
+        and (not isinstance(getattr(module, name), ModuleType) or name in ("crdt", "http"))
     }
 
 
@@ -48,11 +54,28 @@ def test_names_of_crdt_and_http() -> None:
 
 def test_names_of_testkit() -> None:
     assert public(testkit) == set(TESTKIT_NAMES.split())
+    for name in TESTKIT_NAMES.split():
+        assert vars(testkit)[name] is getattr(testkit, name), "found once, then it is there"
+    with pytest.raises(AttributeError, match=r"'actorkalix.testkit' has no attribute 'simulat'"):
+        testkit.__getattr__("simulat")
+
+
+def test_type_checkers_see_what_there_is() -> None:
+    """The lazy names and the imports that are for type checkers alone are the same."""
+    tree = ast.parse(Path(testkit.__file__ or "").read_text(encoding="utf-8"))
+    imported = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("actorkalix")
+        for alias in node.names
+    }
+    modules = {name: f"actorkalix.testkit.{module}" for name, module in testkit._MODULES.items()}
+    assert imported == modules
 
 
 def test_everything_public_is_documented() -> None:
     for module in (actorkalix, crdt, http, testkit):
         for name in public(module):
-            value = vars(module)[name]
+            value = getattr(module, name)
             if getattr(value, "__module__", "").startswith("actorkalix"):
                 assert (value.__doc__ or "").strip(), f"{module.__name__}.{name}"

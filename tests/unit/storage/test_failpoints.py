@@ -70,6 +70,43 @@ def test_a_crash_at_the_second_time(
     assert stored(tmp_path) == durable
 
 
+def test_a_file_stands_for_one_crash_of_whichever_process(tmp_path: Path) -> None:
+    """Every process opens the store; without the file all would die of it."""
+    once = tmp_path / "once"
+    text = f"open.before_epochs=crash@1?{once};commit.before_sync=crash@2?{tmp_path / 'never'}"
+    for _ in range(2):
+        once.touch()
+        child = run(tmp_path / "store", text)
+        child.communicate()
+        assert (child.returncode, once.exists()) == (-signal.SIGKILL, False)
+    child = run(tmp_path / "store", text)
+    out, _ = child.communicate()
+    assert (child.returncode, out.split()) == (0, ["1", "2", "3"])
+    assert stored(tmp_path / "store") == 3
+
+
+def test_a_file_counts_only_at_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies there until the place is reached for the N-th time; later it is too late."""
+    first, later = tmp_path / "first", tmp_path / "later"
+    reached: list[str] = []
+    monkeypatch.setitem(failpoints._ACTIONS, "stop", reached.append)
+    failing = Failpoints(f"open.after_sync=stop@2?{first}; commit.begin=stop?{later}")
+    first.touch()
+    failing.hit("open.after_sync")
+    assert (reached, first.exists()) == ([], True)
+    failing.hit("open.after_sync")
+    assert (reached, first.exists()) == (["open.after_sync"], False)
+    first.touch()
+    failing.hit("open.after_sync")
+    assert (len(reached), first.exists()) == (1, True)
+    for makes in (True, False, True):  # without a number, whenever there is a file
+        if makes:
+            later.touch()
+        failing.hit("commit.begin")
+        assert not later.exists()
+    assert reached[1:] == ["commit.begin"] * 2
+
+
 def test_a_stop_goes_on(tmp_path: Path) -> None:
     child = run(tmp_path, "open.after_epochs=stop")
     _, status = os.waitpid(child.pid, os.WUNTRACED)
@@ -97,6 +134,8 @@ def test_a_wrong_text_ends_the_process(tmp_path: Path) -> None:
         ("commit.begin=crash@0", "a number from 1 on"),
         ("commit.begin=crash@", "a number from 1 on"),
         ("commit.begin=crash@x", "a number from 1 on"),
+        ("commit.begin=crash@2?once", "'commit.begin=crash@2.once': after . comes the absolute"),
+        ("commit.begin=crash?", "after . comes the absolute path of a file"),
         ("commit.begin=eio", "inside a transaction, not 'commit.begin': commit.before_sync"),
     ],
 )

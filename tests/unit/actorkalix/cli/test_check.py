@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,50 @@ def test_files_that_are_no_history(cli: Cli, write: Callable[..., str], tmp_path
         ran = cli("check", write(*lines), "--service", SHOP, "--json")
         assert (ran.code, ran.error["number"]) == (2, "AK5021")
         assert text in ran.error["message"]
+
+
+WHOLE = b"".join(json.dumps(line).encode() + b"\n" for line in GOOD)
+RECORDS = WHOLE.partition(b"\n")[2]
+
+
+@pytest.mark.parametrize(
+    "data, text",
+    [
+        (b"", "line 1: the file is empty; the first line is the header of a history"),
+        (b"\n", "line 1: no header of a history (Input data was truncated)"),
+        (WHOLE[:-20], "line 3: the file was cut here (Input data was truncated)"),
+        (WHOLE[:20], "line 1: no header of a history (Input data was truncated)"),
+        (RECORDS, 'line 1: no header of a history; it is as {"actorkalix_history":1'),
+        (
+            WHOLE.replace(b'history": 1', b'history": 2'),
+            "line 1: a history of version 2; this version reads 1",
+        ),
+        (WHOLE + b"\0" * 512, "line 4: the file was cut here (JSON is malformed"),
+        (WHOLE.replace(b"pen", b"p\xffn"), "line 2: 'utf-8' codec can't decode"),
+        (gzip.compress(WHOLE, mtime=0), "line 1: no header of a history ("),
+        (random.Random(1).randbytes(9_999), "line 1: no header of a history ("),
+        (b"[" * 99_999, "line 1: no header of a history ("),
+        (WHOLE.decode().encode("utf-16"), "line 1: no header of a history ("),
+    ],
+)
+@pytest.mark.parametrize("options", [("--service", SHOP), ()], ids=["with code", "without"])
+def test_garbage_is_named_with_its_line(
+    cli: Cli, tmp_path: Path, data: bytes, text: str, options: tuple[str, ...]
+) -> None:
+    """Whatever it is, an error of the reader's, one line, and never a pass."""
+    file, html = tmp_path / "history.jsonl", tmp_path / "out.html"
+    file.write_bytes(data)
+    ran = cli("check", str(file), *options, "--html", str(html), "--json")
+    assert (ran.code, ran.error["number"]) == (2, "AK5021")
+    assert ran.error["message"].startswith(f"{file}, {text}")
+    assert "\n" not in ran.error["message"]
+    assert not html.exists()
+
+
+def test_a_folder_is_no_history(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("check", str(tmp_path), "--service", SHOP, "--json")
+    assert (ran.code, ran.error["number"]) == (2, "AK5021")
+    assert ran.error["message"] == f"{tmp_path}: Is a directory"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from actorkalix import NotInThisVersion, Service
-from actorkalix.testkit import ViewTestKit, WorkflowTestKit, linearizable, simulate
-from tests.unit.actorkalix.model.shop import Rows, Shop, Trip
+from actorkalix import NotInThisVersion
+from actorkalix.testkit import ViewTestKit, WorkflowTestKit
+from tests.unit.actorkalix.model.shop import Rows, Trip
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,6 @@ from tests.unit.actorkalix.model.shop import Rows, Shop, Trip
     [
         (lambda: WorkflowTestKit(Trip), "WorkflowTestKit"),
         (lambda: ViewTestKit(Rows), "ViewTestKit"),
-        (lambda: simulate(Service("shop", components=[Shop])), "simulate"),
-        (lambda: linearizable([]), "linearizable"),
     ],
 )
 def test_they_raise_by_name(use: Callable[[], object], name: str) -> None:

@@ -16,9 +16,9 @@ MESSAGE = Message(MessageKind.COMMAND, "c", "e", "m")
 def test_a_ticket_is_answered_once() -> None:
     desk = Desk(Watcher())
     ticket = desk.open(MESSAGE)
-    assert desk.pending == {ticket}
+    assert list(desk.pending) == [ticket]
     desk.answer(ticket, Reply(b"1"))
-    assert (ticket.stage, ticket.reply, desk.pending) == (Stage.ANSWERED, Reply(b"1"), set())
+    assert (ticket.stage, ticket.reply, list(desk.pending)) == (Stage.ANSWERED, Reply(b"1"), [])
     with pytest.raises(AssertionError):
         desk.answer(ticket, Reply(b"2"))
 
@@ -32,7 +32,7 @@ def test_a_ticket_is_dropped_before_it_is_started_or_never() -> None:
     assert not started.drop()
     desk.answer(waiting, Reply(b"1"))
     assert (waiting.stage, waiting.reply) == (Stage.DROPPED, None)
-    assert desk.pending == {started}
+    assert list(desk.pending) == [started]
 
 
 def test_it_is_waited_for_until_it_is_answered() -> None:

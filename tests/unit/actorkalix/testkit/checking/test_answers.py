@@ -88,3 +88,15 @@ def test_an_answer_from_before_is_named() -> None:
         "null), which was answered before it was asked, on epoch 1 offset 9"
     )
     assert len(order(placed(1, (0, 1), 2, epoch=2), placed(2, (2, 3), 9))) == 1
+
+
+def test_an_answer_from_before_its_own_record_is_named() -> None:
+    adding = placed(1, (0, 1), 3)
+    own = stored(4, operation=1)
+    found = said(answers_never_go_back, Evidence(operations=(adding,), stored=(own,)))
+    assert len(found) == 1
+    assert found[0].endswith(
+        "rests on epoch 1 offset 3, before its own c 'x' record 4 (shard 1 epoch 1 offset 4)"
+    )
+    known = Evidence(operations=(adding,), stored=(stored(3, operation=1), stored(4, operation=2)))
+    assert said(answers_never_go_back, known) == []

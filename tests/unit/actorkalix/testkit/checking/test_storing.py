@@ -86,6 +86,9 @@ def test_a_refusal_kept_under_a_key_and_an_expiry_are_right() -> None:
     reply = stored(1, kind=RecordKind.REPLY, number=0, key=b"k")
     end = stored(2, kind=RecordKind.DELETED, number=0, operation=None)
     assert said(acknowledged_is_stored, Evidence(operations=(refused,), stored=(reply, end))) == []
+    too_late = add(1, "error", error=Refusal("failed_precondition", "AK2009"))
+    found = stored(1, kind=RecordKind.DELETED, number=0)  # by the command that came too late
+    assert said(acknowledged_is_stored, Evidence(operations=(too_late,), stored=(found,))) == []
 
 
 # ---- numbers -------------------------------------------------------------------------------------

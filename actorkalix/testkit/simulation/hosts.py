@@ -1,0 +1,235 @@
+"""A simulated host: the real parts of a host's process, on a simulated disk, clock and network.
+
+It is one opening of one store by one process: shard host, links, router and engine are those of the
+product (`build_host`, `Neighbours`); the disk's committer, the clock and the ways are simulated.
+Around each behavior stands `Watched`, which notes for every record the operation that it comes from
+and who wrote it, and writes each step into the trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.limits import Limits
+from actorkalix.runtime.composition import build_host
+from actorkalix.runtime.neighbours import Neighbours
+from actorkalix.runtime.virtual import START_MS
+from actorkalix_cluster.rayhost.contract import Assignment
+from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError, Step
+from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.committer import Committer
+from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_storage.api import History, HomeTable, Record, Snapshot
+from actorkalix_storage.memorystore import MemoryStore
+
+from .loop import SimulationLoop
+from .processes import Process
+from .trace import Trace
+
+OPERATION = "op-"
+"""Correlation ids of a run's operations begin with it; a number follows."""
+
+Answer = Callable[[Reply], object]
+
+
+class HostClock:
+    """A host's `Clock`: the world's time and an offset that may jump.
+
+    Attributes:
+        offset_us: how far it is ahead of the world's.
+    """
+
+    def __init__(self, loop: SimulationLoop, offset_us: int) -> None:
+        self._loop = loop
+        self.offset_us = offset_us
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return START_MS + (self._loop.now_us + self.offset_us) // 1000
+
+    def call_later(self, delay_ms: int, call: Callable[[], object]) -> Handle:
+        """Call once, `delay_ms` from now; a clock that jumps does not change that."""
+        return self._loop.call_later(delay_ms / 1000, call)
+
+
+class Written:
+    """Where records come from, by the record itself: it is the same object until it is stored.
+
+    Attributes:
+        raised: what handlers have raised that is no refusal, in order.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[Record, int | None, str]] = {}
+        self._silent: dict[int, bool] = {}
+        self.raised: dict[str, None] = {}
+
+    @property
+    def silent(self) -> frozenset[int]:
+        """Operations whose handlers have made no record."""
+        return frozenset(operation for operation, silent in self._silent.items() if silent)
+
+    def stepped(self, operation: int, records: int) -> None:
+        """An operation's handler has run."""
+        self._silent[operation] = self._silent.get(operation, True) and not records
+
+    def note(self, record: Record, operation: int | None, writer: str) -> None:
+        """A handler has made this record."""
+        self._by_id[id(record)] = (record, operation, writer)  # the record is kept: its id is its
+
+    def of(self, record: Record) -> tuple[int | None, str]:
+        """Operation and writer of a record; (None, "") of one that no handler made."""
+        _, operation, writer = self._by_id.get(id(record), (record, None, ""))
+        return operation, writer
+
+
+class SimulatedHost:
+    """One opening of a store.
+
+    Args:
+        number: of the store.
+        incarnation: of the opening.
+        process: that it runs in.
+        store: open.
+        committer: on the store's disk.
+        clock: of this host.
+        service: to run.
+        limits: of the service.
+        homes: which store has which shard.
+        wrap: puts something around each behavior.
+        on_fatal: is told why the process has to end.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        incarnation: int,
+        process: Process,
+        *,
+        store: MemoryStore,
+        committer: Committer,
+        clock: HostClock,
+        service: ServiceDescriptor,
+        limits: Limits,
+        homes: HomeTable,
+        wrap: Callable[[Behavior[Any]], Behavior[Any]],
+        on_fatal: Callable[[str], object],
+    ) -> None:
+        self.number = number
+        self.incarnation = incarnation
+        self.process = process
+        self.store = store
+        self.clock = clock
+        self._requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.host = build_host(
+            service,
+            store,
+            shards=homes.of_store(number),
+            clock=clock,
+            committer=committer,
+            limits=limits,
+            on_fatal=on_fatal,
+            wrap=wrap,
+        )
+        assignment = Assignment(number, incarnation, b"")
+        self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
+
+    def receive(self, batch: bytes) -> None:
+        """A batch of another host. In this process."""
+        self.neighbours.receive(batch)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for. In this process, which ends with its tasks."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def serve(self, message: Message, answer: Answer) -> None:
+        """A client's request, as the gateway has decoded it. In this process."""
+        self.begin(self._serve(message, answer))
+
+    async def _serve(self, message: Message, answer: Answer) -> None:
+        self._requests += 1
+        self._idle.clear()
+        reply = await self.neighbours.router.ask(message)
+        self._requests -= 1
+        if not self._requests:
+            self._idle.set()
+        answer(reply)
+
+    async def retire(self, grace_s: float) -> None:
+        """Answer what there is, close the store, as a host that is replaced does."""
+        await self._idle.wait()
+        await self.host.drain(grace_s)
+        await self.host.stop()
+        await self.neighbours.flushed(grace_s)
+
+
+class Watched:
+    """A behavior whose steps are noted: who wrote which record, for which operation."""
+
+    def __init__(
+        self, behavior: Behavior[Any], process: Process, written: Written, trace: Trace
+    ) -> None:
+        self._behavior = behavior
+        self._process = process
+        self._written = written
+        self._trace = trace
+
+    def empty(self, entity: str) -> Any:
+        return self._behavior.empty(entity)
+
+    def restore(self, entity: str, history: History) -> Any:
+        return self._behavior.restore(entity, history)
+
+    def version(self, instance: Any) -> int:
+        return self._behavior.version(instance)
+
+    def snapshot(self, instance: Any) -> Snapshot:
+        return self._behavior.snapshot(instance)
+
+    def key_hash(self, message: Message) -> bytes:
+        return self._behavior.key_hash(message)
+
+    def remembered(self, message: Message, reply: bytes) -> Reply:
+        return self._behavior.remembered(message, reply)
+
+    def step(self, instance: Any, message: Message, now_ms: int) -> Step[Any]:
+        who = f"{self._process.name}: {message.component} {message.entity}.{message.method}"
+        asked = f"{who} [{message.correlation_id}]"
+        try:
+            step = self._behavior.step(instance, message, now_ms)
+        except BehaviorError as error:
+            failure = error.reply.failure
+            self._trace(f"{asked} refused {failure.number if failure else ''} {error}")
+            raise
+        except Exception as error:
+            self._trace(f"{asked} raised {type(error).__name__}")
+            raised = f"{message.component}.{message.method} raised {type(error).__name__}: {error}"
+            self._written.raised[raised] = None
+            raise
+        operation = operation_of(message.correlation_id)
+        if operation is not None:
+            self._written.stepped(operation, len(step.records))
+        image = zlib.crc32(msgspec.msgpack.encode(step.reply))
+        for record in step.records:
+            self._written.note(record, operation, self._process.name)
+            image = zlib.crc32(record.payload, image)
+        self._trace(f"{asked} {len(step.records)} records, {image:08x}")
+        return step
+
+
+def operation_of(correlation_id: str) -> int | None:
+    """The operation that a message belongs to, if it is a client's."""
+    if not correlation_id.startswith(OPERATION):
+        return None
+    return int(correlation_id.removeprefix(OPERATION))

@@ -1,0 +1,265 @@
+"""Plays a plan and judges what came of it.
+
+Theory of operation. Clients and planned faults run until every client has asked all that it is to
+ask. Then the world is healed, and every entity is read once more, by queries that need no argument:
+a service that does not answer then is found as such. At the end everything is killed, and what the
+disks hold is read. The rules of `checking` judge operations and records, the sequential model of
+each component its answers; what the service's own code must not do is found on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.errors import ModelFailed
+from actorkalix.limits import Limits
+from actorkalix.testkit.checking import (
+    Evidence,
+    Finding,
+    Stored,
+    Verdict,
+    judge,
+    linearizability,
+    model_of,
+    stored_of,
+)
+from actorkalix.testkit.checking.linearizability import RULE as LINEARIZABILITY
+from actorkalix.testkit.checking.verdicts import Outcome
+from actorkalix.testkit.history import History
+from actorkalix_storage.api import StoreError
+
+from .chance import Chance
+from .clients import Clients, Program
+from .disk import DISK_FAILED
+from .loop import Deadlock, Livelock, SimulationLoop
+from .plan import Call, Plan
+from .world import World
+
+STEPS_MAX = 500_000
+RECORDS_MAX = 1_000_000
+FINAL_TIMEOUT_MS = 20_000
+DAY_S = 86_400
+FINAL_CLIENT = "last"
+REST_S = 1.0
+SCHEDULING = "random"
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What came of a plan.
+
+    Attributes:
+        plan: that was played.
+        history: what was asked and answered.
+        evidence: the history with all stored records.
+        trace: line by line.
+        digest: stands for the trace.
+        verdicts: of all rules.
+    """
+
+    plan: Plan
+    history: History
+    evidence: Evidence
+    trace: list[str]
+    digest: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def found(self) -> tuple[Verdict, ...]:
+        """Verdicts with findings."""
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome == "found")
+
+
+class Played(msgspec.Struct):
+    """What a plan left behind, before it is judged.
+
+    Attributes:
+        world: at its end; its disks have what is stored.
+        history: what was asked and answered.
+        stored: all records.
+        findings: of what went wrong on the way.
+    """
+
+    world: World
+    history: History
+    stored: tuple[Stored, ...]
+    findings: list[Finding]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What is simulated, whatever the plan.
+
+    Attributes:
+        service: its descriptor.
+        limits: of the service.
+        programs: of clients, by name; a plan's calls of kind `program` name them.
+        judges: further rules, by name; each looks at what a plan left behind.
+    """
+
+    service: ServiceDescriptor
+    limits: Limits
+    programs: Mapping[str, Program] = {}
+    judges: Mapping[str, Judge] = {}
+
+
+Judge = Callable[[Played], Iterable[Finding]]
+
+
+def run_plan(subject: Subject, plan: Plan) -> Run:
+    """Play a plan and judge it. Same plan, same run."""
+    service, limits = subject.service, subject.limits
+    played = play(subject, plan)
+    history, world = played.history, played.world
+    evidence = Evidence(
+        operations=history.operations,
+        stored=played.stored,
+        was_read=True,
+        ownerships=tuple(world.ownerships),
+        silent=world.written.silent,
+    )
+    verdicts = [
+        *judge(evidence),
+        _linearizability(service, limits, history),
+        *(_verdict(rule, look(played), history) for rule, look in subject.judges.items()),
+        _verdict("service", played.findings, history),
+    ]
+    trace = world.trace
+    return Run(plan, history, evidence, trace.lines, trace.digest, tuple(verdicts))
+
+
+def play(subject: Subject, plan: Plan) -> Played:
+    """Play a plan to its end and read what is stored."""
+    service = subject.service
+    loop = SimulationLoop(Chance(plan.seed).fork("scheduling"))
+    world = World(service, subject.limits, plan, loop)
+    clients = Clients(world, service, subject.programs)
+    findings: list[Finding] = []
+    with _quiet():
+        try:
+            loop.run_until_complete(_play(service, world, clients, findings), steps_max=STEPS_MAX)
+        except (Deadlock, Livelock) as error:
+            findings.append(Finding(f"the service came to no end: {error}"))
+        finally:
+            world.end()
+            loop.close()
+    findings += clients.findings
+    ended = (reason for reason in world.fatal if DISK_FAILED not in reason)
+    findings += [Finding(f"a host ended by itself: {reason}") for reason in ended]
+    findings += [Finding(f"an append does not fit: {reason}") for reason in world.misfits]
+    findings += [Finding(f"a handler fails: {text}") for text in world.written.raised]
+    findings += [Finding(f"an exception that nobody took: {text}") for text in loop.problems]
+    findings += [Finding(f"{type(error).__name__}: {error}") for error in world.findings.take()]
+    stored = _stored(world, findings)
+    return Played(world, clients.history, stored, findings)
+
+
+async def _play(
+    service: ServiceDescriptor, world: World, clients: Clients, findings: list[Finding]
+) -> None:
+    plan = world.plan
+    await world.start()
+    async with asyncio.TaskGroup() as group:
+        faults = [group.create_task(_afflict(world, fault)) for fault in plan.faults]
+        running = [
+            group.create_task(clients.run(client, [c for c in plan.calls if c.client == client]))
+            for client in range(plan.clients)
+        ]
+        await asyncio.wait(running, timeout=_patience_s(plan))
+        late = [number for number, client in enumerate(running) if not client.done()]
+        findings += [Finding(f"client {number} comes to no end within a day") for number in late]
+        for task in (*faults, *running):
+            task.cancel()
+    world.trace("all clients are done, everything heals")
+    await world.heal()
+    findings += await _read_all(service, world, clients)
+    await asyncio.sleep(world.limits.ask_timeout.total_seconds() + REST_S)
+    restless = [host.process.name for host in world.serving if not host.host.idle]
+    findings += [Finding(f"{name} has a message that it never answers") for name in restless]
+
+
+def _patience_s(plan: Plan) -> float:
+    """A day beyond what clients wait by themselves: what has not come by then never comes."""
+    return DAY_S + sum(call.wait_us for call in plan.calls) / 1e6
+
+
+async def _afflict(world: World, fault: Any) -> None:
+    await asyncio.sleep(max(0, fault.at_us - world.loop.now_us) / 1e6)
+    await asyncio.shield(world.afflict(fault))  # what has begun comes to its end
+
+
+async def _read_all(
+    service: ServiceDescriptor, world: World, clients: Clients
+) -> Sequence[Finding]:
+    """Read every entity once more; what is not answered is a finding."""
+    chance = world.chance.fork("last")
+    findings: list[Finding] = []
+    asked = dict.fromkeys((each.component, each.entity) for each in clients.history.operations)
+    for number, (component, entity) in enumerate(asked):
+        for name, handler in service.components[component].handlers.items():
+            if handler.kind != "query" or any(each.required for each in handler.parameters):
+                continue
+            call = Call(
+                client=-1,
+                number=number,
+                wait_us=0,
+                component=component,
+                entity=entity,
+                kind="query",
+                method=name,
+                body=b"",
+                timeout_ms=FINAL_TIMEOUT_MS,
+            )
+            reply = await clients.ask(FINAL_CLIENT, call, chance.fork(number, name))
+            if reply is None or (reply.failure is not None and reply.failure.retry_after_ms):
+                text = f"{component} {entity!r} is not answered though everything is healed"
+                findings.append(Finding(text, component, entity))
+    return findings
+
+
+def _stored(world: World, findings: list[Finding]) -> tuple[Stored, ...]:
+    """All records, each with the operation that it comes from; what cannot be read is a finding."""
+    found: list[Stored] = []
+    for shard, (home, *_) in enumerate(world.homes.homes):
+        try:
+            records = world.disks[home].store.records(shard, 0, limit=RECORDS_MAX)
+        except StoreError as error:
+            findings.append(Finding(f"shard {shard} cannot be read at the end: {error}"))
+            continue
+        found += (stored_of(each, *world.written.of(each.record)) for each in records)
+    return tuple(found)
+
+
+def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:
+    operations = history.operations
+    models = {
+        component: model_of(service.components[component].cls, limits=limits)
+        for component in dict.fromkeys(operation.component for operation in operations)
+    }
+    try:
+        return linearizability(operations, models)
+    except ModelFailed as problem:
+        return _verdict(LINEARIZABILITY, [Finding(str(problem))], history)
+
+
+def _verdict(rule: str, found: Iterable[Finding], history: History) -> Verdict:
+    findings = tuple(found)
+    outcome: Outcome = "found" if findings else "passed"
+    return Verdict(rule, outcome, len(history.operations), findings)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Hosts that die by the hundred say so in the trace, not in the log."""
+    logger = logging.getLogger("actorkalix")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,75 @@
+"""Rules that hold in some scenarios alone, or that look at what no rule of the simulation sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from actorkalix.errors import EntityDeleted
+from actorkalix.testkit.checking import Finding
+from actorkalix.testkit.simulation.run import Played
+from actorkalix_storage.api import RecordKind, StoredRecord
+
+LONG = 300
+"""Characters of an entity id that no record can have."""
+RECORDS_MAX = 1_000_000
+
+
+def nothing_is_lost(played: Played) -> Iterable[Finding]:
+    """Where no process dies and no client is impatient, every outcome is known."""
+    return _such(played, "unknown")
+
+
+def nothing_is_refused(played: Played) -> Iterable[Finding]:
+    """Where nothing goes wrong that would be a reason, everything is executed."""
+    return _such(played, "not_executed")
+
+
+def _such(played: Played, outcome: str) -> Iterator[Finding]:
+    for operation in played.history.operations:
+        if operation.outcome == outcome and len(operation.entity) < LONG:
+            text = f"{operation}, for no reason"
+            yield Finding(text, operation.component, operation.entity, (operation.id,))
+
+
+def times_never_go_back(played: Played) -> Iterable[Finding]:
+    """The times of a shard's records never go back, whatever the clocks do."""
+    for shard, records in enumerate(_shards(played)):
+        newest_ms = 0
+        for stored in records:
+            if stored.record.time_ms < newest_ms:
+                text = f"shard {shard} offset {stored.position.offset}: its time goes back"
+                yield Finding(text, stored.record.component, stored.record.entity)
+            newest_ms = stored.record.time_ms
+
+
+def lives_end_once(played: Played) -> Iterable[Finding]:
+    """What has a time to live ends by a record, not before its time, and does not come back."""
+    for records in _shards(played):
+        yield from _ends(records)
+    ended: dict[str, int] = {}
+    for operation in sorted(played.history.operations, key=lambda each: each.returned or 0):
+        if operation.error is not None and operation.error.number == EntityDeleted.number:
+            ended.setdefault(operation.entity, operation.returned or 0)
+        is_held = operation.kind == "command" and operation.outcome == "ok"
+        if is_held and 0 < ended.get(operation.entity, 0) < operation.invoked:
+            yield Finding(f"{operation} after its end", operation.component, operation.entity)
+
+
+def _ends(records: Iterable[StoredRecord]) -> Iterator[Finding]:
+    expires_ms: dict[str, int] = {}
+    for stored in records:
+        record = stored.record
+        until_ms = expires_ms.pop(record.entity, 0)
+        is_end = record.kind is RecordKind.DELETED
+        if until_ms and (record.time_ms >= until_ms) is not is_end:
+            text = f"{stored.position}: {record.kind.name} at {record.time_ms - until_ms:+} ms"
+            yield Finding(text, record.component, record.entity)
+        if not is_end:
+            expires_ms[record.entity] = record.expires_ms
+
+
+def _shards(played: Played) -> Iterator[list[StoredRecord]]:
+    """The records of each shard."""
+    world = played.world
+    for shard, (home, *_) in enumerate(world.homes.homes):
+        yield world.disks[home].store.records(shard, 0, limit=RECORDS_MAX)

@@ -1,0 +1,39 @@
+"""Traces: lines with times, and where two of them part."""
+
+from __future__ import annotations
+
+from actorkalix.testkit.simulation.trace import Trace, first_difference
+
+
+def test_lines_have_their_times() -> None:
+    times = iter((5, 1_234_567))
+    trace = Trace(lambda: next(times))
+    trace("one")
+    trace("two")
+    assert trace.lines == ["           5 one", "   1,234,567 two"]
+
+
+def test_a_digest_stands_for_all_lines_in_their_order() -> None:
+    def digest(*lines: str) -> str:
+        trace = Trace(lambda: 0)
+        for line in lines:
+            trace(line)
+        return trace.digest
+
+    assert digest("a", "b") == digest("a", "b")
+    assert len({digest("a", "b"), digest("b", "a"), digest("a"), digest()}) == 4
+    assert len(digest("\ud800")) == 16, "whatever a service answers can be in it"
+
+
+def test_the_first_line_that_differs() -> None:
+    assert first_difference(["a", "b", "c"], ["a", "x", "y"]) == (2, "b", "x")
+
+
+def test_no_difference() -> None:
+    assert first_difference([], []) is None
+    assert first_difference(["a", "b"], ["a", "b"]) is None
+
+
+def test_one_ends_before_the_other() -> None:
+    assert first_difference(["a"], ["a", "b"]) == (2, "", "b")
+    assert first_difference(["a", "b"], ["a"]) == (2, "b", "")

@@ -95,11 +95,11 @@ def entities_rate(setting: Setting) -> list[Row]:
             f"{used:,} of {_named(few)}",
             taken["few"],
             payload_bytes=len(BODY),
-            targets=targets,
+            targets=(at_least(0.7, "ratio"),),
         )
-        for what, name, targets in (
-            (f"{used:,} of {_named(many)}", "many", (at_least(0.7, "ratio"),)),
-            (f"any of {_named(many)}, nearly all cold", "any", ()),
+        for what, name in (
+            (f"{used:,} of {_named(many)}", "many"),
+            (f"any of {_named(many)}, nearly all cold", "any"),
         )
     ]
 

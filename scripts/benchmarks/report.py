@@ -121,6 +121,9 @@ def _plot(path: Path, draw: Callable[[Any, list[P]], None], points: list[P]) -> 
     axes.grid(True, color=GRID, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     draw(axes, points)
+    axes.minorticks_off()
+    axes.margins(y=0.1)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     files = [path.with_suffix(suffix) for suffix in (".png", ".svg")]
     for file in files:
         figure.savefig(file, dpi=DPI, facecolor="white")
@@ -146,29 +149,31 @@ def _draw_commits(axes: Any, points: list[CommitPoint]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(clients, [f"{count:,}" for count in clients])
-    axes.set_xlim(clients[0] / 1.5, clients[-1] * 6)
+    axes.set_xlim(clients[0] / 1.5, clients[-1] * 16)
     axes.set_xlabel("callers, one command in flight each (on the points: median latency)")
     axes.set_title("Group commit: the more wait, the more share a sync", loc="left", fontsize=11)
 
 
 def _draw_entities(axes: Any, points: list[EntitiesPoint]) -> None:
     counts = [point.entities for point in points]
-    for name, color, costs in (
-        ("open the store", THIRD, [point.open_ms for point in points]),
-        ("first command, cold", SECOND, [point.cold_ms for point in points]),
-        ("next command, warm", INK, [point.warm_ms for point in points]),
+    for name, color, above, costs in (
+        ("open the store", THIRD, 0, [point.open_ms for point in points]),
+        ("first command, cold", SECOND, 6, [point.cold_ms for point in points]),
+        ("next command, warm", INK, -6, [point.warm_ms for point in points]),
     ):
         axes.plot(counts, costs, color=color, marker="o")
-        _label(axes, counts[-1], costs[-1], name, color)
+        _label(axes, counts[-1], costs[-1], name, color, above)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.set_xlim(counts[0] / 1.5, counts[-1] * 20)
     axes.set_xlabel("entities on disk")
-    axes.set_ylabel("ms")
-    axes.set_title("Cost against number of entities", loc="left", fontsize=11)
+    axes.set_ylabel("ms, median")
+    axes.set_title("Cost against number of entities, in process", loc="left", fontsize=11)
 
 
-def _label(axes: Any, x: float, y: float, text: str, color: str) -> None:
-    """A line's name at its end: no legend to look up."""
-    axes.annotate(text, (x, y), xytext=(8, 0), textcoords="offset points", va="center", color=color)
+def _label(axes: Any, x: float, y: float, text: str, color: str, above: int = 0) -> None:
+    """A line's name at its end: no legend to look up; `above` parts names of lines that meet."""
+    axes.annotate(
+        text, (x, y), xytext=(8, above), textcoords="offset points", va="center", color=color
+    )

@@ -1,25 +1,22 @@
-"""The group commit curve: clients in one process, from the router to the log, no HTTP, no Ray."""
+"""Group commit: callers in one process, from the router to the log, no HTTP, no Ray."""
 
 from __future__ import annotations
 
-import asyncio
-import statistics
 import tempfile
-from time import perf_counter
+from pathlib import Path
 
-import msgspec
 import uvloop
 
-from actorkalix.limits import Limits
-from actorkalix.runtime.composition import build_host
-from actorkalix_cluster.shardhost.clock import RealClock
-from actorkalix_cluster.shardhost.committer import ThreadCommitter
-from actorkalix_cluster.shardhost.host import ShardHost
-from actorkalix_cluster.shardhost.messages import Message, MessageKind
 from actorkalix_cluster.shardhost.observer import SilentObserver
-from actorkalix_storage.lmdbstore import open_store
 
-from .service import service
+from . import in_process
+from .load import Load
+from .plain_ray import pipelined_calls, ray_here
+from .rows import CommitPoint, Row, Setting, at_least, rate_row
+from .serving import BODY
+
+KEYS = 10_000
+CALLERS = 256  # where the curve is flat
 
 
 class _Counting(SilentObserver):
@@ -32,67 +29,50 @@ class _Counting(SilentObserver):
         self.commits += 1
 
 
-class Point(msgspec.Struct, frozen=True):
-    """One point of the curve."""
+def _measure(callers: int, seconds: float, keys: int) -> tuple[Load, int]:
+    """A load on a fresh store, and how many commits it took."""
 
-    clients: int
-    rate: float
-    commits: float
-    p50_ms: float
-    p99_ms: float
+    async def measure() -> tuple[Load, int]:
+        with tempfile.TemporaryDirectory() as folder:
+            observer = _Counting()
+            async with in_process.serving(Path(folder), observer=observer) as router:
+                taken = await in_process.load(router, callers, seconds, in_process.drawn(keys))
+                return taken, observer.commits
 
-
-async def _client(
-    host: ShardHost, number: int, keys: int, until: float, latencies: list[float]
-) -> None:
-    count = 0
-    while perf_counter() < until:
-        count += 1
-        entity = f"k{(number * 7919 + count) % keys}"
-        message = Message(MessageKind.COMMAND, "counter", entity, "add", b'{"amount":1}')
-        started = perf_counter()
-        reply = await host.ask(message)
-        latencies.append(perf_counter() - started)
-        if reply.failure is not None:
-            raise RuntimeError(f"{reply.failure.number}: {reply.failure.message}")
+    return uvloop.run(measure())
 
 
-async def _measure(clients: int, seconds: float, keys: int) -> Point:
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_store(folder, service="bench")
-        observer = _Counting()
-        committer = ThreadCommitter(store)
-        host = build_host(
-            service.descriptor,
-            store,
-            clock=RealClock(),
-            committer=committer,
-            limits=Limits(),
-            observer=observer,
+def group_commit(setting: Setting) -> list[CommitPoint]:
+    """The curve: durable commands a second, and commits, by number of callers."""
+    rounds: dict[int, list[tuple[Load, int]]] = {}
+    for _ in range(setting.rounds):
+        for callers in setting.clients:
+            taken = _measure(callers, setting.seconds, KEYS)
+            rounds.setdefault(callers, []).append(taken)
+    points: list[CommitPoint] = []
+    for callers, all_taken in rounds.items():
+        ordered = sorted(all_taken, key=lambda taken: taken[0].rate)
+        load, commits = ordered[len(ordered) // 2]
+        commits_a_second = commits * load.rate / load.requests
+        points.append(CommitPoint(callers, load.rate, commits_a_second, load.p50_ms, load.p99_ms))
+    return points
+
+
+def in_process_command(setting: Setting) -> list[Row]:
+    """Durable commands, router to log, beside a Ray actor that adds in memory, pipelined."""
+    ours: list[Load] = []
+    plain: list[Load] = []
+    with ray_here() as ray:
+        for _ in range(setting.rounds):
+            ours.append(_measure(CALLERS, setting.seconds, KEYS)[0])
+            plain.append(pipelined_calls(ray, CALLERS, setting.seconds))
+    return [
+        rate_row(
+            "durable command in process, router to log",
+            ours,
+            "the entity as a plain Ray actor, in memory, pipelined",
+            plain,
+            payload_bytes=len(BODY),
+            targets=(at_least(40_000), at_least(15, "ratio")),
         )
-        await host.start()
-        latencies: list[float] = []
-        observer.commits = 0
-        started = perf_counter()
-        await asyncio.gather(
-            *(_client(host, n, keys, started + seconds, latencies) for n in range(clients))
-        )
-        elapsed = perf_counter() - started
-        commits = observer.commits
-        await host.drain(10)
-        await host.stop()
-    latencies.sort()
-    return Point(
-        clients,
-        len(latencies) / elapsed,
-        commits / elapsed,
-        statistics.median(latencies) * 1000,
-        latencies[int(len(latencies) * 0.99)] * 1000,
-    )
-
-
-def bench_group_commit(
-    clients: tuple[int, ...] = (1, 4, 16, 64, 256, 1024), seconds: float = 2.0, keys: int = 10_000
-) -> list[Point]:
-    """Durable commands a second and commits a second by number of clients."""
-    return [uvloop.run(_measure(count, seconds, keys)) for count in clients]
+    ]

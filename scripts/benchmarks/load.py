@@ -1,15 +1,16 @@
 """A load generator: keep-alive connections, one request in flight on each, as cheap as Python gets.
 
 It shares the machine's cores with the server, as the figures say; what counts are ratios taken in
-one run.
+one run. An answer that is not 200 ends the benchmark: a rate of failures is no figure.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import cast
 
@@ -18,34 +19,46 @@ import uvloop
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of it: rate a second, latencies in milliseconds, answers that were not 200."""
+    """What came of it: rate a second, latencies in milliseconds."""
 
     connections: int
     requests: int
     rate: float
     p50_ms: float
     p99_ms: float
-    failed: int
+
+
+def load_of(connections: int, latencies_s: list[float], elapsed_s: float) -> Load:
+    """What so many requests in so many seconds come to."""
+    latencies_s = sorted(latencies_s)
+    return Load(
+        connections,
+        len(latencies_s),
+        len(latencies_s) / elapsed_s,
+        statistics.median(latencies_s) * 1000,
+        latencies_s[int(len(latencies_s) * 0.99)] * 1000,
+    )
 
 
 class _Connection(asyncio.Protocol):
-    """Sends a request, waits for its answer, sends the next."""
+    """Sends a request, waits for its answer, sends the next until there is none or time is over."""
 
-    def __init__(
-        self, make: Callable[[], bytes], until: list[float], done: asyncio.Future[None]
-    ) -> None:
+    def __init__(self, make: Callable[[], bytes], until: float, done: asyncio.Future[None]) -> None:
         self._make, self._until, self._done = make, until, done
         self._buffer = b""
         self.latencies: list[float] = []
-        self.failed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one but in name
         self._send()
 
     def _send(self) -> None:
+        request = self._make()
+        if not request:
+            self._transport.close()
+            return
         self._sent = perf_counter()
-        self._transport.write(self._make())
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -59,14 +72,21 @@ class _Connection(asyncio.Protocol):
         length = int(head[at + 15 :].split(b"\r\n", 1)[0])
         if len(self._buffer) < end + 4 + length:
             return
-        self.failed += not head.startswith(b"http/1.1 200")
-        self._buffer = b""
         now = perf_counter()
+        if not head.startswith(b"http/1.1 200"):
+            self._give_up(f"an answer that is not 200: {self._buffer[:500]!r}")
+            return
+        self._buffer = b""
         self.latencies.append(now - self._sent)
-        if now < self._until[0]:
+        if now < self._until:
             self._send()
         else:
             self._transport.close()
+
+    def _give_up(self, why: str) -> None:
+        if not self._done.done():
+            self._done.set_exception(RuntimeError(why))
+        self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
@@ -79,26 +99,18 @@ class _Connection(asyncio.Protocol):
 async def _run(port: int, connections: int, seconds: float, make: Callable[[], bytes]) -> Load:
     loop = asyncio.get_running_loop()
     started = perf_counter()
-    until = [started + seconds]
     protocols: list[_Connection] = []
     ends: list[asyncio.Future[None]] = []
     for _ in range(connections):
         end: asyncio.Future[None] = loop.create_future()
-        protocol = _Connection(make, until, end)
+        protocol = _Connection(make, started + seconds, end)
         protocols.append(protocol)
         ends.append(end)
         await loop.create_connection(lambda p=protocol: p, "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.gather(*ends)
     elapsed = perf_counter() - started
-    latencies = sorted(latency for protocol in protocols for latency in protocol.latencies)
-    return Load(
-        connections,
-        len(latencies),
-        len(latencies) / elapsed,
-        statistics.median(latencies) * 1000,
-        latencies[int(len(latencies) * 0.99)] * 1000,
-        sum(protocol.failed for protocol in protocols),
-    )
+    latencies = [latency for protocol in protocols for latency in protocol.latencies]
+    return load_of(connections, latencies, elapsed)
 
 
 def post(path: str, body: bytes) -> bytes:
@@ -114,7 +126,18 @@ def get(path: str) -> bytes:
     return b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path.encode()
 
 
-def load(port: int, connections: int, seconds: float, requests: list[bytes], seed: int = 1) -> Load:
-    """Send requests, drawn from the list at random, for some seconds."""
+def drawn(requests: list[bytes], seed: int = 1) -> Callable[[], bytes]:
+    """Requests of the list at random."""
     choose = random.Random(seed).choice
-    return uvloop.run(_run(port, connections, seconds, lambda: choose(requests)))
+    return lambda: choose(requests)
+
+
+def load(port: int, connections: int, seconds: float, make: Callable[[], bytes]) -> Load:
+    """Send what is made for some seconds."""
+    return uvloop.run(_run(port, connections, seconds, make))
+
+
+def each_once(port: int, connections: int, requests: Iterable[bytes]) -> Load:
+    """Send every request once, in order."""
+    left = iter(requests)
+    return uvloop.run(_run(port, connections, math.inf, lambda: next(left, b"")))

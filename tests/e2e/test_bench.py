@@ -1,4 +1,4 @@
-"""The HTTP benchmark runs against the real thing, at a size that measures nothing."""
+"""The benchmarks on HTTP and on Ray run against the real thing, at sizes that measure nothing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,60 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks.http import bench_http
+from scripts.benchmarks.load import drawn, each_once, load
+from scripts.benchmarks.report import of_kind
+from scripts.benchmarks.rows import Row, Setting
+from scripts.benchmarks.serving import command, empty_server
+from scripts.benchmarks.suite import SUITE
+
+ON_HTTP_OR_RAY = {
+    "http-command": 1,
+    "http-latency": 1,
+    "http-hot-key": 1,
+    "http-query": 1,
+    "in-process": 1,
+    "host-hop": 1,
+    "hosts": 2,
+    "entities-start": 1,
+    "entities-cold": 1,
+    "entities-rate": 2,
+}
 
 
-def test_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    rows = bench_http(connections=(1,), seconds=0.2, rounds=1, keys=3)
-    assert [row.what for row in rows] == [
-        "empty handler",
-        "durable command",
-        "durable command, one hot key",
-        "query of a live entity",
-    ]
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    return Setting(
+        scratch=tmp_path / "scratch",
+        rounds=1,
+        seconds=0.2,
+        connections=2,
+        keys=3,
+        entities=(5, 20),
+        cold=5,
+        hosts=(1, 2),
+    )
+
+
+@pytest.mark.parametrize("name,count", ON_HTTP_OR_RAY.items())
+def test_rows(tiny: Setting, name: str, count: int) -> None:
+    rows = of_kind({name: SUITE[name](tiny)}, Row)
+    assert len(rows) == count
     for row in rows:
-        assert row.failed == 0
-        assert row.rate > 0
-        assert 0 < row.p50_ms <= row.p99_ms
-    assert rows[0].ratio == 1
+        assert row.value > 0
+        assert row.ratio is None or row.ratio > 0
+    assert list(Path(tempfile.gettempdir()).iterdir()) == [], "nothing is left behind"
+
+
+def test_each_request_is_sent_once() -> None:
+    with empty_server() as port:
+        taken = each_once(port, 3, [command(number) for number in range(20)])
+        assert each_once(port, 3, [command(0)]).requests == 1
+    assert (taken.connections, taken.requests) == (3, 20)
+
+
+def test_failures_are_no_figures() -> None:
+    with empty_server() as port, pytest.raises(RuntimeError, match="not 200"):
+        load(port, 1, 0.1, drawn([b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"]))

@@ -1,42 +1,252 @@
-"""The benchmarks run, at sizes that measure nothing (HTTP: tests/e2e/test_bench.py)."""
+"""The benchmarks run, at sizes that measure nothing (those on HTTP and Ray: tests/e2e)."""
 
 from __future__ import annotations
 
-import functools
 import json
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
-from scripts.benchmarks.group_commit import bench_group_commit
+from scripts.benchmarks.entities import entities
+from scripts.benchmarks.group_commit import group_commit
+from scripts.benchmarks.load import load_of
+from scripts.benchmarks.memory import idle_memory
+from scripts.benchmarks.replay import replayed
+from scripts.benchmarks.report import cells, line, markdown, write_report
+from scripts.benchmarks.rows import (
+    CommitPoint,
+    EntitiesPoint,
+    Row,
+    Setting,
+    Target,
+    at_least,
+    at_most,
+    latency_row,
+    rate_row,
+)
+from scripts.benchmarks.stock import stocked, store_of
+from scripts.benchmarks.suite import SUITE
+
+FAST = load_of(4, [0.001] * 100, 0.025)
+SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
 
 
 @pytest.fixture(autouse=True)
 def folders_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(bench, "RESULTS", tmp_path / "bench" / "results.jsonl")
 
 
-def test_group_commit(tmp_path: Path) -> None:
-    (point,) = bench_group_commit(clients=(2,), seconds=0.05, keys=3)
-    assert point.clients == 2
-    assert point.rate >= point.commits > 0
-    assert 0 < point.p50_ms <= point.p99_ms
-    assert list(tmp_path.iterdir()) == [], "its stores are gone"
+@pytest.fixture
+def tiny(tmp_path: Path) -> Setting:
+    return Setting(
+        scratch=tmp_path / "scratch",
+        rounds=1,
+        seconds=0.02,
+        connections=2,
+        keys=3,
+        clients=(1, 2),
+        entities=(2, 5),
+        cold=3,
+        idle=20,
+        events=120,
+    )
 
 
-def test_the_command_prints_a_table_and_appends_a_line(
+# ---- benchmarks -------------------------------------------------------------------------------
+def test_group_commit(tiny: Setting) -> None:
+    points = group_commit(tiny)
+    assert [point.clients for point in points] == [1, 2]
+    for point in points:
+        assert point.rate >= point.commits > 0
+        assert 0 < point.p50_ms <= point.p99_ms
+    assert list(Path(tempfile.gettempdir()).iterdir()) == [], "its stores are gone"
+
+
+def test_entities(tiny: Setting) -> None:
+    points = entities(tiny)
+    assert [point.entities for point in points] == [2, 5]
+    for point in points:
+        assert min(point.open_ms, point.cold_ms, point.warm_ms, point.rate) > 0
+
+
+def test_an_entity_with_many_events(tiny: Setting) -> None:
+    (row,) = replayed(tiny)
+    assert "of 120 events" in row.what
+    assert row.value > 0
+
+
+def test_memory_of_idle_entities(tiny: Setting) -> None:
+    (row,) = idle_memory(tiny)
+    assert row.unit == "bytes"
+    assert row.met is not None
+
+
+# ---- stock ------------------------------------------------------------------------------------
+def test_stock_is_what_a_run_expects_and_made_once(tmp_path: Path) -> None:
+    folder = stocked(tmp_path, 25)
+    assert store_of(folder).name == "store-0"
+    homes = read_homes(store_of(folder))
+    assert homes is not None
+    assert homes.stores() == (0,)
+    store = open_store(store_of(folder), service="bench", create=False)
+    ids = store.subjects("counter", limit=100)
+    store.close()
+    assert {name for _, name in ids} == {f"k{number}" for number in range(25)}
+    made = folder.stat().st_ctime_ns
+    assert stocked(tmp_path, 25).stat().st_ctime_ns == made
+
+
+def test_stock_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
+    folder = stocked(tmp_path, 1)
+    folder.rename(tmp_path / f"{folder.name}.making")
+    assert stocked(tmp_path, 1) == folder
+    assert not (tmp_path / f"{folder.name}.making").exists()
+
+
+# ---- rows -------------------------------------------------------------------------------------
+def test_a_row_of_rates_has_medians_and_the_median_of_the_ratios() -> None:
+    row = rate_row("mine", [FAST, SLOW, FAST], "other", [SLOW, SLOW, FAST], payload_bytes=12)
+    assert (row.value, row.other, row.ratio) == (4000, 2000, 1.0)
+    assert (row.connections, row.durable, row.payload_bytes, row.percentile) == (4, True, 12, "")
+    assert row.met is None
+
+
+def test_a_row_of_latencies_says_the_percentile() -> None:
+    row = latency_row("mine", [SLOW], "other", [FAST], targets=(at_most(4, "ratio"),))
+    assert (row.percentile, row.unit, row.value, row.other) == ("p50", "ms", 2.0, 1.0)
+    assert row.p99_ms == 4.0
+    assert row.met is True
+
+
+@pytest.mark.parametrize(
+    "target,met",
+    [
+        (at_least(10), True),
+        (at_least(10.1), False),
+        (at_most(10), True),
+        (at_most(9.9), False),
+        (at_least(1.25, "ratio"), True),
+        (at_least(1.3, "ratio"), False),
+        (at_most(2, "excess"), True),
+        (at_most(1.9, "excess"), False),
+    ],
+)
+def test_targets(target: Target, met: bool) -> None:
+    row = Row(what="x", beside="y", unit="s", value=10, other=8, ratio=1.25, targets=(target,))
+    assert row.met is met
+
+
+def test_all_targets_are_to_be_reached() -> None:
+    both = (at_least(1), at_least(2, "ratio"))
+    row = Row(what="x", beside="y", unit="s", value=10, other=8, ratio=1.25, targets=both)
+    assert row.met is False
+
+
+# ---- said ------------------------------------------------------------------------------------
+ROW = Row(
+    what="a command",
+    beside="nothing done",
+    durable=True,
+    payload_bytes=12,
+    connections=64,
+    percentile="p50",
+    unit="ms",
+    value=1.5,
+    other=1000.0,
+    ratio=0.0015,
+    p99_ms=12.34,
+    targets=(at_least(0.5, "ratio"), at_most(1, "excess"), at_least(40_000)),
+)
+
+
+def test_a_line_says_all_of_a_row() -> None:
+    assert line(ROW) == (
+        "a command (64 in flight, 12 bytes, durable, p50): 1.50 ms, p99 12.3 ms; "
+        "0.00 x of 1,000 ms (nothing done); to reach ≥ 0.5 x, ≤ + 1 ms, ≥ 40,000 ms: missed"
+    )
+    assert line(Row(what="memory", unit="bytes", value=812)) == "memory: 812 bytes"
+
+
+def test_a_table_has_a_cell_for_each_column() -> None:
+    head, rule, full, bare = markdown([ROW, Row(what="memory", unit="bytes", value=812)]).split(
+        "\n"
+    )[:4]
+    assert len({text.count("|") for text in (head, rule, full, bare)}) == 1
+    assert cells(ROW)[1:5] == ("yes", "12 B", "64", "p50")
+    assert "| missed |" in full
+    assert bare.startswith("| memory | - | - | - | - | 812 bytes |")
+
+
+def test_a_report_has_a_table_and_plots(tmp_path: Path) -> None:
+    commits = [CommitPoint(1, 100.0, 100.0, 1.0, 2.0), CommitPoint(2, 190.0, 95.0, 1.1, 2.0)]
+    costs = [EntitiesPoint(10, 1.0, 0.5, 0.4, 9.0), EntitiesPoint(100, 2.0, 0.6, 0.4, 9.0)]
+    folder = tmp_path / "a" / "report"
+    files = write_report(folder, {"row": [ROW], "gc": commits, "entities": costs}, "2 cores")
+    assert [file.name for file in files] == [
+        "benchmarks.md",
+        "group-commit.png",
+        "group-commit.svg",
+        "entities.png",
+        "entities.svg",
+    ]
+    assert files[0].read_text(encoding="utf-8").startswith("2 cores\n\n| what |")
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in files[2].read_text(encoding="utf-8")
+    assert write_report(folder, {}, "") == []
+
+
+# ---- the command ------------------------------------------------------------------------------
+def test_the_command_says_rows_and_curves_and_appends_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = tmp_path / "bench" / "results.jsonl"
-    monkeypatch.setattr(bench, "RESULTS", results)
-    tiny = functools.partial(bench_group_commit, clients=(1, 2), keys=3)
-    monkeypatch.setattr(bench, "bench_group_commit", tiny)
-    for _ in range(2):
-        bench.main(["group-commit", "--seconds", "0.02"])
-    assert "clients" in capsys.readouterr().out
-    lines = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    assert [[point["clients"] for point in line["group_commit"]] for line in lines] == [[1, 2]] * 2
-    assert lines[0]["machine"]["cores"] >= 1
-    assert "http" not in lines[0]
+    monkeypatch.setitem(bench.QUICK, "clients", (1, 2))
+    monkeypatch.setitem(SUITE, "replay", lambda setting: [ROW])
+    quick = ["--quick", "--seconds", "0.02", "--only", "group-commit", "--only", "replay"]
+    bench.main(quick)
+    said = capsys.readouterr().out
+    assert "a command (64 in flight" in said
+    assert "clients" in said
+    bench.main([*quick, "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    lines = [json.loads(each) for each in bench.RESULTS.read_text(encoding="utf-8").splitlines()]
+    assert lines[1] == printed
+    for result in lines:
+        assert list(result["results"]) == ["replay", "group-commit"]
+        assert [each["clients"] for each in result["results"]["group-commit"]] == [1, 2]
+        assert result["setting"]["seconds"] == 0.02
+        assert result["machine"]["cores"] >= 1
+
+
+def test_the_command_writes_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SUITE, "replay", lambda setting: [ROW])
+    bench.main(["--only", "replay", "--rounds", "3", "--report", str(tmp_path / "report")])
+    assert "benchmarks.md" in capsys.readouterr().out
+    text = (tmp_path / "report" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "medians of 3 rounds of 2 s" in text
+    assert "| a command |" in text
+
+
+def test_the_command_asks_for_as_many_entities_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def take(setting: Setting) -> list[Row]:
+        asked.append(setting.entities)
+        return []
+
+    monkeypatch.setitem(SUITE, "entities", take)
+    for wanted in ("20000", "1000"):
+        bench.main(["--only", "entities", "--entities", wanted])
+    assert asked == [(1_000, 10_000, 20_000), (1_000,)]
+
+
+def test_the_names_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.main(["--list"])
+    assert capsys.readouterr().out.split() == [*SUITE]

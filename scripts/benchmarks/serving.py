@@ -1,0 +1,101 @@
+"""The servers under the benchmarks, each a process: the service, and an empty handler."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from .load import each_once, get, post
+
+HERE = Path(__file__).parent
+BODY = b'{"amount":1}'
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def empty_server() -> Generator[int]:
+    """The empty handler on the service's server stack; gives its port."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.empty_server", str(port)], cwd=HERE.parent
+    )
+    try:
+        _wait_for(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def service(data: Path | None = None, hosts: int = 1) -> Generator[int]:
+    """The counter service as `actorkalix run` starts it; gives its port when it answers.
+
+    Args:
+        data: its data folder; a fresh one that goes away with it when not given.
+        hosts: how many.
+
+    Raises:
+        RuntimeError: it ended before it served.
+    """
+    port, admin = free_port(), free_port()
+    with contextlib.ExitStack() as stack:
+        folder = data or stack.enter_context(tempfile.TemporaryDirectory())
+        what = (sys.executable, "-P", "-m", "actorkalix", "run", f"{HERE / 'service.py'}:service")
+        where = ("--port", str(port), "--admin-port", str(admin), "--data", str(folder))
+        command = [*what, *where, "--hosts", str(hosts), "--json"]
+        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if json.loads(line).get("event") == "serving":
+                    break
+            else:
+                raise RuntimeError("the service ended before it served")
+            each_once(port, 1, [query(0)])
+            yield port
+        finally:
+            process.terminate()
+            process.communicate()  # what it says while it drains is not to stop it
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        with (
+            contextlib.suppress(ConnectionRefusedError),
+            socket.create_connection(("127.0.0.1", port)),
+        ):
+            return
+    raise RuntimeError("the server ended before it listened")
+
+
+def command(number: int) -> bytes:
+    """One `add` for an entity."""
+    return post(f"/counter/k{number}/add", BODY)
+
+
+def query(number: int) -> bytes:
+    """One `total` of an entity."""
+    return get(f"/counter/k{number}/total")
+
+
+def commands(keys: int) -> list[bytes]:
+    """One `add` for each of so many entities."""
+    return [command(number) for number in range(keys)]
+
+
+def queries(keys: int) -> list[bytes]:
+    """One `total` of each of so many entities."""
+    return [query(number) for number in range(keys)]

@@ -1,0 +1,32 @@
+"""All benchmarks by name, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .entities import entities, entities_cold, entities_rate, entities_start
+from .group_commit import group_commit, in_process_command
+from .hops import host_hop
+from .hosts import hosts
+from .http import http_command, http_hot_key, http_latency, http_query
+from .memory import idle_memory
+from .replay import replayed
+from .rows import Result, Setting
+
+SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
+    "http-command": http_command,
+    "http-latency": http_latency,
+    "http-hot-key": http_hot_key,
+    "http-query": http_query,
+    "in-process": in_process_command,
+    "host-hop": host_hop,
+    "hosts": hosts,
+    "idle-memory": idle_memory,
+    "entities-start": entities_start,
+    "entities-cold": entities_cold,
+    "entities-rate": entities_rate,
+    "replay": replayed,
+    "group-commit": group_commit,
+    "entities": entities,
+}
+"""The last two give points of curves, which a report draws; all others rows of its table."""

@@ -39,6 +39,9 @@ class Metadata(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._names())
 
+    def __bool__(self) -> bool:
+        return bool(self.pairs)  # asked of every event; `len` would list the names
+
     def get_all(self, name: str) -> list[str]:
         """All values under a name, in order; [] when there are none."""
         wanted = name.lower()

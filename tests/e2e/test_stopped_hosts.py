@@ -201,8 +201,8 @@ def test_where_in_a_commit_it_stops_decides_what_is_stored(service: Stopping) ->
             calls: list[asyncio.Task[httpx.Response | None]] = []
             for place, (pid, ledger) in zip(PLACES, owned.items(), strict=True):
                 service.allow(place)
-                call = http.post(f"/ledger/{ledger}/add", json={"token": place})
-                calls.append(asyncio.create_task(_outcome(call)))
+                adding = http.post(f"/ledger/{ledger}/add", json={"token": place})
+                calls.append(asyncio.create_task(_outcome(adding)))
                 await _stopped(pid)
             await _replaced(running, set(owned))
             for call in calls:

@@ -71,6 +71,7 @@ class Foreign:
         self._all = {
             **{name: value for name, value in os.environ.items() if name[:4] != "RAY_"},
             **self.environment,
+            "RAY_AUTH_MODE": "token",
         }
 
     @contextlib.contextmanager
@@ -100,9 +101,8 @@ class Foreign:
             self._wait(process)
             yield
         finally:
-            process.terminate()
-            process.wait(READY_S_MAX)
             reaper.sweep(self.folder)
+            process.wait(READY_S_MAX)
 
     def job(self) -> tuple[int, list[str]]:
         """Let their job count once more; gives the count, and our actors' names."""

@@ -12,7 +12,7 @@ import pytest
 
 from actorkalix_storage.api import Damaged, Snapshot
 from actorkalix_storage.api.keys import head_key, snapshot_key, snapshots_key
-from actorkalix_storage.lmdbstore import LmdbStore, open_store, verify
+from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store, verify
 from actorkalix_storage.lmdbstore.check import check_folder
 from actorkalix_storage.lmdbstore.child import Check
 from actorkalix_storage.lmdbstore.environment import Environment
@@ -30,7 +30,7 @@ Rows: TypeAlias = "lmdb.Transaction[bytes]"
 
 
 def _opened(path: Path) -> LmdbStore:
-    return open_store(path, service="shop", shards=8)
+    return open_store(path, service="shop", shards=8, options=Options(check=False))
 
 
 def _with_a_snapshot(path: Path) -> None:

@@ -118,9 +118,7 @@ class RecordedClients:
         operations = self.recorder.history().operations
         stored = tuple(_stored(data, operations))
         shown = tuple(_shown(operations))
-        evidence = Evidence(
-            operations=operations, stored=stored, was_read=True, shown=shown
-        )
+        evidence = Evidence(operations=operations, stored=stored, was_read=True, shown=shown)
         of_tokens = [record.operation for record in stored if record.kind is RecordKind.EVENT]
         assert len(of_tokens) == len(set(of_tokens)), "a token is stored twice"
         models = {"ledger": model_of(Ledger)}

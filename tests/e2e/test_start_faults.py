@@ -26,13 +26,14 @@ SOCKET_NAME_MAX = 107  # bytes, unix(7)
 AT_ONCE_S = 30  # a start that is refused has not begun; imports of a busy machine
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A data folder with a bag in it, of a service that was stopped."""
-    with Running(tmp_path / "data") as running:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a bag in it and a long name, of a service that was stopped."""
+    data = tmp_path_factory.mktemp("d" * 100) / "data"
+    with Running(data) as running:
         answer = httpx.post(f"{running.url}/bag/a/take", json={"token": "one"}, timeout=20)
         assert answer.json() == 1
-    return tmp_path / "data"
+    return data
 
 
 @pytest.fixture
@@ -42,11 +43,12 @@ def taken() -> Iterator[int]:
         yield int(listening.getsockname()[1])
 
 
-def _contents(data: Path) -> dict[str, str]:
-    """Digests of the stores' data files."""
+def _contents(*folders: Path) -> dict[Path, str]:
+    """Digests of the data files of stores."""
     return {
-        str(file.relative_to(data)): hashlib.blake2b(file.read_bytes()).hexdigest()
-        for file in sorted(data.rglob("data.mdb"))
+        file: hashlib.blake2b(file.read_bytes()).hexdigest()
+        for folder in folders
+        for file in folder.rglob("data.mdb")
     }
 
 
@@ -91,7 +93,7 @@ def test_what_is_in_the_way_is_said_in_a_line_and_nothing_is_touched(
         (data, SERVICE, ("--address", DEAD), 4, "AK5005", "Connection refused"),
         (data, SERVICE, ("--address", f"ray://{DEAD}"), 4, "AK5005", "address of Ray Client"),
     ]
-    before = _contents(tmp_path)
+    before = _contents(data, tmp_path)
     for folder, service, options, code, number, what in cases:
         place = ("--data", str(folder), "--port", "0", "--admin-port", "0")
         ended, printed, said = _said(service, *place, *options)
@@ -100,7 +102,7 @@ def test_what_is_in_the_way_is_said_in_a_line_and_nothing_is_touched(
         assert problem.startswith(f"{number} ") and what in problem, said
         assert advice.startswith("What to do: ")
         assert "Traceback" not in printed
-        assert _contents(tmp_path) == before, (number, what)
+        assert _contents(data, tmp_path) == before, (number, what)
     with Running(data) as running:
         for service, number in ((SERVICE, "AK4004"), (ELSEWHERE, "AK4003")):
             place = ("--data", str(data), "--port", "0", "--admin-port", "0")
@@ -125,8 +127,7 @@ def test_notes_of_a_ray_that_is_gone_and_long_paths_mislead_nobody(
     code, number, said = running.refused()
     assert (code, number) == (4, "AK5005")
     assert f":{DEAD_PORT}, where `auto` leads: Connection refused" in said and "\n" not in said
-    moved = tmp_path / ("d" * 100)
-    data.rename(moved)
-    with Running(moved, environment=environment) as running:
+    assert len(os.fsencode(data)) > SOCKET_NAME_MAX
+    with Running(data, environment=environment) as running:
         assert httpx.get(f"{running.url}/bags/a").json()["count"] == 1
     assert note.read_text() == DEAD

@@ -264,18 +264,24 @@ def _recover(
 
 
 def read_basis(rows: Rows) -> Basis:
-    """All that is kept in memory of the tables on disk."""
+    """All that is kept in memory of the tables on disk; a shard that cannot be read is damaged."""
     drops = read_drops(rows)
     shards: dict[int, ShardState] = {}
     copies: dict[int, Position] = {}
+    damaged: dict[int, str] = {}
     for shard, row in _rows_of_shards(rows, KeyKind.SHARD):
         if shard in drops and not drops[shard].is_swept:
             continue
-        shards[shard] = unpack_shard(row)
+        try:
+            shards[shard] = unpack_shard(row)
+        except Damaged as error:
+            damaged[shard] = f"shard {shard}: {error}"
+            continue
         source = unpack_source(row)
         if source:
             copies[shard] = source
     mark, hours = get_mark(rows.get(CHECKPOINT)), tuple(read_hours(rows))
+    mark = msgspec.structs.replace(mark, damaged={**damaged, **mark.damaged})
     return Basis(mark, shards, copies, drops, homes_of(rows), hours)
 
 

@@ -10,7 +10,8 @@ shard of a damaged frame is known from a place that the damage has not touched. 
 void (its shard was dropped after it) nothing may be left. A *pointer* is sequence * 65,536 +
 ordinal.
 
-What nothing else could be compared with carries a checksum of its own: home table, drops.
+Home table, heads, shards and drops carry a checksum of their own, before what it is of: nothing
+that they say could be compared with anything else when they are read.
 """
 
 from __future__ import annotations
@@ -129,59 +130,65 @@ def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
 
 def pack_head(head: Head) -> bytes:
     """The row of a head."""
-    return _HEAD.pack(
-        head.version,
-        head.number,
-        head.incarnation,
-        head.epoch,
-        head.offset,
-        head.state_offset,
-        head.deleted_ms,
-        head.expires_ms,
-        head.time_ms,
+    return _sealed(
+        _HEAD.pack(
+            head.version,
+            head.number,
+            head.incarnation,
+            head.epoch,
+            head.offset,
+            head.state_offset,
+            head.deleted_ms,
+            head.expires_ms,
+            head.time_ms,
+        )
     )
 
 
 def unpack_head(row: bytes | memoryview) -> Head:
     """Read the row of a head."""
-    if len(row) != _HEAD.size:
-        raise Damaged(f"a head of {len(row)} bytes")
-    return Head(*_HEAD.unpack(row))
+    body = _unsealed(row, "a head")
+    if len(body) != _HEAD.size:
+        raise Damaged(f"a head of {len(body)} bytes")
+    return Head(*_HEAD.unpack(body))
 
 
 def pack_shard(state: ShardState, source: Position | None = None) -> bytes:
     """The row of a shard, and of what it is a copy of."""
     p = state.position
-    row = _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
-    return row + _POSITION.pack(source.lineage, source.epoch, source.offset) if source else row
+    body = _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
+    if source is not None:
+        body += _POSITION.pack(source.lineage, source.epoch, source.offset)
+    return _sealed(body)
 
 
 def unpack_shard(row: bytes | memoryview) -> ShardState:
     """Read the row of a shard."""
-    if len(row) not in (_SHARD.size, _SHARD.size + _POSITION.size):
-        raise Damaged(f"a shard's row of {len(row)} bytes")
-    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack_from(row)
+    body = _unsealed(row, "a shard's row")
+    if len(body) not in (_SHARD.size, _SHARD.size + _POSITION.size):
+        raise Damaged(f"a shard's row of {len(body)} bytes")
+    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack_from(body)
     return ShardState(Position(lineage, epoch, offset), time_ms, sealed)
 
 
 def unpack_source(row: bytes | memoryview) -> Position | None:
     """What the row of a shard says it is a copy of; `unpack_shard` has read it."""
-    if len(row) == _SHARD.size:
+    if len(row) == _U32.size + _SHARD.size:
         return None
-    return Position(*_POSITION.unpack_from(row, _SHARD.size))
+    return Position(*_POSITION.unpack_from(row, _U32.size + _SHARD.size))
 
 
 def pack_drop(shard: int, drop: Drop) -> bytes:
     """The row of a drop."""
-    body = _DROP.pack(shard, drop.pointer, drop.is_swept)
-    return _U32.pack(crc32(body)) + body
+    return _sealed(_DROP.pack(shard, drop.pointer, drop.is_swept))
 
 
 def unpack_drop(row: bytes | memoryview, shard: int) -> Drop:
     """Read the row of a drop."""
-    if len(row) != _U32.size + _DROP.size or crc32(row[_U32.size :]) != _U32.unpack_from(row)[0]:
-        raise Damaged(f"shard {shard}: the row of its drop: the checksum does not match")
-    its_shard, place, is_swept = _DROP.unpack_from(row, _U32.size)
+    body = _unsealed(row, f"shard {shard}: the row of its drop")
+    if len(body) != _DROP.size:
+        raise Damaged(f"shard {shard}: the row of its drop of {len(body)} bytes")
+    its_shard, place, is_swept = _DROP.unpack(body)
     if its_shard != shard:
         raise Damaged(f"shard {shard}: the row of its drop is that of shard {its_shard}")
     return Drop(place, is_swept)
@@ -189,18 +196,29 @@ def unpack_drop(row: bytes | memoryview, shard: int) -> Drop:
 
 def pack_homes(table: HomeTable) -> bytes:
     """The row of the home table."""
-    body = msgspec.msgpack.encode(table)
-    return _U32.pack(crc32(body)) + body
+    return _sealed(msgspec.msgpack.encode(table))
 
 
 def unpack_homes(row: bytes | memoryview) -> HomeTable:
     """Read the row of the home table."""
-    if len(row) < _U32.size or crc32(row[_U32.size :]) != _U32.unpack_from(row)[0]:
-        raise Damaged("the home table: the checksum does not match")
+    body = _unsealed(row, "the home table")
     try:
-        return msgspec.msgpack.decode(row[_U32.size :], type=HomeTable)
+        return msgspec.msgpack.decode(body, type=HomeTable)
     except msgspec.MsgspecError as error:
         raise Damaged(f"the home table cannot be read: {error}") from error
+
+
+def _sealed(body: bytes) -> bytes:
+    """A row with its checksum."""
+    return _U32.pack(crc32(body)) + body
+
+
+def _unsealed(row: bytes | memoryview, what: str) -> bytes | memoryview:
+    """What `_sealed` was given."""
+    body = row[_U32.size :]
+    if len(row) < _U32.size or crc32(body) != _U32.unpack_from(row)[0]:
+        raise Damaged(f"{what}: the checksum does not match")
+    return body
 
 
 def pack_pointers(pointers: Sequence[int]) -> bytes:

@@ -11,7 +11,7 @@ import lmdb
 import pytest
 
 from actorkalix_storage.api import Damaged, Snapshot
-from actorkalix_storage.api.keys import head_key, snapshot_key, snapshots_key
+from actorkalix_storage.api.keys import head_key, shard_key, snapshot_key, snapshots_key
 from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store, verify
 from actorkalix_storage.lmdbstore.check import check_folder
 from actorkalix_storage.lmdbstore.child import Check
@@ -116,6 +116,44 @@ def test_a_row_to_which_no_key_leads_is_named(tmp_path: Path) -> None:
         named = named or "its key does not lead to it" in findings.first
         flip(tmp_path, at, 0x02)
     assert named
+
+
+def _flipped(path: Path, key: bytes, at: int) -> None:
+    """Turn one bit of a row."""
+    environment = Environment(path)
+    with environment.write() as rows:
+        row = bytearray(rows.get(key) or b"")
+        row[at] ^= 0x04
+        rows.put(key, bytes(row))
+    environment.close()
+
+
+@pytest.mark.parametrize("at", [0, 3, 4, 20, 51, 52, 59, 60, 71])
+def test_no_bit_of_a_head_is_believed(tmp_path: Path, at: int) -> None:
+    _with_a_snapshot(tmp_path)
+    _flipped(tmp_path, head_key(0, "cart", "a"), at)
+    store = _opened(tmp_path)
+    with pytest.raises(Damaged, match="a head: the checksum does not match"):
+        store.load(0, "cart", "a")
+    assert 0 in store.damaged_shards()
+    store.close()
+    assert not verify(tmp_path).ok
+
+
+@pytest.mark.parametrize("at", [0, 4, 12, 19, 30, 32])
+def test_a_shard_whose_row_is_damaged_is_not_served_and_others_are(tmp_path: Path, at: int) -> None:
+    store = _opened(tmp_path)
+    store.open_shards([0, 1], START_MS)
+    write(store, event(1), shard=1)
+    store.close()
+    _flipped(tmp_path, shard_key(0), at)
+    store = _opened(tmp_path)
+    assert list(store.damaged_shards()) == [0]
+    assert "the checksum does not match" in store.damaged_shards()[0]
+    assert list(store.open_shards([0, 1], START_MS)) == [1]
+    assert store.load(1, "cart", "a") is not None
+    store.close()
+    assert not verify(tmp_path).ok
 
 
 def test_keys_that_are_no_text_are_damage(tmp_path: Path) -> None:

@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from actorkalix_storage.api import Damaged, HomeTable, Snapshot, StoreFull
+from actorkalix_storage.api import Damaged, HomeTable, Position, Snapshot, StoreFull
 from actorkalix_storage.api.keys import KeyKind, drop_key, kind_key, shard_key, shard_of
 from actorkalix_storage.failpoints import Failpoints
 from actorkalix_storage.lmdbstore import LmdbStore, Options, dropping, open_store, verify
 from actorkalix_storage.lmdbstore.check import check_folder
 from actorkalix_storage.lmdbstore.child import Check
-from actorkalix_storage.lmdbstore.rows import Drop, pack_drop, pack_shard, unpack_drop, unpack_shard
+from actorkalix_storage.lmdbstore.environment import Environment
+from actorkalix_storage.lmdbstore.rows import (
+    Drop,
+    pack_drop,
+    pack_shard,
+    unpack_drop,
+    unpack_shard,
+    unpack_source,
+)
 from actorkalix_storage.testing.harness import START_MS, cleaned, deleted, event, write
 
 SECRET = b"what is dropped must leave the disk"
@@ -216,7 +224,7 @@ def test_rows_of_shards_that_are_no_copies_stay_as_they_were(tmp_path: Path) -> 
     row = bytes(rows.get(shard_key(1)) or b"")
     rows.abort()
     assert row == pack_shard(state)
-    assert len(row) == 29
+    assert len(row) == 33
     assert unpack_shard(row) == state
     store.close()
 
@@ -289,4 +297,13 @@ def test_a_drop_that_was_altered_is_found(tmp_path: Path, row: bytes | None, wor
 
 def test_a_copy_whose_source_was_altered_is_found(tmp_path: Path) -> None:
     moved(tmp_path)
-    assert "it is a copy of" in altered(tmp_path / "store", shard_key(0), None, 29)
+    path = tmp_path / "store"
+    environment = Environment(path)
+    rows = environment.read()
+    row = bytes(rows.get(shard_key(0)) or b"")
+    rows.abort()
+    environment.close()
+    state, source = unpack_shard(row), unpack_source(row)
+    assert source is not None
+    other = pack_shard(state, Position(source.lineage + 1, source.epoch, source.offset))
+    assert "it is a copy of" in altered(path, shard_key(0), other)

@@ -212,13 +212,16 @@ def _game(arguments: argparse.Namespace) -> _Game:
     loaded = load(resolve(arguments.service, arguments.app_dir))
     if arguments.plan:
         plan = _read_plan(arguments.plan)
-        return _made(arguments, loaded, range(plan.seed, plan.seed + 1), lambda _: plan)
+        seeds = range(plan.seed, plan.seed + 1)
+        return _made(arguments, arguments.service, loaded, seeds, lambda _: plan)
     scenario = Scenario(name="command line", service=arguments.service, runs=RUNS)
     return _of(arguments, loaded, scenario)
 
 
 def _of_scenario(arguments: argparse.Namespace, scenario: Scenario) -> _Game:
-    loaded = load(resolve(arguments.service or scenario.service, arguments.app_dir))
+    if arguments.service:
+        scenario = msgspec.structs.replace(scenario, service=arguments.service)
+    loaded = load(resolve(scenario.service, arguments.app_dir))
     game = _of(arguments, loaded, scenario)
     expect = "" if scenario.expect is None else scenario.expect.rule
     return msgspec.structs.replace(game, expect=expect)
@@ -236,27 +239,29 @@ def _of(arguments: argparse.Namespace, loaded: Loaded, scenario: Scenario) -> _G
         scenario = msgspec.structs.replace(scenario, faults=Faults.preset(arguments.faults))
     service = loaded.service.descriptor
     seeds = range(arguments.seed, arguments.seed + scenario.runs)
-    return _made(arguments, loaded, seeds, lambda seed: scenario.plan(service, seed))
+    return _made(
+        arguments, scenario.service, loaded, seeds, lambda seed: scenario.plan(service, seed)
+    )
 
 
 def _made(
-    arguments: argparse.Namespace, loaded: Loaded, seeds: range, plan: Callable[[int], Plan]
+    arguments: argparse.Namespace,
+    spec: str,
+    loaded: Loaded,
+    seeds: range,
+    plan: Callable[[int], Plan],
 ) -> _Game:
     names: dict[str, Any] = vars(sys.modules[loaded.spec.module])
     invariants: list[Invariant[Any]] = [v for v in names.values() if isinstance(v, Invariant)]
     subject = subject_of(loaded.service, list(dict.fromkeys(invariants)))
-    return _Game(loaded, subject, seeds, plan, shlex.join(_command(arguments)))
+    return _Game(loaded, subject, seeds, plan, shlex.join(_command(spec, arguments.app_dir)))
 
 
-def _command(arguments: argparse.Namespace) -> Iterator[str]:
+def _command(spec: str, app_dir: str | None) -> Iterator[str]:
     """What was typed, as far as a plan does not say it."""
-    yield from ("actorkalix", "simulate")
-    if arguments.service:
-        yield arguments.service
-    else:
-        yield read_scenario(arguments.scenario).service
-    if arguments.app_dir:
-        yield from ("--app-dir", arguments.app_dir)
+    yield from ("actorkalix", "simulate", spec)
+    if app_dir:
+        yield from ("--app-dir", app_dir)
 
 
 def _read_plan(path: str) -> Plan:

@@ -196,8 +196,6 @@ class Connection(HttpToolsProtocol):
         """Begins the work on a request."""
         before = self._current()
         super().on_headers_complete()
-        answer = JoinedWrites(self.transport, self.loop, self.cycle)
-        self.cycle.transport = cast("asyncio.Transport", answer)
         if self.retiring:
             if before is not None and not before.response_complete:
                 before.keep_alive = True  # another request is behind it already
@@ -244,54 +242,3 @@ class Connection(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-
-
-class JoinedWrites:
-    """What an answer is written to: its head leaves with the body that follows at once.
-
-    uvloop writes when it is told to, so head and body would be two system calls and two packets. A
-    head whose body is not there in the same round of the loop leaves alone.
-
-    Args:
-        transport: of the connection.
-        loop: of the connection.
-        cycle: whose answer it is.
-    """
-
-    __slots__ = ("_cycle", "_head", "_head_came", "_loop", "_transport")
-
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        loop: asyncio.AbstractEventLoop,
-        cycle: RequestResponseCycle,
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._cycle = cycle
-        self._head = b""
-        self._head_came = False
-
-    def write(self, data: bytes) -> None:
-        """Write a piece of the answer, or that its body may come (100)."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif not self._head_came and self._cycle.response_started:
-            self._head, self._head_came = data, True
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def close(self) -> None:
-        """Close the connection when all is written."""
-        self._flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether the connection ends."""
-        return self._transport.is_closing()
-
-    def _flush(self) -> None:
-        head, self._head = self._head, b""
-        if head and not self._transport.is_closing():
-            self._transport.write(head)

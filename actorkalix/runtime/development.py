@@ -26,9 +26,9 @@ from types import ModuleType
 from typing import Any
 
 from actorkalix.errors import HandlerWaits
-from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError, Step
-from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_storage.api import History, Snapshot
+from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
+from actorkalix_cluster.shardhost.messages import Message
+from actorkalix_storage.api import History
 
 _WAITS = {
     "time.sleep": "called time.sleep",
@@ -107,7 +107,7 @@ def development(
     return DevelopmentBehavior(behavior, tell)
 
 
-class DevelopmentBehavior:
+class DevelopmentBehavior(Around[Any]):
     """A behavior whose handlers may neither wait nor change a state in place.
 
     What is found is raised: a host logs it, answers with a correlation id (ES-82) and rebuilds the
@@ -115,7 +115,7 @@ class DevelopmentBehavior:
     """
 
     def __init__(self, behavior: Behavior[Any], tell: Callable[[Exception], object] | None) -> None:
-        self._behavior = behavior
+        super().__init__(behavior)
         self._tell = tell
 
     def empty(self, entity: str) -> Any:
@@ -154,22 +154,6 @@ class DevelopmentBehavior:
             raise
         self._compare(handler, before, instance)
         return step
-
-    def version(self, instance: Any) -> int:
-        """As the behavior does."""
-        return self._behavior.version(instance)
-
-    def snapshot(self, instance: Any) -> Snapshot:
-        """As the behavior does."""
-        return self._behavior.snapshot(instance)
-
-    def key_hash(self, message: Message) -> bytes:
-        """As the behavior does."""
-        return self._behavior.key_hash(message)
-
-    def remembered(self, message: Message, reply: bytes) -> Reply:
-        """As the behavior does."""
-        return self._behavior.remembered(message, reply)
 
     @contextmanager
     def _no_waiting(self, what: str) -> Generator[None]:

@@ -26,11 +26,25 @@ from actorkalix.model.service import Service
 
 from .invariants import Invariant
 from .simulation.faults import Fault, Faults, Kind, Preset
-from .simulation.plan import CLIENTS_MAX, HOSTS_MAX, OPERATIONS_MAX, Plan
+from .simulation.plan import (
+    CLIENTS_MAX,
+    ENTITIES_MAX,
+    HOSTS_MAX,
+    OPERATIONS_MAX,
+    RUNS_MAX,
+    Plan,
+    check_range,
+)
 from .simulation.plan_text import plan_of, text_of
 from .simulation.report import failure_text, write_report
 from .simulation.run import Run, Subject, run_plan
-from .simulation.simulating import NotDeterministic, Programs, SimulationFailed, subject_of
+from .simulation.simulating import (
+    CAUSES,
+    NotDeterministic,
+    Programs,
+    SimulationFailed,
+    subject_of,
+)
 from .simulation.workload import Workload
 
 if TYPE_CHECKING:
@@ -121,11 +135,11 @@ def concurrent(
     Raises:
         TypeError, ValueError, WorkloadUnfit: an argument does not fit; the message names it.
     """
-    _check("clients", clients, CLIENTS_MAX)
-    _check("operations", operations, OPERATIONS_MAX)
-    _check("hosts", hosts, HOSTS_MAX)
-    _check("runs", runs, 1_000_000)
-    _check("entities", entities, 10_000)
+    check_range("clients", clients, 1, CLIENTS_MAX)
+    check_range("operations", operations, 1, OPERATIONS_MAX)
+    check_range("hosts", hosts, 1, HOSTS_MAX)
+    check_range("runs", runs, 1, RUNS_MAX)
+    check_range("entities", entities, 1, ENTITIES_MAX)
     subject = subject_of(service, invariants, programs)
     rates = Faults.preset(faults) if isinstance(faults, str) else faults
     setting = Setting(
@@ -179,8 +193,7 @@ def _drawing(
         except Flaky as problem:
             raise NotDeterministic(
                 f"{test.__qualname__}: one plan was played twice and failed only once: something "
-                "in the service or the test reads a clock, draws a number, starts a thread, looks "
-                "into a file, or goes through a set of strings"
+                f"in the service or the test {CAUSES}"
             ) from problem
         except SimulationFailed as failed:
             failed.__notes__ = []  # hypothesis's: its text says it better
@@ -264,11 +277,6 @@ def _like(test: Test, given: str) -> Callable[[Callable[..., None]], Callable[..
         return found
 
     return dressed
-
-
-def _check(name: str, value: int, most: int) -> None:
-    if not 1 <= value <= most:
-        raise ValueError(f"{name} is {value}; it is from 1 to {most:,}")
 
 
 # ---- plans ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_type_hints, overload
+from typing import Any, Generic, TypeVar, cast, get_type_hints, overload
 
 import msgspec
 
@@ -24,23 +24,18 @@ from actorkalix.engine import behavior_for
 from actorkalix.limits import Limits
 from actorkalix.model.component import ComponentClass, _names_around
 from actorkalix.runtime.fold import Fold
-from actorkalix.testkit.checking import RULES, Finding
+from actorkalix.testkit.checking import Finding
 from actorkalix.testkit.history import History
 from actorkalix_storage.api import RecordKind, StoredRecord
 
 from .caught import Caught, said_of
-
-if TYPE_CHECKING:
-    from .simulation.run import Judge, Played
+from .simulation.run import RULE_NAMES, Judge, Played
 
 T = TypeVar("T")
 C = TypeVar("C")
 S = TypeVar("S")
 E = TypeVar("E")
 CHANGES = (RecordKind.EVENT, RecordKind.STATE, RecordKind.DELETED)
-RECORDS_MAX = 1_000_000
-TAKEN = (*(rule.name for rule in RULES), "linearizability", "service")
-"""Names of rules that every run is judged by."""
 
 
 class Invariant(Generic[T]):
@@ -216,8 +211,8 @@ def judges_of(
     for each in invariants:
         if not isinstance(cast("object", each), Invariant):
             raise TypeError(f"invariants: {each!r} is none; mark the function with @invariant")
-        if each.name in judges or each.name in TAKEN:
-            whose = "a rule of ours" if each.name in TAKEN else "another one"
+        if each.name in judges or each.name in RULE_NAMES:
+            whose = "a rule of ours" if each.name in RULE_NAMES else "another one"
             raise ValueError(f"invariants: {each.name!r} is the name of {whose} too; rename it")
         judges[each.name] = _judge(service, limits, each)
     return judges
@@ -294,14 +289,10 @@ _Change = tuple[StoredRecord, "int | None"]
 def _changes(played: Played) -> dict[tuple[str, str], list[_Change]]:
     """What changed each entity, in order, with the operation that did."""
     found: dict[tuple[str, str], list[_Change]] = {}
-    world = played.world
-    for shard, (home, *_) in enumerate(world.homes.homes):
-        for stored in world.disks[home].store.records(shard, 0, limit=RECORDS_MAX):
-            record = stored.record
-            if record.kind in CHANGES:
-                operation, _writer = world.written.of(record)
-                whose = (record.component, record.entity)
-                found.setdefault(whose, []).append((stored, operation))
+    for stored, operation, _writer in played.records:
+        record = stored.record
+        if record.kind in CHANGES:
+            found.setdefault((record.component, record.entity), []).append((stored, operation))
     return found
 
 

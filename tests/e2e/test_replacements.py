@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -38,35 +40,32 @@ async def _killed(running: Running, clients: Clients) -> None:
         await asyncio.to_thread(running.wait_for, "restarted")
 
 
-@pytest.mark.timeout(300)
-def test_20000_requests_through_10_replacements_and_none_fails(tmp_path: Path) -> None:
+def _asked(
+    data: Path, hosts: int, meanwhile: Callable[[Running, Clients], Coroutine[Any, Any, None]]
+) -> Clients:
+    """Clients after 20,000 requests, while something happens to the hosts; all was judged."""
+
     async def scenario(running: Running) -> Clients:
         clients = Clients(running.url, ledgers=64)
         async with asyncio.TaskGroup() as tasks:
-            replacing = tasks.create_task(_replaced(running, clients))
+            tasks.create_task(meanwhile(running, clients))
             await clients.run(CONNECTIONS // 2, CONNECTIONS // 2, requests=REQUESTS)
-            await replacing
         await judge(running.admin, clients)
         return clients
 
-    with Running(tmp_path / "data", LEDGERS, "--hosts", "2") as running:
-        clients = asyncio.run(scenario(running))
+    with Running(data, LEDGERS, "--hosts", str(hosts)) as running:
+        return asyncio.run(scenario(running))
+
+
+@pytest.mark.timeout(300)
+def test_20000_requests_through_10_replacements_and_none_fails(tmp_path: Path) -> None:
+    clients = _asked(tmp_path / "data", 2, _replaced)
     assert dict(clients.outcomes) == {(200,): REQUESTS}
 
 
 @pytest.mark.timeout(300)
 def test_20000_requests_through_10_kills_and_only_those_in_flight_fail(tmp_path: Path) -> None:
-    async def scenario(running: Running) -> Clients:
-        clients = Clients(running.url, ledgers=64)
-        async with asyncio.TaskGroup() as tasks:
-            killing = tasks.create_task(_killed(running, clients))
-            await clients.run(CONNECTIONS // 2, CONNECTIONS // 2, requests=REQUESTS)
-            await killing
-        await judge(running.admin, clients)
-        return clients
-
-    with Running(tmp_path / "data", LEDGERS, "--hosts", "3") as running:
-        clients = asyncio.run(scenario(running))
+    clients = _asked(tmp_path / "data", 3, _killed)
     failed = {what: count for what, count in clients.outcomes.items() if what != (200,)}
     print(failed, file=sys.stderr)
     assert sum(failed.values()) <= TIMES * CONNECTIONS, "what was not in flight has waited"

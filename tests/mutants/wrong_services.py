@@ -267,19 +267,8 @@ class Tagger(EventSourcedEntity[Tags, Tagged], id="tagger", snapshot_every=2):
         return replace(state, numbers=(*state.numbers, event.number))
 
 
-class ClockedTagger(EventSourcedEntity[Tags, Tagged], id="tagger", snapshot_every=2):
+class ClockedTagger(Tagger, id="tagger", snapshot_every=2):
     """Folds events differently each time."""
-
-    def empty_state(self) -> Tags:
-        return Tags()
-
-    @command
-    def tag(self, number: int) -> Effect[list[int]]:
-        return self.effects.persist(Tagged(number)).then_reply(lambda tags: list(tags.numbers))
-
-    @query
-    def tags(self) -> list[int]:
-        return list(self.state.numbers)
 
     def apply_event(self, state: Tags, event: Tagged) -> Tags:
         return Tags((*state.numbers, event.number, time.perf_counter_ns()))
@@ -288,11 +277,8 @@ class ClockedTagger(EventSourcedEntity[Tags, Tagged], id="tagger", snapshot_ever
 _tags: dict[str, tuple[int, ...]] = {}
 
 
-class CachedTagger(EventSourcedEntity[Tags, Tagged], id="tagger", snapshot_every=2):
+class CachedTagger(Tagger, id="tagger", snapshot_every=2):
     """Answers queries from a variable of its module."""
-
-    def empty_state(self) -> Tags:
-        return Tags()
 
     @command
     def tag(self, number: int) -> Effect[list[int]]:
@@ -302,9 +288,6 @@ class CachedTagger(EventSourcedEntity[Tags, Tagged], id="tagger", snapshot_every
     @query
     def tags(self) -> list[int]:
         return list(_tags.get(self.entity_id, self.state.numbers))
-
-    def apply_event(self, state: Tags, event: Tagged) -> Tags:
-        return replace(state, numbers=(*state.numbers, event.number))
 
 
 @dataclass

@@ -26,13 +26,11 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of some seeds.
 
     Attributes:
-        runs: how many the scenario asks for.
         operations: that were asked.
         acknowledged: that were answered with a value.
         failures: texts of runs that failed.
     """
 
-    runs: int
     operations: int
     acknowledged: int
     failures: list[str]
@@ -64,4 +62,4 @@ def play_seeds(path: Path, seeds: list[int], reports: Path) -> Outcome:
             played.append(msgspec.structs.replace(run, trace=[]))
     operations = [each for run in played for each in run.history.operations]
     acknowledged = sum(each.outcome == "ok" for each in operations)
-    return Outcome(scenario.runs, len(operations), acknowledged, failures)
+    return Outcome(len(operations), acknowledged, failures)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from actorkalix.testkit.simulation.scenario import read_scenario
 from tests.sim.playing import Outcome, play_seeds
 
 HERE = Path(__file__).parent
@@ -43,7 +44,7 @@ def seeds_of(runs: int) -> list[int]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_scenario(path: Path, pool: ProcessPoolExecutor, tmp_path: Path) -> None:
-    seeds = seeds_of(play_seeds(path, [], tmp_path).runs)
+    seeds = seeds_of(read_scenario(path).runs)
     pieces = [seeds[start : start + PIECE] for start in range(0, len(seeds), PIECE)]
     played: list[Outcome] = list(
         pool.map(play_seeds, [path] * len(pieces), pieces, [tmp_path] * len(pieces))
@@ -55,8 +56,8 @@ def test_scenario(path: Path, pool: ProcessPoolExecutor, tmp_path: Path) -> None
     assert sum(outcome.acknowledged for outcome in played) > operations / 5, "hardly any worked"
 
 
-def test_there_are_enough_seeds(tmp_path: Path) -> None:
-    assert sum(play_seeds(path, [], tmp_path).runs for path in SCENARIOS) >= SEEDS_MIN
+def test_there_are_enough_seeds() -> None:
+    assert sum(read_scenario(path).runs for path in SCENARIOS) >= SEEDS_MIN
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from actorkalix.testkit.recorder import ENTITY_ERRORS, Recorder
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 
 from .chance import Chance
-from .hosts import OPERATION, SimulatedHost
+from .hosts import OPERATION, HostClock, SimulatedHost
 from .plan import Call
 from .world import World
 
@@ -91,7 +91,8 @@ class Clients:
     async def _program(self, client: str, call: Call, chance: Chance) -> None:
         """Run a client's program once, through a client of the product's."""
         self._world.trace(f"{client}: begins {call.method}")
-        sending = Sending(self, call.timeout_ms, chance.fork("transport"))
+        clock = HostClock(self._loop, 0)
+        sending = Sending(self, clock, call.timeout_ms, chance.fork("transport"))
         transport = self._recorder.wrap(sending, client)
         caught = Caught()
         with caught:
@@ -158,7 +159,8 @@ class Clients:
         answered: asyncio.Future[Reply | None] = self._loop.create_future()
         waiting = self._open.setdefault(host.process.name, [])
         waiting.append(answered)
-        self._later(chance, self._arrive, host, message, answered, chance)
+        delay_us = self._delay_us(chance)
+        self._world.network.later(delay_us, self._arrive, host, message, answered, chance)
         timer = self._loop.call_later(timeout_ms / 1000, _settle, answered, None)
         reply = await answered
         timer.cancel()
@@ -187,13 +189,7 @@ class Clients:
             lost = chance.happens(self._world.conditions.rates.answer_lost)
             network.later(self._delay_us(chance), _settle, answered, None if lost else reply)
 
-        if process.alive:
-            self._loop.call_in(process, host.serve, message, answer)
-        else:
-            _settle(answered, None)
-
-    def _later(self, chance: Chance, call: Any, *args: Any) -> None:
-        self._world.network.later(self._delay_us(chance), call, *args)
+        self._loop.call_in(process, host.serve, message, answer)  # a dead one was reset already
 
     def _delay_us(self, chance: Chance) -> int:
         rates = self._world.conditions.rates
@@ -229,10 +225,10 @@ def _is_finding(error: Exception) -> bool:
 
 
 class Sending(HostTransport):
-    """The transport of a program's client."""
+    """The transport of a program's client: it waits for `timeout_ms`, whatever clocks say."""
 
-    def __init__(self, clients: Clients, timeout_ms: int, chance: Chance) -> None:
-        super().__init__(self, _NoClock())
+    def __init__(self, clients: Clients, clock: HostClock, timeout_ms: int, chance: Chance) -> None:
+        super().__init__(self, clock)
         self._clients = clients
         self._timeout_ms = timeout_ms
         self._chance = chance
@@ -249,13 +245,6 @@ class Sending(HostTransport):
         if reply is None:
             raise OutcomeUnknown("nobody knows what became of it")
         return reply
-
-
-class _NoClock:
-    """Deadlines of programs are their clients' timeouts."""
-
-    def now_ms(self) -> int:
-        return START_MS
 
 
 def _settle(answered: asyncio.Future[Reply | None], reply: Reply | None) -> None:

@@ -21,11 +21,11 @@ from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.virtual import START_MS
 from actorkalix_cluster.rayhost.contract import Assignment
-from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError, Step
+from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_storage.api import History, HomeTable, Record, Snapshot
+from actorkalix_storage.api import HomeTable, Record
 from actorkalix_storage.memorystore import MemoryStore
 
 from .loop import SimulationLoop
@@ -174,34 +174,16 @@ class SimulatedHost:
         await self.neighbours.flushed(grace_s)
 
 
-class Watched:
+class Watched(Around[Any]):
     """A behavior whose steps are noted: who wrote which record, for which operation."""
 
     def __init__(
         self, behavior: Behavior[Any], process: Process, written: Written, trace: Trace
     ) -> None:
-        self._behavior = behavior
+        super().__init__(behavior)
         self._process = process
         self._written = written
         self._trace = trace
-
-    def empty(self, entity: str) -> Any:
-        return self._behavior.empty(entity)
-
-    def restore(self, entity: str, history: History) -> Any:
-        return self._behavior.restore(entity, history)
-
-    def version(self, instance: Any) -> int:
-        return self._behavior.version(instance)
-
-    def snapshot(self, instance: Any) -> Snapshot:
-        return self._behavior.snapshot(instance)
-
-    def key_hash(self, message: Message) -> bytes:
-        return self._behavior.key_hash(message)
-
-    def remembered(self, message: Message, reply: bytes) -> Reply:
-        return self._behavior.remembered(message, reply)
 
     def step(self, instance: Any, message: Message, now_ms: int) -> Step[Any]:
         who = f"{self._process.name}: {message.component} {message.entity}.{message.method}"

@@ -105,9 +105,7 @@ class Network:
             self.later(LOST_US, lost)
             return
         if chance.happens(rates.duplicate):
-            self.later(
-                self._delay_us(), self._loop.call_in, receiver.process, receiver.receive, batch
-            )
+            self.later(self._delay_us(), arrives)
         if chance.happens(rates.drop):
             if chance.happens(0.5):  # the receipt is lost, not the batch
                 self.later(self._delay_us(), arrives)

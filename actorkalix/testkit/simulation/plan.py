@@ -25,6 +25,7 @@ CLIENTS_MAX = 64
 OPERATIONS_MAX = 100_000
 ENTITIES_MAX = 10_000
 SHARDS_MAX = 1_024
+RUNS_MAX = 1_000_000
 
 HOT = 0.2
 """Share of calls that go to the first entity, whatever others draw."""
@@ -141,13 +142,13 @@ def draw_plan(
         WorkloadUnfit: the workload does not fit the service, or there is nothing to ask.
         ValueError: a number is out of its range.
     """
-    _check("hosts", hosts, 1, HOSTS_MAX)
-    _check("clients", clients, 1, CLIENTS_MAX)
-    _check("operations", operations, 1, OPERATIONS_MAX)
-    _check("entities", entities, 1, ENTITIES_MAX)
-    _check("shards", shards, 1, SHARDS_MAX)
-    _check("keyed", keyed, 0, 1)
-    _check("queries", queries, 0, 1)
+    check_range("hosts", hosts, 1, HOSTS_MAX)
+    check_range("clients", clients, 1, CLIENTS_MAX)
+    check_range("operations", operations, 1, OPERATIONS_MAX)
+    check_range("entities", entities, 1, ENTITIES_MAX)
+    check_range("shards", shards, 1, SHARDS_MAX)
+    check_range("keyed", keyed, 0, 1)
+    check_range("queries", queries, 0, 1)
     rates = faults if faults is not None else Faults.usual()
     script = _Script(service, workload, programs, entities, keyed, queries)
     chance = Chance(seed).fork("plan")
@@ -290,6 +291,11 @@ def _call_us(rates: Faults) -> int:
     return 2 * client_us + 2 * network_us + rates.commit_min_us + rates.commit_mean_us
 
 
-def _check(name: str, value: float, low: int, high: int) -> None:
+def check_range(name: str, value: float, low: int, high: int) -> None:
+    """Refuse a number that is out of its range.
+
+    Raises:
+        ValueError: it is; the message names it.
+    """
     if not low <= value <= high:
         raise ValueError(f"{name} is {value}; it is from {low} to {high:,}")

@@ -23,7 +23,7 @@ def failure_text(run: Run, seed: int, repeat: str) -> str:
     """What a person needs to know of a failed run.
 
     Args:
-        run: shrunk.
+        run: that failed, shrunk where it was.
         seed: with which it was found.
         repeat: the command that repeats it.
     """
@@ -35,7 +35,7 @@ def _lines(run: Run, seed: int, repeat: str) -> Iterator[str]:
         yield from _verdict(verdict)
     plan = run.plan
     yield (
-        f"seed {seed}, shrunk to {len(plan.calls)} operations of {plan.clients} clients, "
+        f"seed {seed}: {len(plan.calls)} operations of {plan.clients} clients, "
         f"{len(plan.faults)} planned faults, {plan.hosts} hosts:"
     )
     operations = [*run.history.operations][:CALLS_SHOWN_MAX]

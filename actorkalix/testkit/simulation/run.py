@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,9 +21,9 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.errors import ModelFailed
 from actorkalix.limits import Limits
 from actorkalix.testkit.checking import (
+    RULES,
     Evidence,
     Finding,
-    Stored,
     Verdict,
     judge,
     linearizability,
@@ -33,7 +33,7 @@ from actorkalix.testkit.checking import (
 from actorkalix.testkit.checking.linearizability import RULE as LINEARIZABILITY
 from actorkalix.testkit.checking.verdicts import Outcome
 from actorkalix.testkit.history import History
-from actorkalix_storage.api import StoreError
+from actorkalix_storage.api import StoredRecord, StoreError
 
 from .chance import Chance
 from .clients import Clients, Program
@@ -48,7 +48,10 @@ FINAL_TIMEOUT_MS = 20_000
 DAY_S = 86_400
 FINAL_CLIENT = "last"
 REST_S = 1.0
-SCHEDULING = "random"
+SERVICE = "service"
+"""The rule of what is found on the way."""
+RULE_NAMES = (*(rule.name for rule in RULES), LINEARIZABILITY, SERVICE)
+"""All that every run is judged by."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -82,13 +85,14 @@ class Played(msgspec.Struct):
     Attributes:
         world: at its end; its disks have what is stored.
         history: what was asked and answered.
-        stored: all records.
+        records: all that are stored, by shard, in order; each with the operation that it comes
+            from and its writer, as far as they are known.
         findings: of what went wrong on the way.
     """
 
     world: World
     history: History
-    stored: tuple[Stored, ...]
+    records: tuple[tuple[StoredRecord, int | None, str], ...]
     findings: list[Finding]
 
 
@@ -118,7 +122,7 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
     history, world = played.history, played.world
     evidence = Evidence(
         operations=history.operations,
-        stored=played.stored,
+        stored=tuple(stored_of(*each) for each in played.records),
         was_read=True,
         ownerships=tuple(world.ownerships),
         silent=world.written.silent,
@@ -127,7 +131,7 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
         *judge(evidence),
         _linearizability(service, limits, history),
         *(_verdict(rule, look(played), history) for rule, look in subject.judges.items()),
-        _verdict("service", played.findings, history),
+        _verdict(SERVICE, played.findings, history),
     ]
     trace = world.trace
     return Run(plan, history, evidence, trace.lines, trace.digest, tuple(verdicts))
@@ -155,8 +159,8 @@ def play(subject: Subject, plan: Plan) -> Played:
     findings += [Finding(f"a handler fails: {text}") for text in world.written.raised]
     findings += [Finding(f"an exception that nobody took: {text}") for text in loop.problems]
     findings += [Finding(f"{type(error).__name__}: {error}") for error in world.findings.take()]
-    stored = _stored(world, findings)
-    return Played(world, clients.history, stored, findings)
+    records = tuple(_records(world, findings))
+    return Played(world, clients.history, records, findings)
 
 
 async def _play(
@@ -222,17 +226,17 @@ async def _read_all(
     return findings
 
 
-def _stored(world: World, findings: list[Finding]) -> tuple[Stored, ...]:
-    """All records, each with the operation that it comes from; what cannot be read is a finding."""
-    found: list[Stored] = []
+def _records(
+    world: World, findings: list[Finding]
+) -> Iterator[tuple[StoredRecord, int | None, str]]:
+    """All records, each with where it comes from; what cannot be read is a finding."""
     for shard, (home, *_) in enumerate(world.homes.homes):
         try:
             records = world.disks[home].store.records(shard, 0, limit=RECORDS_MAX)
         except StoreError as error:
             findings.append(Finding(f"shard {shard} cannot be read at the end: {error}"))
             continue
-        found += (stored_of(each, *world.written.of(each.record)) for each in records)
-    return tuple(found)
+        yield from ((each, *world.written.of(each.record)) for each in records)
 
 
 def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:

@@ -38,7 +38,6 @@ from actorkalix.codec.wording import validation
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.describe.shapes import shape_of
 from actorkalix.errors import ScenarioUnreadable
-from actorkalix.testkit.checking.rules import RULES
 
 from .faults import Faults, Preset
 from .plan import (
@@ -46,15 +45,13 @@ from .plan import (
     ENTITIES_MAX,
     HOSTS_MAX,
     OPERATIONS_MAX,
+    RUNS_MAX,
     SHARDS_MAX,
     Plan,
     draw_plan,
 )
+from .run import RULE_NAMES
 from .workload import Workload
-
-RUNS_MAX = 1_000_000
-RULE_NAMES = (*(rule.name for rule in RULES), "linearizability", "service")
-"""All that a run is judged by."""
 
 _Text = Annotated[str, Meta(min_length=1)]
 _Share = Annotated[float, Meta(ge=0, le=1)]

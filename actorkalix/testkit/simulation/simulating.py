@@ -23,11 +23,18 @@ from .faults import Faults, Preset
 from .plan import Plan, draw_plan
 from .report import PLAN_FILE, failure_text, write_report
 from .run import Run, Subject, run_plan
+from .shrink import shrink
 from .trace import first_difference
 from .workload import Workload
 
 REPLAYED_EVERY = 16
 """Of the seeds, one is played twice."""
+
+CAUSES = (
+    "reads a clock, draws a number, starts a thread, looks into a file, keeps a variable outside "
+    "of its state, or goes through a set of strings"
+)
+"""What makes a run do something else the second time."""
 
 Programs = Mapping[str, Program] | Sequence[Program]
 """Programs by name, or under the names of the functions."""
@@ -225,8 +232,7 @@ def play_again(subject: Subject, run: Run) -> None:
         raise NotDeterministic(
             f"seed {run.plan.seed} played twice is not the same from line {number} of its trace "
             f"on:\n  first:  {one}\n  second: {other}\n"
-            "something in the service reads a clock, draws a number, starts a thread, looks into a "
-            "file, keeps a variable outside of its state, or goes through a set of strings"
+            f"something in the service {CAUSES}"
         )
 
 
@@ -240,7 +246,5 @@ def _shrunk(subject: Subject, run: Run) -> Run:
         except HistoryUnreadable:  # there is nothing left that it asks
             return False
         return not rules.isdisjoint(verdict.rule for verdict in found)
-
-    from .shrink import shrink
 
     return run_plan(subject, shrink(run.plan, fails))

@@ -123,8 +123,8 @@ class World:
             disk.full = False
         for host in [*self._former, *self._hosts.values()]:
             host.process.resume()
-        for host in list(self._former):
-            self._end_former(host)
+        for number in self.disks:
+            self._end_all_former(number)
         await self.all_serve()
 
     def end(self) -> None:
@@ -149,8 +149,8 @@ class World:
     # ---- hosts --------------------------------------------------------------------------------
     def open(self, number: int, *, is_twin: bool = False) -> None:
         """Open a store in a new process; but for its twin, nobody who had it before lives on."""
-        for former in [each for each in self._former if each.number == number and not is_twin]:
-            self._end_former(former)
+        if not is_twin:
+            self._end_all_former(number)
         incarnation = self._incarnations[number] = self._incarnations[number] + 1
         host = self._host(number, incarnation, is_twin)
         self._hosts[number] = host
@@ -277,6 +277,10 @@ class World:
         self.open(number, is_twin=True)
         self.network.later(length_us, self._end_former, host)
 
+    def _end_all_former(self, number: int) -> None:
+        for host in [host for host in self._former if host.number == number]:
+            self._end_former(host)
+
     def _end_former(self, host: SimulatedHost) -> None:
         if host in self._former:
             self._former.remove(host)
@@ -296,8 +300,7 @@ class World:
         await asyncio.gather(
             *(self._within(each, each.neighbours.settled(number)) for each in others)
         )
-        for former in [each for each in self._former if each.number == number]:
-            self._end_former(former)  # a store is not closed under it
+        self._end_all_former(number)  # a store is not closed under them
         await self._within(host, host.retire(GRACE_S))
         if self._hosts.get(number) is host:
             self._leaving = None

@@ -78,6 +78,38 @@ class Behavior(Protocol[I]):
         ...
 
 
+class Around(Generic[I]):
+    """A `Behavior` around another one, which does all of the work; for those that watch it.
+
+    Args:
+        behavior: the other one.
+    """
+
+    def __init__(self, behavior: Behavior[I]) -> None:
+        self._behavior = behavior
+
+    def empty(self, entity: str) -> I:
+        return self._behavior.empty(entity)
+
+    def restore(self, entity: str, history: History) -> I:
+        return self._behavior.restore(entity, history)
+
+    def step(self, instance: I, message: Message, now_ms: int) -> Step[I]:
+        return self._behavior.step(instance, message, now_ms)
+
+    def version(self, instance: I) -> int:
+        return self._behavior.version(instance)
+
+    def snapshot(self, instance: I) -> Snapshot:
+        return self._behavior.snapshot(instance)
+
+    def key_hash(self, message: Message) -> bytes:
+        return self._behavior.key_hash(message)
+
+    def remembered(self, message: Message, reply: bytes) -> Reply:
+        return self._behavior.remembered(message, reply)
+
+
 class BehaviorError(Exception):
     """A typed refusal; it carries the reply's failure and costs nothing but the message."""
 

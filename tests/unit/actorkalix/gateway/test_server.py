@@ -9,8 +9,6 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
-from typing import Any
 
 import pytest
 import uvloop
@@ -231,59 +229,6 @@ def test_head_has_the_headers_of_get_alone() -> None:
             assert (await caller.response())[0] == 200
 
     serving(test)
-
-
-class Written:
-    """A transport that remembers what was written in one piece."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.pieces.append(data)
-
-    def close(self) -> None:
-        self.closing = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-
-class Cycle:
-    """As much of uvicorn's as an answer's writes look at."""
-
-    response_started = False
-
-
-def test_head_and_body_leave_together_and_a_head_alone_when_nothing_follows() -> None:
-    async def test() -> None:
-        written: Any = Written()
-        cycle: Any = Cycle()
-        answer = partial(server_module.JoinedWrites, written, asyncio.get_running_loop(), cycle)
-        joined = answer()
-        joined.write(b"100")
-        assert written.pieces == [b"100"], "it belongs to no answer yet"
-        cycle.response_started = True
-        joined.write(b"head")
-        joined.write(b"body")
-        joined.write(b"more")
-        assert written.pieces == [b"100", b"headbody", b"more"]
-        alone = answer()
-        alone.write(b"head")
-        assert written.pieces[-1] == b"more"
-        await asyncio.sleep(0)
-        assert written.pieces[-1] == b"head"
-        last = answer()
-        last.write(b"last")
-        last.close()
-        assert (written.pieces[-1], last.is_closing()) == (b"last", True)
-        late = answer()
-        late.write(b"late")
-        await asyncio.sleep(0)
-        assert written.pieces[-1] == b"last", "nothing is written to a connection that is closed"
-
-    asyncio.run(test())
 
 
 def test_expect_continue() -> None:

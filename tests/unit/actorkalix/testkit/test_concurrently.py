@@ -92,7 +92,7 @@ def test_a_body_that_fails_is_shown_what_was_done() -> None:
     with pytest.raises(AssertionError, match="it sells") as raised:
         seeded(check)()
     ours, theirs = raised.value.__notes__
-    assert ours.startswith("seed 0, shrunk to 1 operations of 1 clients")
+    assert ours.startswith("seed 0: 1 operations of 1 clients")
     assert "repeat it with: plan=" in ours
     assert "run=<a run of 1 operations>" in theirs
 

@@ -31,7 +31,7 @@ def failed(*texts: str, operations: int = 2) -> Run:
 def test_what_was_found_comes_first_and_how_to_repeat_it_last() -> None:
     lines = failure_text(failed("one", "two"), 17, "the command").splitlines()
     assert lines[:2] == ["my_rule: one", "my_rule: two"]
-    assert lines[2].startswith("seed 17, shrunk to 2 operations of 1 clients, 1 planned faults")
+    assert lines[2].startswith("seed 17: 2 operations of 1 clients, 1 planned faults")
     assert lines[-1] == "repeat it with: the command"
 
 

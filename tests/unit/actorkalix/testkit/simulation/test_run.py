@@ -179,7 +179,7 @@ def test_an_assertion_of_a_program_is_found() -> None:
 
 def test_further_rules_look_at_what_is_left() -> None:
     def judge(played: Played) -> Iterator[Finding]:
-        yield Finding(f"{len(played.history.operations)} operations, {len(played.stored) > 0}")
+        yield Finding(f"{len(played.history.operations)} operations, {len(played.records) > 0}")
 
     subject = Subject(SUBJECT.service, SUBJECT.limits, {}, {"mine": judge, "none": lambda _: ()})
     run = run_plan(subject, plan_of(add(1)))

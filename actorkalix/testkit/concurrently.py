@@ -215,6 +215,7 @@ def _hypothesis_test(
     options: dict[str, Any] = {
         "max_examples": overrides.runs or runs,
         "deadline": None,
+        "print_blob": False,  # the word of the plan says it better
         "report_multiple_bugs": False,
         "suppress_health_check": (*slow, HealthCheck.filter_too_much),
         "phases": (Phase.reuse, Phase.generate, Phase.shrink),

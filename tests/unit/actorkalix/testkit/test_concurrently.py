@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from actorkalix.errors import WorkloadUnfit
 from actorkalix.model.client import Client
@@ -84,13 +85,20 @@ def test_a_race_is_shrunk_to_two_clients_and_comes_again(tmp_path: Path) -> None
     assert raised_again.value.run.digest == raised.value.run.digest
 
 
-def test_a_body_that_fails_is_shown_what_was_done() -> None:
+@pytest.mark.parametrize("profile", ["default", "ci"])
+def test_a_body_that_fails_is_shown_what_was_done(profile: str) -> None:
+    before = settings.get_current_profile_name()
+    settings.load_profile(profile)  # hypothesis takes "ci" by itself where it sees one
+
     @concurrent(service, runs=20, workload=Workload(weights={"take": 0, "count": 0, "close": 0}))
     def check(run: Run) -> None:
         assert all(each.method != "sell" for each in run.history.operations), "it sells"
 
-    with pytest.raises(AssertionError, match="it sells") as raised:
-        seeded(check)()
+    try:
+        with pytest.raises(AssertionError, match="it sells") as raised:
+            seeded(check)()
+    finally:
+        settings.load_profile(before)
     ours, theirs = raised.value.__notes__
     assert ours.startswith("seed 0: 1 operations of 1 clients")
     assert "repeat it with: plan=" in ours

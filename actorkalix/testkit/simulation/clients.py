@@ -31,6 +31,7 @@ from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from .chance import Chance
 from .hosts import OPERATION, HostClock, SimulatedHost
 from .plan import Call
+from .processes import Process
 from .world import World
 
 ATTEMPTS_MAX = 5
@@ -160,7 +161,9 @@ class Clients:
         waiting = self._open.setdefault(host.process.name, [])
         waiting.append(answered)
         delay_us = self._delay_us(chance)
-        self._world.network.later(delay_us, self._arrive, host, message, answered, chance)
+        answer = self._answering(host.process, answered, chance)
+        # A process that has ended by then takes nothing: its connections were reset.
+        self._loop.later_in(host.process, delay_us, host.serve, message, answer)
         timer = self._loop.call_later(timeout_ms / 1000, _settle, answered, None)
         reply = await answered
         timer.cancel()
@@ -169,27 +172,25 @@ class Clients:
 
     async def _connect(self, chance: Chance) -> SimulatedHost:
         """A host that serves; while there is none, connections wait."""
-        await self._world.until(lambda: bool(self._world.serving))
-        return chance.choice(self._world.serving)
+        while not (serving := self._world.serving):
+            await self._world.until(lambda: bool(self._world.serving))
+        return chance.choice(serving)
 
-    def _arrive(
-        self,
-        host: SimulatedHost,
-        message: Message,
-        answered: asyncio.Future[Reply | None],
-        chance: Chance,
-    ) -> None:
-        """The request is with its host."""
-        process, network = host.process, self._world.network
+    def _answering(
+        self, process: Process, answered: asyncio.Future[Reply | None], chance: Chance
+    ) -> Callable[[Reply], None]:
+        """Brings a host's answer to its client."""
 
         def answer(reply: Reply) -> None:
             """In the host's process."""
             if self._world.reached(process, "before_reply"):
                 return
             lost = chance.happens(self._world.conditions.rates.answer_lost)
-            network.later(self._delay_us(chance), _settle, answered, None if lost else reply)
+            self._world.network.later(
+                self._delay_us(chance), _settle, answered, None if lost else reply
+            )
 
-        self._loop.call_in(process, host.serve, message, answer)  # a dead one was reset already
+        return answer
 
     def _delay_us(self, chance: Chance) -> int:
         rates = self._world.conditions.rates

@@ -129,7 +129,6 @@ class SimulatedHost:
         self._requests = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self.host = build_host(
             service,
             store,
@@ -148,10 +147,8 @@ class SimulatedHost:
         self.neighbours.receive(batch)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that nobody waits for. In this process, which ends with its tasks."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Do something that nobody waits for. In this process, which keeps its tasks."""
+        _ = asyncio.get_running_loop().create_task(work)
 
     def serve(self, message: Message, answer: Answer) -> None:
         """A client's request, as the gateway has decoded it. In this process."""

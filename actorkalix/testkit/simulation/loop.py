@@ -16,7 +16,7 @@ are part of a cycle of references, it takes a garbage collection.
 from __future__ import annotations
 
 import asyncio
-import math
+import gc
 import sys
 import threading
 import warnings
@@ -31,7 +31,7 @@ from .names import line_of_failure, name_of, name_of_task
 from .processes import PROCESS, Handle, bury
 from .processes import Process as Process
 from .real_world import RealWorld, SealedLoop
-from .scheduler import NEVER_US, Scheduler
+from .scheduler import Scheduler, Stop, up_to_us
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -42,6 +42,10 @@ Scheduling = Literal["seeded", "fifo"]
 STEPS_MAX = 10_000_000
 """Some 10 s of a core; the simulations of this house take some 10,000."""
 LAST_NAMED = 16
+COLLECTED_EVERY = 20_000
+"""Steps between collections of garbage: always at the same ones, for what is collected may tell
+that nobody looked at its failure; and seldom, for by itself Python spends an eighth of a run there.
+"""
 WAITING_NAMED_MAX = 20
 
 
@@ -104,13 +108,23 @@ class SimulationLoop(SealedLoop):
 
     def call_in(self, process: Process, callback: Callable[..., object], *args: Any) -> Handle:
         """Call soon, in a process; never if it is dead, and later if it is paused."""
-        return self.call_soon(callback, *args, context=process.context())
+        handle = Handle(callback, args, process.context(), process)
+        if not self._closed:
+            self._scheduler.put(handle)
+        return handle
+
+    def later_in(
+        self, process: Process, delay_us: int, callback: Callable[..., object], *args: Any
+    ) -> Handle:
+        """Call later, in a process; never if it is dead then, and later yet if it is paused."""
+        handle = Handle(callback, args, process.context(), process)
+        if not self._closed:
+            self._scheduler.put_at(self._scheduler.now_us + delay_us, handle)
+        return handle
 
     def world_later(self, delay_us: int, callback: Callable[..., object], *args: Any) -> Handle:
         """Call later on behalf of the world: whoever asks may be paused or killed meanwhile."""
-        return self.call_at_us(
-            self.now_us + delay_us, callback, *args, context=self.world.context()
-        )
+        return self.later_in(self.world, delay_us, callback, *args)
 
     def _owner(self) -> Process:
         """The process that runs at the moment."""
@@ -148,7 +162,7 @@ class SimulationLoop(SealedLoop):
         context: Context | None = None,
     ) -> Handle:
         """Call after some seconds of virtual time."""
-        at_us = self._scheduler.now_us + _up_to_us(delay)
+        at_us = self._scheduler.now_us + up_to_us(delay)
         return self.call_at_us(at_us, callback, *args, context=context)
 
     def call_at(
@@ -160,7 +174,7 @@ class SimulationLoop(SealedLoop):
     ) -> Handle:
         """Call at a time of `time`, in seconds; at the next microsecond if it is between two."""
         now_us = self._scheduler.now_us
-        at_us = now_us if when <= now_us / 1e6 else max(_up_to_us(when), now_us + 1)
+        at_us = now_us if when <= now_us / 1e6 else max(up_to_us(when), now_us + 1)
         return self.call_at_us(at_us, callback, *args, context=context)
 
     def call_at_us(
@@ -265,7 +279,11 @@ class SimulationLoop(SealedLoop):
         limit = scheduler.steps_taken + steps_max
         last: list[str] = []
         with self._running():
-            stop = scheduler.take_turns(limit - LAST_NAMED)
+            stop: Stop = "limit"
+            while stop == "limit" and scheduler.steps_taken < limit - LAST_NAMED:
+                turns = min(limit - LAST_NAMED, scheduler.steps_taken + COLLECTED_EVERY)
+                stop = scheduler.take_turns(turns)
+                gc.collect(0)
             while stop == "limit" and scheduler.steps_taken < limit:
                 stop = scheduler.take_turns(scheduler.steps_taken + 1)
                 if (handle := scheduler.last) is not None:
@@ -284,6 +302,8 @@ class SimulationLoop(SealedLoop):
         hooks = sys.get_asyncgen_hooks()
         self._thread = threading.get_ident()
         self._is_running = True
+        collects = gc.isenabled()
+        gc.disable()
         sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._generator_left)
         asyncio._set_running_loop(self)
         try:
@@ -291,6 +311,8 @@ class SimulationLoop(SealedLoop):
         finally:
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+            if collects:
+                gc.enable()
             self._is_running = False
             self._scheduler.stopping = False
             for process in self._processes:
@@ -376,15 +398,3 @@ class SimulationLoop(SealedLoop):
 
 async def _closed(generator: AsyncGenerator[Any, Any]) -> None:
     await generator.aclose()
-
-
-def _up_to_us(seconds: float) -> int:
-    """Microseconds, rounded up: who waits until a time and then asks for it must not be early.
-
-    What floating point has added to a whole number is taken off; no time above 0 is no time.
-    """
-    if seconds <= 0:
-        return 0
-    if seconds * 1e6 >= NEVER_US:
-        return NEVER_US
-    return max(1, math.ceil(seconds * 1e6 - 1e-3))

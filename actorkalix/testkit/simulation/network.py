@@ -73,43 +73,42 @@ class Network:
 
     def carry(self, sender: Peer, receiver: Peer, batch: bytes, done: Done) -> None:
         """Bring a batch, and tell its sender what became of it."""
-        chance, rates = self._chance, self._conditions.rates
+        chance, rates, later_in = self._chance, self._conditions.rates, self._loop.later_in
 
-        def told(error: Exception | None) -> None:
-            self._loop.call_in(sender.process, done, error)
-
-        def lost() -> None:
-            told(OSError("nobody knows what became of a batch"))
+        def is_lost() -> None:
+            error = OSError("nobody knows what became of a batch")
+            later_in(sender.process, LOST_US, done, error)
 
         def arrives() -> None:
-            self._loop.call_in(receiver.process, receiver.receive, batch)
+            later_in(receiver.process, self._delay_us(), receiver.receive, batch)
 
         def comes_through() -> None:
-            if receiver.process.alive:
+            if receiver.process.runs:
+                receiver.process.run(is_taken)
+            elif receiver.process.alive:
                 self._loop.call_in(receiver.process, is_taken)
             else:
-                told(PeerEnded())
+                self._loop.call_in(sender.process, done, PeerEnded())
 
         def is_taken() -> None:
             receiver.receive(batch)
-            if self._is_parted(receiver.number, sender.number):
-                self.later(LOST_US, lost)
+            if self._is_parted(receiver, sender):
+                is_lost()
             else:
-                self.later(self._delay_us(), told, None)
+                later_in(sender.process, self._delay_us(), done, None)
 
-        this = (sender.number, receiver.number, batch)
         if chance.happens(rates.swallow):
-            self._swallowed[this] = self._loop.now_us + chance.integer(1, SWALLOWED_US_MAX)
-        is_swallowed = self._swallowed.get(this, 0) > self._loop.now_us
-        if is_swallowed or self._is_parted(sender.number, receiver.number):
-            self.later(LOST_US, lost)
+            until_us = self._loop.now_us + chance.integer(1, SWALLOWED_US_MAX)
+            self._swallowed[sender.number, receiver.number, batch] = until_us
+        if self._is_swallowed(sender, receiver, batch) or self._is_parted(sender, receiver):
+            is_lost()
             return
         if chance.happens(rates.duplicate):
-            self.later(self._delay_us(), arrives)
+            arrives()
         if chance.happens(rates.drop):
             if chance.happens(0.5):  # the receipt is lost, not the batch
-                self.later(self._delay_us(), arrives)
-            self.later(LOST_US, lost)
+                arrives()
+            is_lost()
         else:
             self.later(self._delay_us(), comes_through)
 
@@ -117,8 +116,13 @@ class Network:
         """Call later, on behalf of nobody who may be killed or stopped."""
         self._loop.world_later(delay_us, call, *args)
 
-    def _is_parted(self, sender: int, receiver: int) -> bool:
-        return self._parted.get((sender, receiver), 0) > self._loop.now_us
+    def _is_parted(self, sender: Peer, receiver: Peer) -> bool:
+        this = (sender.number, receiver.number)
+        return bool(self._parted) and self._parted.get(this, 0) > self._loop.now_us
+
+    def _is_swallowed(self, sender: Peer, receiver: Peer, batch: bytes) -> bool:
+        this = (sender.number, receiver.number, batch)
+        return bool(self._swallowed) and self._swallowed.get(this, 0) > self._loop.now_us
 
     def _delay_us(self) -> int:
         chance, rates = self._chance, self._conditions.rates

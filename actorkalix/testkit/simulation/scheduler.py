@@ -21,9 +21,11 @@ time.
 from __future__ import annotations
 
 import heapq
+import math
 from asyncio import Task
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Literal
 
@@ -32,6 +34,8 @@ from .processes import Handle
 
 NEVER_US = 1 << 62
 """Timers farther away are as good as never; it is 146,000 years."""
+
+_NO_STEPS = frozenset({FunctionType, partial})
 
 Stop = Literal["stopped", "limit", "idle"]
 """Why no more turns are taken: as was wished, too many were, or nothing is left to run."""
@@ -162,9 +166,21 @@ class Scheduler:
         return bool(ready)
 
 
+def up_to_us(seconds: float) -> int:
+    """Microseconds, rounded up: who waits until a time and then asks for it must not be early.
+
+    What floating point has added to a whole number is taken off; no time above 0 is no time.
+    """
+    if seconds <= 0:
+        return 0
+    if seconds * 1e6 >= NEVER_US:
+        return NEVER_US
+    return max(1, math.ceil(seconds * 1e6 - 1e-3))
+
+
 def _is_step(callback: Callable[..., object] | None) -> bool:
     """Whether it is a step of a task, its first or a later one, and not a request to one."""
-    if type(callback) is FunctionType:  # most are, and the question is asked of every call
+    if type(callback) in _NO_STEPS:  # most are, and the question is asked of every call
         return False
     owner = getattr(callback, "__self__", None)
     return isinstance(owner, Task) and getattr(callback, "__name__", "") != "cancel"

@@ -6,24 +6,33 @@ service depends on what the simulation does not control, and the first line that
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What has the time."""
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds from the start of the run."""
+        ...
 
 
 class Trace:
     """Lines of what happened.
 
     Args:
-        now_us: gives the time.
+        clock: has the time.
     """
 
-    def __init__(self, now_us: Callable[[], int]) -> None:
-        self._now_us = now_us
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.lines: list[str] = []
 
     def __call__(self, line: str) -> None:
         """Something happened now."""
-        self.lines.append(f"{self._now_us():>12,} {line}")
+        self.lines.append(f"{self._clock.now_us:>12,} {line}")
 
     @property
     def digest(self) -> str:

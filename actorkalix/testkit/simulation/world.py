@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -67,7 +67,7 @@ class World:
     ) -> None:
         self.loop = loop
         self.plan = plan
-        self.trace = Trace(lambda: loop.now_us)
+        self.trace = Trace(loop)
         self.chance = Chance(plan.seed)
         self.written = Written()
         self.findings = Findings()
@@ -77,7 +77,7 @@ class World:
         self.conditions = Conditions(plan.rates)
         self.network = Network(loop, self.chance.fork("network"), self.conditions)
         self.on_end: Callable[[SimulatedHost], object] = _nobody
-        self.homes = HomeTable(1, propose([RingStore(n) for n in range(plan.hosts)], plan.shards))
+        self.homes = HomeTable(1, _homes(plan.hosts, plan.shards))
         self._homes_bytes = msgspec.msgpack.encode(self.homes)
         name = service.name
         self.disks = {
@@ -140,11 +140,8 @@ class World:
     @property
     def serving(self) -> Sequence[SimulatedHost]:
         """Hosts that take connections, by store."""
-        return [
-            self._serving[number]
-            for number in sorted(self._serving)
-            if self._serving[number] is not self._leaving
-        ]
+        found = (self._serving.get(number) for number in self.disks)
+        return [host for host in found if host is not None and host is not self._leaving]
 
     # ---- hosts --------------------------------------------------------------------------------
     def open(self, number: int, *, is_twin: bool = False) -> None:
@@ -364,6 +361,12 @@ class World:
                 self.trace(f"{process.name}: dies at {point}")
                 self.kill(number)
         return not process.alive
+
+
+@cache
+def _homes(stores: int, shards: int) -> tuple[tuple[int, ...], ...]:
+    """Where the shards of a new service are; thousands of runs ask for the same."""
+    return propose([RingStore(number) for number in range(stores)], shards)
 
 
 def _nobody(host: SimulatedHost) -> None:

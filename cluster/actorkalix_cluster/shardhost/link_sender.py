@@ -197,7 +197,7 @@ class Sender:
 
     # ---- out ----------------------------------------------------------------------------------
     def _soon(self) -> None:
-        if not self._leaving and self._transport is not None:
+        if self._queue and not self._leaving and self._transport is not None:
             self._leaving = True
             asyncio.get_running_loop().call_soon(self._leave)
 

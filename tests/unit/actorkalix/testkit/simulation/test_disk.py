@@ -49,7 +49,7 @@ class Desk:
         self.seed = seed
         self.loop = SimulationLoop(Chance(seed))
         self.conditions = Conditions(calm(commit_min_us=COMMIT_US))
-        self.trace = Trace(lambda: self.loop.now_us)
+        self.trace = Trace(self.loop)
         self.disk = Disk(StoreIdentity("0" * 32, "shop", 0, 1, 7))
         self.dies_at: CrashPoint | None = None
         self.visited: list[CrashPoint] = []

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from actorkalix.testkit.simulation.trace import Trace, first_difference
 
 
+@dataclass
+class Clock:
+    now_us: int = 0
+
+
 def test_lines_have_their_times() -> None:
-    times = iter((5, 1_234_567))
-    trace = Trace(lambda: next(times))
+    clock = Clock(5)
+    trace = Trace(clock)
     trace("one")
+    clock.now_us = 1_234_567
     trace("two")
     assert trace.lines == ["           5 one", "   1,234,567 two"]
 
 
 def test_a_digest_stands_for_all_lines_in_their_order() -> None:
     def digest(*lines: str) -> str:
-        trace = Trace(lambda: 0)
+        trace = Trace(Clock())
         for line in lines:
             trace(line)
         return trace.digest

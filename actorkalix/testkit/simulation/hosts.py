@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -152,12 +153,17 @@ class SimulatedHost:
 
     def serve(self, message: Message, answer: Answer) -> None:
         """A client's request, as the gateway has decoded it. In this process."""
-        self.begin(self._serve(message, answer))
-
-    async def _serve(self, message: Message, answer: Answer) -> None:
         self._requests += 1
         self._idle.clear()
-        reply = await self.neighbours.router.ask(message)
+        asked = self.neighbours.router.begin(message, partial(self._answer_soon, answer))
+        if isinstance(asked, Reply):
+            self._answer(answer, asked)
+
+    def _answer_soon(self, answer: Answer, reply: Reply) -> None:
+        """From the midst of the host's work, which a process that dies here would go on with."""
+        asyncio.get_running_loop().call_soon(self._answer, answer, reply)
+
+    def _answer(self, answer: Answer, reply: Reply) -> None:
         self._requests -= 1
         if not self._requests:
             self._idle.set()

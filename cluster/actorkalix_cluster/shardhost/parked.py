@@ -6,8 +6,9 @@ had before. Who comes meanwhile stands behind: so the first sent is the first de
 
 from __future__ import annotations
 
-import asyncio
 from bisect import insort
+
+from collections.abc import Callable
 
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.ticket import Ticket
@@ -23,11 +24,20 @@ class Parked:
         deadline_ms: when its caller is told something, wherever it is by then.
 
     Attributes:
-        answer: what its caller waits for.
+        reply: what its caller was told.
         sent: the ticket with which it was sent again; None while it stands in the line.
     """
 
-    __slots__ = ("answer", "deadline_ms", "message", "opened_s", "sent", "shard", "until_ms")
+    __slots__ = (
+        "_tell",
+        "deadline_ms",
+        "message",
+        "opened_s",
+        "reply",
+        "sent",
+        "shard",
+        "until_ms",
+    )
 
     def __init__(self, ticket: Ticket, shard: int, until_ms: int, deadline_ms: int) -> None:
         self.message: Message = ticket.message
@@ -35,18 +45,26 @@ class Parked:
         self.shard = shard
         self.until_ms = until_ms
         self.deadline_ms = deadline_ms
-        self.answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.reply: Reply | None = None
         self.sent: Ticket | None = None
+        self._tell: Callable[[Reply], object] | None = None
 
     @property
     def whom(self) -> tuple[str, str]:
         """Component and entity."""
         return whom(self.message)
 
+    def then(self, tell: Callable[[Reply], object]) -> None:
+        """Have this told the answer; for one that has none yet."""
+        assert self.reply is None, "it has its answer"
+        self._tell = tell
+
     def tell(self, reply: Reply) -> None:
-        """Answer the caller, if one still waits."""
-        if not self.answer.done():
-            self.answer.set_result(reply)
+        """Answer the caller, unless it was told something else before."""
+        if self.reply is None:
+            self.reply = reply
+            if self._tell is not None:
+                self._tell(reply)
 
 
 class Line:

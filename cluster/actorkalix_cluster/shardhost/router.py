@@ -39,15 +39,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.asked import Asked, Tell, too_late
 from actorkalix_cluster.shardhost.clock import Clock, Handle
-from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.observer import SilentObserver
 from actorkalix_cluster.shardhost.parked import Line, Parked, whom
-from actorkalix_cluster.shardhost.ticket import Desk, Ticket
+from actorkalix_cluster.shardhost.ticket import Answered, Desk, Ticket
 from actorkalix_storage.api import HomeTable
 
 TICK_MS = 50
@@ -113,6 +115,21 @@ class Router:
         Cancellation: a message that was not started is dropped; any other runs to its end.
         Durability: all that the answer rests on is on disk.
         """
+        answered = Answered()
+        asked = self.begin(message, answered.tell)
+        if isinstance(asked, Reply):
+            return asked
+        try:
+            return await answered.future
+        except asyncio.CancelledError:
+            self.drop(asked)
+            raise
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it.
+
+        Durability: all that the answer rests on is on disk.
+        """
         shard = shard_of(message.component, message.entity, len(self._homes))
         home = self._homes[shard][0]
         target = self._targets.get(home)
@@ -120,23 +137,37 @@ class Router:
             if home in self._fenced:
                 return self._fenced_off(home)
             if target is None or shard in self._lines:
-                return await self._follow(self._turn_away(self._ticket(message, shard), shard))
+                return Asked(tell).follow(self._turn_away(self._ticket(message, shard), shard))
         ticket = target.send(message)
         if ticket.reply is not None:
             if self._on_answer is None or not _is_not_here(ticket.reply):
                 return ticket.reply
-            return await self._follow(self._turn_away(ticket, shard))
+            return Asked(tell).follow(self._turn_away(ticket, shard))
+        asked = Asked(tell)
+        asked.ticket = ticket
         ticket.on_answer = self._on_answer
+        ticket.then(partial(self._came_back, asked))
         self._wait_for(ticket, message.deadline_ms or self._clock.now_ms() + self._ask_timeout_ms)
-        try:
-            reply = await ticket.wait()
-        except asyncio.CancelledError:
-            self._drop(self._turned.pop(ticket, None))
-            raise
-        finally:
-            self._waits.pop(ticket, None)
-        parked = self._turned.pop(ticket, None) if self._turned else None
-        return reply if parked is None else await self._follow(parked)
+        return asked
+
+    def _came_back(self, asked: Asked, reply: Reply) -> None:
+        """The first ticket of a message has its answer, or is waited for no longer."""
+        assert asked.ticket is not None, "it was sent"
+        self._waits.pop(asked.ticket, None)
+        parked = self._turned.pop(asked.ticket, None) if self._turned else None
+        if parked is None:
+            asked.tell(reply)
+        elif isinstance(told := asked.follow(parked), Reply):
+            asked.tell(told)
+
+    def drop(self, asked: Asked) -> None:
+        """Nobody waits any more: what was not started is dropped, any other runs to its end."""
+        asked.forget()
+        if asked.parked is not None:
+            self._drop(asked.parked)
+        elif asked.ticket is not None:
+            asked.ticket.drop()
+            self._waits.pop(asked.ticket, None)
 
     def _wait_for(self, ticket: Ticket, until_ms: int) -> None:
         self._waits[ticket] = until_ms
@@ -236,17 +267,8 @@ class Router:
             if self._tick is None:
                 self._tick = self._clock.call_later(TICK_MS, self._look)
 
-    async def _follow(self, parked: Parked) -> Reply:
-        try:
-            return await parked.answer
-        except asyncio.CancelledError:
-            self._drop(parked)
-            raise
-
-    def _drop(self, parked: Parked | None) -> None:
+    def _drop(self, parked: Parked) -> None:
         """Its caller has gone away."""
-        if parked is None:
-            return
         if parked.sent is not None:
             parked.sent.drop()
             self._sent.pop(parked.sent, None)
@@ -323,7 +345,7 @@ class Router:
     def _end_waits(self, now_ms: int) -> None:
         for ticket in [ticket for ticket, until_ms in self._waits.items() if until_ms < now_ms]:
             del self._waits[ticket]
-            reply = Reply(failure=_too_late(ticket))
+            reply = Reply(failure=too_late(ticket))
             parked = self._sent.pop(ticket, None)
             if parked is None:
                 ticket.give_up(reply)
@@ -371,9 +393,3 @@ class Router:
 
 def _is_not_here(reply: Reply) -> bool:
     return reply.failure is not None and failures.not_here(reply.failure)
-
-
-def _too_late(ticket: Ticket) -> Failure:
-    if ticket.drop() or ticket.message.kind is MessageKind.QUERY:
-        return failures.deadline_passed()
-    return failures.outcome_unknown("no answer came in time")

@@ -40,7 +40,7 @@ class Stage(enum.Enum):
 class Ticket:
     """A message on its way; one waits for its answer."""
 
-    __slots__ = ("_answered", "_desk", "message", "on_answer", "opened_s", "reply", "stage")
+    __slots__ = ("_desk", "_tell", "message", "on_answer", "opened_s", "reply", "stage")
 
     def __init__(self, message: Message, desk: Desk) -> None:
         self.message = message
@@ -49,7 +49,7 @@ class Ticket:
         self.on_answer: Callable[[Ticket], object] | None = None
         self.opened_s = perf_counter()
         self._desk = desk
-        self._answered: asyncio.Future[Reply] | None = None
+        self._tell: Callable[[Reply], object] | None = None
 
     @property
     def open(self) -> bool:
@@ -72,6 +72,16 @@ class Ticket:
             self._desk.close(self)
         return self.stage is Stage.DROPPED
 
+    def then(self, tell: Callable[[Reply], object]) -> None:
+        """Have this told the answer, once, from the midst of a host's work.
+
+        Args:
+            tell: sends nothing itself, to this host or another, before its caller has gone on.
+        """
+        assert self.reply is None, "it has its answer"
+        assert self._tell is None, "one waits for a ticket"
+        self._tell = tell
+
     async def wait(self) -> Reply:
         """The answer.
 
@@ -79,18 +89,19 @@ class Ticket:
         """
         if self.reply is not None:
             return self.reply
-        assert self._answered is None, "one waits for a ticket"
-        self._answered = asyncio.get_running_loop().create_future()
+        answered = Answered()
+        self.then(answered.tell)
         try:
-            return await self._answered
+            return await answered.future
         except asyncio.CancelledError:
             self.drop()
             raise
 
     def give_up(self, reply: Reply) -> None:
         """Tell who waits this instead of the answer; the message goes its way."""
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(reply)
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(reply)
 
     def settle(self, reply: Reply) -> None:
         """Put the answer in; for the desk alone."""
@@ -98,8 +109,25 @@ class Ticket:
         self.reply = reply
         if self.on_answer is not None:
             self.on_answer(self)
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(reply)
+        self.give_up(reply)
+
+
+class Answered:
+    """For a task that waits to be told an answer.
+
+    Attributes:
+        future: of the answer.
+    """
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def tell(self, reply: Reply) -> None:
+        """Wake who waits, unless it was cancelled."""
+        if not self.future.done():
+            self.future.set_result(reply)
 
 
 class Desk:

@@ -39,11 +39,17 @@ def test_a_line_is_over_when_nobody_stands_in_it_and_nobody_is_awaited() -> None
 
 
 def test_a_caller_is_told_once() -> None:
-    async def case() -> None:
-        ticket = Desk(SilentObserver()).open(Message(MessageKind.COMMAND, "c", "e"))
-        parked = Parked(ticket, 0, 1, 2)
-        parked.tell(Reply(b"1"))
-        parked.tell(Reply(b"2"))
-        assert await parked.answer == Reply(b"1")
+    ticket = Desk(SilentObserver()).open(Message(MessageKind.COMMAND, "c", "e"))
+    parked = Parked(ticket, 0, 1, 2)
+    told: list[Reply] = []
+    parked.then(told.append)
+    parked.tell(Reply(b"1"))
+    parked.tell(Reply(b"2"))
+    assert (told, parked.reply) == ([Reply(b"1")], Reply(b"1"))
 
-    run(case())
+
+def test_what_is_told_before_anybody_listens_is_kept() -> None:
+    ticket = Desk(SilentObserver()).open(Message(MessageKind.COMMAND, "c", "e"))
+    parked = Parked(ticket, 0, 1, 2)
+    parked.tell(Reply(b"1"))
+    assert parked.reply == Reply(b"1")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from actorkalix.runtime.virtual import settle
-from actorkalix_cluster.shardhost.messages import Message, MessageKind
+from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.router import TICK_MS, Router, Target
 from actorkalix_storage.api import HomeTable
 from tests.unit.cluster.shardhost.counter import COUNTER
@@ -106,5 +107,59 @@ def test_a_caller_who_goes_away_takes_the_message_along() -> None:
             await r.committer.release()
             assert await r.query() == 0
             await r.clock.advance(10_000)
+
+    run(case())
+
+
+def test_what_is_begun_is_told_later_and_what_is_there_at_once() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            await r.add(1)
+            router, told = router_over(r), list[Reply]()
+            r.committer.hold_commits = True
+            asked = router.begin(ADD, told.append)
+            assert isinstance(asked, Asked)
+            query = Message(MessageKind.QUERY, COUNTER, "a", "tell")
+            seen = router.begin(query, told.append)
+            assert isinstance(seen, Reply)
+            assert total_of(seen) == 1, "only what is on disk is seen"
+            await settle()
+            assert told == []
+            await r.committer.release()
+            await settle()
+            assert [total_of(reply) for reply in told] == [2]
+
+    run(case())
+
+
+def test_who_drops_is_told_nothing_and_what_had_begun_runs_on() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            await r.add(1)
+            router, told = router_over(r), list[Reply]()
+            r.committer.hold_commits = True
+            asked = router.begin(ADD, told.append)
+            assert isinstance(asked, Asked)
+            router.drop(asked)
+            await r.clock.advance(5_000 + 2 * TICK_MS)
+            await r.committer.release()
+            assert told == []
+            assert await r.query() == 2
+
+    run(case())
+
+
+def test_what_is_dropped_before_it_has_begun_is_never_executed() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            router, told = router_over(r), list[Reply]()
+            r.committer.hold_reads = True
+            asked = router.begin(ADD, told.append)
+            assert isinstance(asked, Asked)
+            router.drop(asked)
+            r.committer.hold_reads = False
+            await r.committer.release()
+            assert told == []
+            assert await r.query() == 0
 
     run(case())

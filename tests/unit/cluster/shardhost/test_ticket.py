@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
-from actorkalix_cluster.shardhost.ticket import Desk, Stage
+from actorkalix_cluster.shardhost.ticket import Answered, Desk, Stage
 from tests.unit.cluster.shardhost.rig import Watcher, run
 
 MESSAGE = Message(MessageKind.COMMAND, "c", "e", "m")
@@ -62,6 +62,28 @@ def test_giving_up_tells_who_waits_and_leaves_the_message() -> None:
         assert await waiting == Reply(b"late")
         desk.answer(ticket, Reply(b"1"))
         assert ticket.reply == Reply(b"1")
+
+    run(case())
+
+
+def test_who_listens_is_told_in_the_moment_of_the_answer_and_once() -> None:
+    desk = Desk(Watcher())
+    ticket = desk.open(MESSAGE)
+    told: list[Reply] = []
+    ticket.then(told.append)
+    with pytest.raises(AssertionError, match="one waits"):
+        ticket.then(told.append)
+    desk.answer(ticket, Reply(b"1"))
+    ticket.give_up(Reply(b"late"))
+    assert told == [Reply(b"1")]
+
+
+def test_who_was_cancelled_is_told_nothing() -> None:
+    async def case() -> None:
+        answered = Answered()
+        answered.future.cancel()
+        answered.tell(Reply(b"1"))
+        assert answered.future.cancelled()
 
     run(case())
 

@@ -1,0 +1,58 @@
+"""What a caller holds of a message that a router has sent for it and that is not answered yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.messages import Failure, MessageKind, Reply
+from actorkalix_cluster.shardhost.parked import Parked
+from actorkalix_cluster.shardhost.ticket import Ticket
+
+Tell = Callable[[Reply], object]
+"""Is told an answer, once, from the midst of somebody's work: it makes a note of it and returns. It
+raises nothing, and sends nothing before its caller has gone on."""
+
+
+class Asked:
+    """A message that was sent.
+
+    Args:
+        tell: who is told the answer.
+
+    Attributes:
+        ticket: with which it was sent first; None if it could not be.
+        parked: what became of it when it was turned away.
+    """
+
+    __slots__ = ("_tell", "parked", "ticket")
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell: Tell | None = tell
+        self.ticket: Ticket | None = None
+        self.parked: Parked | None = None
+
+    def tell(self, reply: Reply) -> None:
+        """Pass the answer on, unless nobody wants it any more."""
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            tell(reply)
+
+    def follow(self, parked: Parked) -> Reply | Asked:
+        """Have the caller told what becomes of it, now that it was turned away."""
+        if parked.reply is not None:
+            return parked.reply
+        self.parked = parked
+        parked.then(self.tell)
+        return self
+
+    def forget(self) -> None:
+        """Nobody wants the answer any more."""
+        self._tell = None
+
+
+def too_late(ticket: Ticket) -> Failure:
+    """What is said to a caller who waits no longer; the message is taken back if it can be."""
+    if ticket.drop() or ticket.message.kind is MessageKind.QUERY:
+        return failures.deadline_passed()
+    return failures.outcome_unknown("no answer came in time")

@@ -195,7 +195,8 @@ def parse_history(data: bytes) -> History:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
             if line == last and not is_whole:
                 _refuse(line, f"the file was cut here ({problem}); take this line out or record it")
-            _refuse(line, f"{problem}; a line is one operation with {_FIELDS}")
+            said = problem if _is_utf8(text) else "not UTF-8"  # decoders say that in many ways
+            _refuse(line, f"{said}; a line is one operation with {_FIELDS}")
     return history_of(header, operations)
 
 
@@ -217,6 +218,14 @@ def history_of(header: Header, operations: Iterable[Operation]) -> History:
             _refuse(line, f"the id {operation.id} is that of line {first}; each has its own")
     _check_clients(kept, lines)
     return History(header, kept)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _header_of(text: bytes) -> Header:

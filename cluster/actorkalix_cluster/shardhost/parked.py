@@ -7,7 +7,6 @@ had before. Who comes meanwhile stands behind: so the first sent is the first de
 from __future__ import annotations
 
 from bisect import insort
-
 from collections.abc import Callable
 
 from actorkalix_cluster.shardhost.messages import Message, Reply

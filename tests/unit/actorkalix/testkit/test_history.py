@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
     "type": (file_of(HEAD, line(invoked="x")), "line 2: Expected `int`, got `str` - at `$.invoked"),
     "kind": (file_of(HEAD, line(kind="x")), "line 2: Invalid enum value 'x' - at `$.kind`"),
     "outcome": (file_of(HEAD, line(outcome="no")), "Invalid enum value 'no' - at `$.outcome`"),
-    "bytes": (file_of(HEAD) + b'{"client":"\xff"}\n', "utf-8"),
+    "bytes": (file_of(HEAD) + b'{"client":"\xff"}\n', "line 2: not UTF-8"),
     "deep": (file_of(HEAD) + b"[" * 9_999 + b"\n", "line 2: "),
     "backwards": (
         file_of(HEAD, LINE, line(id=8, client="d", invoked=10, returned=9)),
@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_named(name: str) -> None:
     data, text = WRONG[name]
     said = refused(data)
     assert said.startswith("line ")
-    assert text in said or text in said.lower()
+    assert text in said
 
 
 def test_a_client_goes_on_after_it_was_told_that_nobody_knows() -> None:

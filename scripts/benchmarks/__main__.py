@@ -26,6 +26,7 @@ QUICK: dict[str, Any] = {
     "entities": (1_000, 10_000),
     "cold": 100,
     "idle": 5_000,
+    "storm": 5_000,
     "events": 2_099,
 }
 """Shows in a minute or two that everything runs; its figures mean little."""

@@ -58,14 +58,19 @@ async def _measure(folder: Path, idle: int) -> float:
                 in_process.checked(await router.ask(query))
 
         await ask(itertools.islice(queries, WARM))
-        before = _own_bytes()
+        before = own_bytes()
         await asyncio.gather(*(ask(queries) for _ in range(CALLERS)))
-        return (_own_bytes() - before) / idle
+        return (own_bytes() - before) / idle
 
 
-def _own_bytes() -> int:
-    """Memory that is this process's alone, without the pages of the store's file (proc(5))."""
-    gc.collect()
+def own_bytes(*, collect: bool = True) -> int:
+    """Memory that is this process's alone, without the pages of the store's file (proc(5)).
+
+    Args:
+        collect: garbage first.
+    """
+    if collect:
+        gc.collect()
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024

@@ -31,6 +31,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         entities: on disk, points of that curve; rows compare the last with the first.
         cold: first commands whose latency is taken.
         idle: live entities whose memory is taken.
+        storm: cold entities that are activated in a burst.
         events: of the entity that has many; one below a snapshot, so that most is replayed.
         hosts: numbers of hosts on this node.
     """
@@ -44,6 +45,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     entities: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     cold: int = 1_000
     idle: int = 50_000
+    storm: int = 100_000
     events: int = 99_999
     hosts: tuple[int, ...] = (1, 2, 4)
 

@@ -12,6 +12,7 @@ from .http import http_command, http_hot_key, http_latency, http_query
 from .memory import idle_memory
 from .replay import replayed
 from .rows import Result, Setting
+from .storm import activation_storm
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -25,6 +26,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "entities-start": entities_start,
     "entities-cold": entities_cold,
     "entities-rate": entities_rate,
+    "activation-storm": activation_storm,
     "replay": replayed,
     "group-commit": group_commit,
     "entities": entities,

@@ -32,6 +32,7 @@ from .api import (
     DurabilityLost,
     Head,
     History,
+    Load,
     Position,
     Record,
     Refused,
@@ -46,37 +47,10 @@ from .api.frames import Marker, MarkerKind
 from .batch import Batch
 from .failpoints import hit
 from .tables import Layer
+from .waiting import Waiting
 
 T = TypeVar("T")
 READ_ATTEMPTS_MAX = 3
-
-
-class Waiting:
-    """Records of one shard that are durable and not applied, with a layer of what they will do.
-
-    The layer is made when it is first asked for: while the log is replayed, tables may be ahead of
-    records that a later marker cuts off.
-    """
-
-    def __init__(self) -> None:
-        self.records: list[StoredRecord] = []
-        self.pointers: list[int] = []
-        self._ahead: Layer | None = None
-
-    def ahead(self, below: Layer) -> Layer:
-        """The tables `below` as they will be."""
-        if self._ahead is None:
-            self._ahead = Layer(below)
-            for stored in self.records:
-                self._ahead.apply(stored)
-        return self._ahead
-
-    def extend(self, records: Sequence[StoredRecord], pointers: Sequence[int]) -> None:
-        self.records.extend(records)
-        self.pointers.extend(pointers)
-        if self._ahead is not None:
-            for stored in records:
-                self._ahead.apply(stored)
 
 
 class LogStore(ABC):
@@ -217,6 +191,14 @@ class LogStore(ABC):
 
     def load(self, shard: int, component: str, entity: str) -> History | None:
         return self._read(shard, lambda source: reading.load(source, (shard, component, entity)))
+
+    def load_some(self, loads: Sequence[Load], enough: Callable[[], bool]) -> None:
+        self._check_usable()
+        with self._source() as source:
+            for load in loads:
+                self._load_on(source, load, enough)
+                if enough():
+                    return
 
     def remembered(
         self, shard: int, component: str, entity: str, key: bytes
@@ -361,6 +343,17 @@ class LogStore(ABC):
                         self._damaged[shard] = str(error)
                     raise
         raise AssertionError("unreachable")
+
+    def _load_on(self, source: reading.Source, load: Load, enough: Callable[[], bool]) -> None:
+        try:
+            if load.subject[0] in self._damaged:
+                raise Damaged(self._damaged[load.subject[0]])
+            reading.go_on(source, load, enough)
+        except Damaged:
+            try:
+                load.end(self.load(*load.subject))  # looks again, in views of its own
+            except Damaged as error:
+                load.end(error)
 
     def _show(self, shard: int) -> None:
         """Hide the shard while a copy of it is not complete, and show it again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Protocol
@@ -19,12 +19,14 @@ from .api import (
     Due,
     Head,
     History,
+    Load,
     Position,
     RecordKind,
     Snapshot,
     StoredRecord,
     TimerKind,
 )
+from .api.loads import LOOK_RECORDS
 from .tables import Layer, Subject
 
 
@@ -80,21 +82,46 @@ class Source(Protocol):
 
 def load(source: Source, subject: Subject) -> History | None:
     """See `Store.load`."""
+    whole = Load(*subject)
+    go_on(source, whole, _never)
+    assert not isinstance(whole.found, Exception), "what is damaged is raised"
+    return whole.found
+
+
+def go_on(source: Source, load: Load, enough: Callable[[], bool]) -> None:
+    """Read on for a load until it is over or it is enough; see `Store.load_some`."""
+    if load.head is None:
+        _begin(source, load)
+    head, snapshot, records = load.head, load.snapshot, load.records
+    if head is None or load.over:
+        return
+    down_to = snapshot.offset if snapshot else 0
+    for stored in _back(source, load.subject, head, down_to, records[-1] if records else None):
+        records.append(stored)
+        if len(records) % LOOK_RECORDS == 0 and enough():
+            return
+    events = [stored for stored in reversed(records) if stored.record.kind is RecordKind.EVENT]
+    load.end(History(head, snapshot, tuple(events)))
+
+
+def _begin(source: Source, load: Load) -> None:
+    """Read what stands at the end of a load's records; often that is all."""
+    subject = load.subject
     head = source.head(subject)
     if head is None:
-        return None
+        load.end(None)
+        return
     snapshot = source.snapshot(subject, head)
     folded = snapshot.offset if snapshot else 0
     if head.state_offset > folded:
         state = source.at(subject[0], head.state_offset)
         if state is None or not _belongs(state, subject, head):
             raise Damaged(_missing(subject, head.state_offset))
-        return History(head, None, (state,))
-    if head.state_offset:
-        return History(head, snapshot, ())
-    events = [s for s in _back(source, subject, head, folded) if s.record.kind is RecordKind.EVENT]
-    events.reverse()
-    return History(head, snapshot, tuple(events))
+        load.end(History(head, None, (state,)))
+    elif head.state_offset:
+        load.end(History(head, snapshot, ()))
+    else:
+        load.head, load.snapshot = head, snapshot
 
 
 def history(source: Source, subject: Subject, after: int, limit: int) -> list[StoredRecord]:
@@ -210,9 +237,13 @@ def _held(layers: Sequence[Layer], subject: Subject) -> bool:
     return any(subject in layer.heads for layer in layers)
 
 
-def _back(source: Source, subject: Subject, head: Head, down_to: int) -> Iterator[StoredRecord]:
-    """A subject's records from the newest back to those beyond offset `down_to`."""
+def _back(
+    source: Source, subject: Subject, head: Head, down_to: int, last: StoredRecord | None = None
+) -> Iterator[StoredRecord]:
+    """A subject's records from the newest, or `last`, back to those beyond offset `down_to`."""
     offset, version = head.offset, head.version
+    if last is not None:
+        offset, version = last.previous[1], last.version - 1
     while offset > down_to:
         stored = source.at(subject[0], offset)
         if stored is None or stored.version != version or not _belongs(stored, subject, head):
@@ -241,3 +272,8 @@ def is_present(source: Source, stored: StoredRecord) -> bool:
 def _missing(subject: Subject, offset: int) -> str:
     shard, component, entity = subject
     return f"shard {shard}, offset {offset}: not the record that {component}/{entity} leads to"
+
+
+def _never() -> bool:
+    """It is enough when all is read."""
+    return False

@@ -263,6 +263,7 @@ class Driver:
         elif waiting:
             self._first_of_its_key(actor, key, waiting)
         self.go_on(actor)
+        self._live.make_room()
 
     def _first_of_its_key(self, actor: Actor, key: bytes, waiting: list[Ticket]) -> None:
         first, *others = waiting

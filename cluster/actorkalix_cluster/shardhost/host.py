@@ -225,9 +225,16 @@ class ShardHost:
 
     def send(self, message: Message, /) -> Ticket:
         """Send a message; the ticket gets its answer."""
+        is_full = len(self._desk.pending) >= self._limits.messages_max
         ticket = self._desk.open(message)
         if self._phase is not Phase.SERVING:
             self._desk.answer(ticket, self._not_serving())
+            return ticket
+        if is_full:
+            failure = failures.overloaded(
+                "too many messages are under way", self._limits.retry_after_ms
+            )
+            self._desk.answer(ticket, Reply(failure=failure))
             return ticket
         actor = self._live.get(message.component, message.entity)
         if actor is not None and actor.shard.owned:

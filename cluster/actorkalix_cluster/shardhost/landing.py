@@ -83,6 +83,7 @@ class Landing:
         for actor in touched:  # last: what they step now must not rest on what is still to be told
             if self._live.has(actor):
                 self._driver.go_on(actor)
+        self._live.make_room()
 
     # ---- landed -------------------------------------------------------------------------------
     def _landed(self, flight: Flight, position: Position) -> None:

@@ -13,7 +13,13 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         commit_queue_max: appends that wait for a commit or are in one.
         speculation_max: commands of one actor that wait for a commit.
         mailbox_max: messages of one actor that wait for anything else.
-        actors_max: live actors; beyond it the least recently used leave memory.
+        messages_max: open messages of all actors together (4 x the commit queue).
+        loads_max: actors that wait to be loaded (at 10,000/s they are in time for who asked).
+        load_batch_max: loads that are told, and their messages stepped, in one turn of the loop (64
+            take some 5 ms).
+        load_slice_ms: until the reader looks after others than loads.
+        actors_max: live actors; beyond it the least recently used leave memory, as soon as nothing
+            of them is under way.
         passivate_after_ms: idle time after which an actor leaves memory.
         retention_ms: between an actor's delete and its cleanup.
         clean_every_ms: between two runs of the cleaner.
@@ -32,6 +38,10 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     commit_queue_max: int = 16_384
     speculation_max: int = 256
     mailbox_max: int = 1_024
+    messages_max: int = 65_536
+    loads_max: int = 16_384
+    load_batch_max: int = 64
+    load_slice_ms: int = 5
     actors_max: int = 100_000
     passivate_after_ms: int = 30_000
     retention_ms: int = 7 * 86_400_000

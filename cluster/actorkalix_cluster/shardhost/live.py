@@ -1,10 +1,17 @@
 """The live actors of a host: loading, leaving memory, and being dropped.
 
 Theory of operation. Actors stand in the order of their last use. Loading is asked of the store
-beside the loop, and messages wait in the mailbox meanwhile. An actor leaves memory when it was
-idle for `passivate_after_ms` (one timer for all, set for the oldest) or when there are more than
-`actors_max` and it is the least recently used; never while anything of it is under way. Nothing
-is written then: what is durable is in the store, what is not must be forgotten.
+beside the loop (`loads`), and messages wait in the mailbox meanwhile; when `loads_max` wait to be
+loaded, a message for one more is refused. An actor leaves memory when it was idle for
+`passivate_after_ms` (one timer for all, set for the oldest, some at a time so that the loop goes on
+between) or when there are more than `actors_max` and it is the least recently used; never while
+anything of it is under way. Nothing is written then: what is durable is in the store, what is not
+must be forgotten.
+
+Room is made when loads are over, appends have landed, keys were looked up: by one of these an actor
+comes, and whatever has kept one is over. So beyond `actors_max` there are only actors at work, and
+those are bounded by the queues that they are in. Those that are still to be loaded do not count: a
+storm of them must not drive out, before any of it is here, what is in use meanwhile.
 
 An actor that is dropped with messages in its mailbox makes room for a new one that takes them
 over. A late answer of the store finds that its actor is not the one in the table, and is
@@ -23,16 +30,19 @@ from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, State, Turn
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.loads import Found, LoadQueue
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
-from actorkalix_storage.api import Damaged, History, Position, StoreError
+from actorkalix_storage.api import Damaged, Position, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
-BUSY_SKIPPED_MAX = 16  # how many busy actors one message may pass over to make room for its own
+BUSY_SKIPPED_MAX = 16  # how many busy actors are passed over in one look for room
+SWEPT_MAX = 256  # actors that leave memory in one turn of the loop: some 1 ms
+SWEEP_EVERY_MS = 100  # after a storm each millisecond would have some that are due
 
 
 class LiveActors:
@@ -40,7 +50,8 @@ class LiveActors:
 
     def __init__(self, parts: Parts) -> None:
         self._store = parts.store
-        self._committer = parts.committer
+        self._loads = LoadQueue(parts)
+        self._loads.on_told = self.make_room
         self._shards = parts.shards
         self._desk = parts.desk
         self._clock = parts.clock
@@ -50,6 +61,8 @@ class LiveActors:
         self.on_live: Callable[[Actor], object] = _nothing  # set by the host: who goes on with it
         self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
         self._sweep: Handle | None = None
+        self._newest_ms = 0  # no actor was used later
+        self._loading = 0  # of the actors, those that are not live yet
         self.counts: Counter[str] = Counter()
 
     def get(self, component: str, entity: str) -> Actor | None:
@@ -62,7 +75,10 @@ class LiveActors:
 
     def used(self, actor: Actor) -> None:
         """Something was asked of it."""
-        actor.used_ms = self._clock.now_ms()
+        now_ms = self._clock.now_ms()
+        if now_ms < self._newest_ms:
+            self._set_back(now_ms)
+        actor.used_ms = self._newest_ms = now_ms
         self._actors.move_to_end((actor.component, actor.entity))
 
     def waiting(self) -> int:
@@ -71,7 +87,13 @@ class LiveActors:
 
     # ---- coming -------------------------------------------------------------------------------
     def load(self, behavior: Behavior[Any], ticket: Ticket, shard: OwnedShard) -> None:
-        """Bring an absent actor into memory for this message."""
+        """Bring an absent actor into memory for this message, unless too many are on their way."""
+        if self._loads.full:
+            failure = failures.overloaded(
+                "too many entities are being loaded", self._limits.retry_after_ms
+            )
+            self._desk.answer(ticket, Reply(failure=failure))
+            return
         message = ticket.message
         actor = Actor(behavior, message.component, message.entity, shard)
         actor.mailbox.append(ticket)
@@ -81,17 +103,14 @@ class LiveActors:
         component, entity, shard = actor.component, actor.entity, actor.shard.number
         self._actors[component, entity] = actor
         self.counts[component] += 1
+        self._loading += 1
         self.used(actor)
-        self._make_room()
         if self._sweep is None:
             self._sweep_after(self._limits.passivate_after_ms)
         started = perf_counter()
-        self._committer.read(
-            lambda: self._store.load(shard, component, entity),
-            lambda found: self._loaded(actor, found, started),
-        )
+        self._loads.put(shard, component, entity, lambda found: self._loaded(actor, found, started))
 
-    def _loaded(self, actor: Actor, found: History | Exception | None, started: float) -> None:
+    def _loaded(self, actor: Actor, found: Found, started: float) -> None:
         if not self.has(actor):
             return
         if isinstance(found, Exception):
@@ -122,6 +141,7 @@ class LiveActors:
             return
         actor.speculative = actor.durable = instance
         actor.turn(Turn.LOADED)
+        self._loading -= 1
         self._observer.activated(actor.component, perf_counter() - started)
         self.on_live(actor)
 
@@ -150,6 +170,7 @@ class LiveActors:
     def drop(self, actor: Actor, turn: Turn) -> None:
         """Take an actor out of memory; messages in its mailbox bring it back at once."""
         assert not actor.flights, "whoever drops an actor has settled its flights"
+        self._loading -= actor.state is State.LOADING
         actor.turn(turn)
         assert actor.state is State.ABSENT, "a turn that drops ends in ABSENT"
         del self._actors[actor.component, actor.entity]
@@ -175,6 +196,8 @@ class LiveActors:
 
     def clear(self) -> None:
         """The host has ended: forget all."""
+        self._loads.close()
+        self._loading = 0
         for component, count in self.counts.items():
             for _ in range(count):
                 self._observer.passivated(component)
@@ -183,14 +206,14 @@ class LiveActors:
         if self._sweep is not None:
             self._sweep.cancel()
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """Passivate the least recently used, but none at work: there may be more for a moment."""
-        for _ in range(BUSY_SKIPPED_MAX):
-            if len(self._actors) <= self._limits.actors_max:
-                return
+        passed_over, actors_max = 0, self._limits.actors_max
+        while len(self._actors) - self._loading > actors_max and passed_over < BUSY_SKIPPED_MAX:
             oldest = next(iter(self._actors.values()))
             if oldest.busy:
                 self._actors.move_to_end((oldest.component, oldest.entity))
+                passed_over += 1
             else:
                 self.drop(oldest, Turn.IDLE)
 
@@ -200,19 +223,27 @@ class LiveActors:
     def _passivate_idle(self) -> None:
         self._sweep = None
         now_ms, after_ms = self._clock.now_ms(), self._limits.passivate_after_ms
-        if any(actor.used_ms > now_ms for actor in self._actors.values()):
-            for actor in self._actors.values():  # the clock was set back: they rest from now on
-                actor.used_ms = min(actor.used_ms, now_ms)
-        while self._actors:
+        if now_ms < self._newest_ms:
+            self._set_back(now_ms)
+        for _ in range(SWEPT_MAX):
+            if not self._actors:
+                return
             oldest = next(iter(self._actors.values()))
             rest_ms = oldest.used_ms + after_ms - now_ms
             if rest_ms > 0:
-                self._sweep_after(rest_ms)
+                self._sweep_after(max(rest_ms, min(SWEEP_EVERY_MS, after_ms)))
                 return
             if oldest.busy:
                 self.used(oldest)
             else:
                 self.drop(oldest, Turn.IDLE)
+        self._sweep_after(1)
+
+    def _set_back(self, now_ms: int) -> None:
+        """The clock was set back: who was used after this, by what it says now, rests from now."""
+        for actor in self._actors.values():
+            actor.used_ms = min(actor.used_ms, now_ms)
+        self._newest_ms = now_ms
 
 
 def _nothing(actor: Actor) -> None:

@@ -13,6 +13,7 @@ from .errors import (
     UnsupportedFormat,
 )
 from .homes import HomeTable
+from .loads import Load
 from .positions import Position
 from .records import (
     Append,
@@ -46,6 +47,7 @@ __all__ = [
     "Head",
     "History",
     "HomeTable",
+    "Load",
     "Outcome",
     "Position",
     "Record",

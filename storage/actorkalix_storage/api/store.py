@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from .homes import HomeTable
+from .loads import Load
 from .positions import Position
 from .records import (
     Append,
@@ -203,6 +204,20 @@ class Store(Protocol):
 
         Raises:
             Damaged: a record it needs is damaged.
+        """
+        ...
+
+    def load_some(self, loads: Sequence[Load], enough: Callable[[], bool]) -> None:
+        """Go on with loads that are not over, in order, until it is enough.
+
+        At least one comes further. Each ends as `load` of it would: by what is durable when it is
+        first looked at, or with the `Damaged` that it would raise.
+
+        Args:
+            enough: is asked after each load, and every `LOOK_RECORDS` records of a long one.
+
+        Raises:
+            StoreError: of the whole store; what is not over may be handed in again.
         """
         ...
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from actorkalix_storage.api import (
+    History,
+    Load,
     RecordKind,
     Snapshot,
     TimerKind,
 )
+from actorkalix_storage.api.loads import LOOK_RECORDS
 
 from .base import HOUR_MS, KEY, Contract
 from .harness import START_MS, cleaned, deleted, event, reply, state, write
@@ -183,6 +186,67 @@ class ReadingContract(Contract):
         write(self.store, *(event(n, p) for n, p in enumerate(payloads, 1)))
         self.harness.crash()
         assert self.payloads() == payloads
+
+    # ---- loads ----------------------------------------------------------------------------
+    @pytest.mark.parametrize("again", ["stay", "checkpoint", "reopen", "crash"])
+    def test_many_loads_find_what_each_alone_would(self, again: str) -> None:
+        life = write(self.store, event(1), event(2)).position.offset - 1
+        write(self.store, state(1, b"old", entity="value"))
+        write(self.store, state(2, b"new", entity="value"))
+        for number in range(300):  # more than a store reads in one transaction
+            write(self.store, event(1, entity=f"e{number}"), shard=number % 4)
+        write(self.store, event(1, entity="gone"))
+        write(self.store, cleaned(1, entity="gone"))
+        self.store.put_snapshot(0, "cart", "a", Snapshot(life, 1, life, b"one"))
+        if again != "stay":
+            getattr(self.harness, again)()
+        ids = ("a", "value", "gone", "never", *(f"e{number}" for number in range(300)))
+        loads = [Load(shard, "cart", entity) for entity in ids for shard in range(4)]
+        self.store.load_some(loads, lambda: False)
+        for load in loads:
+            assert load.over
+            assert load.found == self.store.load(*load.subject)
+        assert sum(load.found is not None for load in loads) == 302
+
+    def test_loads_go_on_until_it_is_enough(self) -> None:
+        for entity in ("a", "b"):
+            write(self.store, event(1, entity=entity))
+        loads = [Load(0, "cart", "a"), Load(0, "cart", "never"), Load(0, "cart", "b")]
+        left = loads
+        for over in (1, 2, 3):
+            self.store.load_some(left, lambda: True)
+            assert [load.over for load in loads] == [True] * over + [False] * (3 - over)
+            left = [load for load in left if not load.over]
+        assert [load.found for load in loads] == [self.store.load(*load.subject) for load in loads]
+
+    @pytest.mark.parametrize("again", ["stay", "checkpoint"])
+    def test_a_long_load_goes_on_where_it_stopped(self, again: str) -> None:
+        write(self.store, *(event(n, b"%d" % n) for n in range(1, 3 * LOOK_RECORDS + 2)))
+        expected = self.store.load(0, "cart", "a")
+        load = Load(0, "cart", "a")
+        for calls in (1, 2, 3):
+            self.store.load_some([load], lambda: True)
+            assert (load.begun, load.over) == (True, False)
+            assert len(load.records) == calls * LOOK_RECORDS
+            write(self.store, event(1, entity=f"other{calls}"))
+            if again != "stay":
+                getattr(self.harness, again)()
+        self.store.load_some([load], lambda: True)
+        assert (load.begun, load.over) == (False, True)
+        assert load.found == expected
+
+    def test_a_long_load_of_an_id_that_is_cleaned_meanwhile_finds_its_new_life(self) -> None:
+        write(self.store, *(event(n) for n in range(1, 2 * LOOK_RECORDS)))
+        load = Load(0, "cart", "a")
+        self.store.load_some([load], lambda: True)
+        assert load.begun
+        write(self.store, cleaned(2 * LOOK_RECORDS - 1))
+        write(self.store, event(1, b"new"), version=0)
+        self.harness.checkpoint()
+        self.maintain(START_MS)
+        self.store.load_some([load], lambda: False)
+        assert isinstance(load.found, History)
+        assert [stored.record.payload for stored in load.found.records] == [b"new"]
 
     # ---- timers ---------------------------------------------------------------------------
     @pytest.mark.parametrize("again", ["stay", "checkpoint", "reopen", "crash"])

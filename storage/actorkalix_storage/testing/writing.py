@@ -9,6 +9,7 @@ from actorkalix_storage.api import (
     Appended,
     AppendRefused,
     DurabilityLost,
+    Load,
     Record,
     RecordKind,
     RefusalKind,
@@ -189,6 +190,7 @@ class WritingContract(Contract):
         questions = (
             lambda: self.store.commit([Append(0, 1, 1, (event(2, b"2"),))]),
             lambda: self.store.load(0, "cart", "a"),
+            lambda: self.store.load_some([Load(0, "cart", "a")], bool),
             lambda: self.store.open_shards([0], START_MS),
             lambda: self.store.maintain(START_MS),
         )

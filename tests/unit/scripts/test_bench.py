@@ -28,6 +28,7 @@ from scripts.benchmarks.rows import (
     rate_row,
 )
 from scripts.benchmarks.stock import stocked, store_of
+from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
 
 FAST = load_of(4, [0.001] * 100, 0.025)
@@ -54,6 +55,7 @@ def tiny(tmp_path: Path) -> Setting:
         entities=(2, 5),
         cold=3,
         idle=20,
+        storm=30,
         events=120,
     )
 
@@ -85,6 +87,14 @@ def test_memory_of_idle_entities(tiny: Setting) -> None:
     (row,) = idle_memory(tiny)
     assert row.unit == "bytes"
     assert row.met is not None
+
+
+def test_a_storm_of_activations(tiny: Setting) -> None:
+    felt, memory = activation_storm(tiny)
+    assert "30 cold ones" in felt.what
+    assert felt.ratio is not None
+    assert min(felt.value, felt.ratio) > 0
+    assert (memory.unit, memory.met) == ("MB", True)
 
 
 # ---- stock ------------------------------------------------------------------------------------

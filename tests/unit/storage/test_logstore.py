@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from actorkalix_storage.api import Append, Damaged, Position, RefusalKind, Refused, StoreIdentity
+from actorkalix_storage.api import (
+    Append,
+    Damaged,
+    History,
+    Load,
+    Position,
+    RefusalKind,
+    Refused,
+    StoreIdentity,
+)
 from actorkalix_storage.api.frames import Marker, MarkerKind
 from actorkalix_storage.memorystore import MemoryStore
 from actorkalix_storage.testing.harness import START_MS, event, write
@@ -48,3 +57,11 @@ def test_a_waiting_record_that_does_not_follow_is_damage(store: MemoryStore) -> 
     recovered = store.crash()
     assert list(recovered.damaged_shards()) == [0]
     assert recovered.durable(0).offset == 3
+
+
+def test_damage_that_a_load_among_many_meets_costs_its_shard_alone(store: MemoryStore) -> None:
+    store._log[0][1] = Marker(MarkerKind.REMOVED, 0, Position(7, 1, 2))
+    loads = [Load(0, "cart", "a"), Load(0, "cart", "never"), Load(1, "cart", "a")]
+    store.load_some(loads, lambda: False)
+    assert [type(load.found) for load in loads] == [Damaged, Damaged, History]
+    assert list(store.damaged_shards()) == [0]

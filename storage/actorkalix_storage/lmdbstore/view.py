@@ -141,7 +141,9 @@ class View:
             if pointer:
                 return pointer
         rows = self.rows()
-        if self._chunk is None or self._chunk[0] != shard or self._chunk[1] > offset:
+        chunk = self._chunk
+        held = pointer_at(chunk[2], offset - chunk[1]) if chunk and chunk[0] == shard else 0
+        if not held:  # it may be in the next chunk
             self._chunk = None
             cursor = rows.cursor()
             if _seek_last(cursor, chunk_key(shard, offset)):

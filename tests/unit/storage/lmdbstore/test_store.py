@@ -100,6 +100,18 @@ def test_a_big_store_opens_without_reading_its_heads(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_walk_through_a_shards_log_goes_on_in_its_next_chunk(tmp_path: Path) -> None:
+    """Wherever it begins: what is kept of the chunk before says nothing of the next one."""
+    store = opened(tmp_path)
+    store.open_shards([0], START_MS)
+    write(store, *(event(n) for n in range(1, 701)))
+    store.checkpoint()
+    for after in (0, 100, 511, 512):
+        assert len(store.records(0, after, limit=1000)) == 701 - after
+    assert store.damaged_shards() == {}
+    store.close()
+
+
 def test_a_clean_close_needs_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store(tmp_path, service="shop").close()
     calls: list[Path] = []

@@ -1,9 +1,10 @@
 """The HTTP endpoint: from a request to a message, from a reply to a response.
 
-It speaks ASGI itself, without request and response objects: on this path every object counts (the
-empty Starlette handler is the yardstick, `scripts/bench`). What fails is raised as one of our
-errors and becomes a problem document in one place; anything else that is raised is a bug of ours,
-logged with its correlation id and answered by that alone.
+Requests that came whole are begun and answered by plain calls (`begin`, see `prompt`), all others
+by ASGI, without request and response objects: on this path every object counts (the empty Starlette
+handler is the yardstick, `scripts/bench`). What fails is raised as one of our errors and becomes a
+problem document in one place; anything else that is raised is a bug of ours, logged with its
+correlation id and answered by that alone.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
-from urllib.parse import quote
+from functools import partial
+from typing import NamedTuple, Protocol
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,9 +31,10 @@ from actorkalix.gateway.problems import (
     retry_after_s,
     status_of,
 )
-from actorkalix.gateway.routes import NoRoute, RouteTable, WrongVerb
+from actorkalix.gateway.prompt import Asking, Prompt, Underway
+from actorkalix.gateway.routes import NoRoute, Route, RouteTable, WrongVerb
 from actorkalix.limits import Limits
-from actorkalix.ports import Ask
+from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
 log = logging.getLogger("actorkalix.gateway")
@@ -54,6 +57,17 @@ BUG = Failure(
 )
 
 
+class _Opened(NamedTuple):
+    """What the head of a request says."""
+
+    route: Route
+    values: list[str]
+    entity: str
+    key: str
+    metadata: tuple[tuple[str, str], ...]
+    timeout_ms: int
+
+
 class Answered(Protocol):
     """Is told of every response."""
 
@@ -68,13 +82,13 @@ class _Gone(Exception):
 
 def http_app(
     service: ServiceDescriptor,
-    ask: Ask,
+    ask: Asking,
     *,
     limits: Limits,
     ready: Callable[[], bool],
     answered: Answered | None = None,
     pages: Mapping[str, ASGIApp] | None = None,
-) -> ASGIApp:
+) -> Endpoint:
     """The ASGI app of a service's HTTP port.
 
     Args:
@@ -97,7 +111,7 @@ class Endpoint:
     def __init__(
         self,
         table: RouteTable,
-        ask: Ask,
+        ask: Asking,
         limits: Limits,
         ready: Callable[[], bool],
         answered: Answered | None,
@@ -105,6 +119,7 @@ class Endpoint:
     ) -> None:
         self._match = table.match
         self._ask = ask.ask
+        self._begin = ask.begin
         self._body_bytes_max = limits.payload_bytes_max
         self._ask_timeout_ms = int(limits.ask_timeout.total_seconds() * 1000)
         self._body_timeout_s = limits.body_timeout.total_seconds()
@@ -112,6 +127,7 @@ class Endpoint:
         self._answered = answered
         self._pages = pages
         self._deadlines = Deadlines()
+        self.underway = Underway(self.respond, ask.drop, _late)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -140,53 +156,124 @@ class Endpoint:
             reply = Reply(failure=BUG)
         await self._send(send, scope, reply, request_id, headers)
 
+    # ---- requests that came whole ---------------------------------------------------------------
+    def takes(self, path: bytes) -> bool:
+        """Whether requests for this raw path may come to `begin`."""
+        return not self._pages or unquote_to_bytes(path).decode(errors="replace") not in self._pages
+
+    def begin(
+        self, prompt: Prompt, verb: str, target: bytes, lines: Headers, body: bytes, /
+    ) -> None:
+        """Begin a request; its connection has the answer then or later.
+
+        Args:
+            prompt: the request.
+            verb: "GET", say; neither HEAD nor OPTIONS.
+            target: raw path, and query behind a question mark.
+            lines: its headers, names in lower case.
+            body: all of it.
+        """
+        prompt.path, _, query = target.partition(b"?")
+        head = Head(lines)
+        request_id = prompt.request_id = head.request_id()
+        prompt.headers = [_JSON, (b"x-request-id", request_id.encode())]
+        try:
+            opened = self._open(verb, prompt.path, head, prompt.headers)
+            if isinstance(opened, Reply):
+                reply = opened
+            else:
+                if verb != "GET":
+                    self._refuse_larger(len(body))
+                message = self._message(opened, query, head, body, request_id)
+                asked = self._begin(message, partial(self.underway.told, prompt))
+                if isinstance(asked, Asked):
+                    self.underway.add(prompt, asked, opened.timeout_ms / 1000)
+                    return
+                reply = asked
+        except errors.ActorkalixError as error:
+            reply = Reply(failure=failure_of(error))
+        except Exception:
+            log.exception("a request failed in the gateway, correlation id %s", request_id)
+            reply = Reply(failure=BUG)
+        self.respond(prompt, reply)
+
+    def respond(self, prompt: Prompt, reply: Reply) -> None:
+        """Answer a request that was begun."""
+        if prompt.disconnected:
+            return
+        path, request_id, headers = prompt.path, prompt.request_id, prompt.headers
+        try:
+            status, body = self._response(reply, path, request_id, reply_headers(reply, headers))
+        except Exception:
+            log.exception("an answer failed in the gateway, correlation id %s", request_id)
+            headers[:] = [_PROBLEM]
+            status, body = self._response(Reply(failure=BUG), path, request_id, headers)
+        prompt.connection.answer(prompt, status, headers, body)
+
+    # ---- all others -----------------------------------------------------------------------------
     async def _reply(
         self, scope: Scope, receive: Receive, head: Head, request_id: str, headers: Headers
     ) -> Reply:
         """The answer; `headers` get what belongs to it. Raises one of our errors, or `_Gone`."""
-        if not self._ready():
-            raise errors.Draining("this host is starting or stopping")
-        head.refuse_twice()
-        found = self._match(scope["method"], raw_path_of(scope))
-        if isinstance(found, WrongVerb):
-            return _wrong_verb(scope["method"], found, headers)
-        if isinstance(found, NoRoute):
-            raise errors.UnknownRoute(found.reason)
-        route = found.route
-        entity = checked_entity_id(found.values[route.entity_at]) if route.entity_at >= 0 else ""
-        key, metadata = head.key(), head.decoded_metadata()
-        timeout_ms = head.timeout_ms(self._ask_timeout_ms)
-        if route.verb != "GET":
+        opened = self._open(scope["method"], raw_path_of(scope), head, headers)
+        if isinstance(opened, Reply):
+            return opened
+        has_body = opened.route.verb != "GET"
+        if has_body:
             self._refuse_larger(head.content_length())
-        body, asked = b"", False
+        timeout_ms, asked = opened.timeout_ms, False
         try:
             with self._deadlines.within(self._body_timeout_s) as wait:
-                if route.verb != "GET":
-                    body = await self._body(receive)
-                    if body:
-                        head.refuse_other_than_json()
-                payload, encoding = payload_of(route, found.values, scope["query_string"], body)
-                message = Message(
-                    kind=route.kind,
-                    component=route.component,
-                    entity=entity,
-                    method=route.handler.name,
-                    payload=payload,
-                    encoding=encoding,
-                    key=key,
-                    metadata=metadata,
-                    correlation_id=request_id,
-                    deadline_ms=time.time_ns() // 1_000_000 + timeout_ms,
-                )
+                body = await self._body(receive) if has_body else b""
+                message = self._message(opened, scope["query_string"], head, body, request_id)
                 wait.extend(timeout_ms / 1000)
                 asked = True
                 return await self._ask(message)
         except TimeoutError:
             if asked:
-                raise errors.OutcomeUnknown(f"no answer within {timeout_ms:,} ms") from None
+                raise _unknown(timeout_ms) from None
             headers.append(_CLOSE)  # what is still to come belongs to no request
             limit = f"{self._body_timeout_s:g} s"
             raise errors.SlowBody(f"the body did not arrive within body_timeout, {limit}") from None
+
+    def _open(self, verb: str, path: bytes, head: Head, headers: Headers) -> _Opened | Reply:
+        """What a head says, or the answer to it. Raises one of our errors."""
+        if not self._ready():
+            raise errors.Draining("this host is starting or stopping")
+        head.refuse_twice()
+        found = self._match(verb, path)
+        if isinstance(found, WrongVerb):
+            return _wrong_verb(verb, found, headers)
+        if isinstance(found, NoRoute):
+            raise errors.UnknownRoute(found.reason)
+        route, values = found.route, found.values
+        entity = checked_entity_id(values[route.entity_at]) if route.entity_at >= 0 else ""
+        key, metadata = head.key(), head.decoded_metadata()
+        timeout_ms = head.timeout_ms(self._ask_timeout_ms)
+        return _Opened(route, values, entity, key, metadata, timeout_ms)
+
+    def _message(
+        self, opened: _Opened, query: bytes, head: Head, body: bytes, request_id: str
+    ) -> Message:
+        """The message that a request becomes. Raises one of our errors."""
+        route, values, entity, key, metadata, timeout_ms = opened
+        if route.verb == "GET":
+            body = b""
+        elif body:
+            head.refuse_other_than_json()
+        payload, encoding = payload_of(route, values, query, body)
+        return Message(
+            kind=route.kind,
+            component=route.component,
+            entity=entity,
+            method=route.handler.name,
+            payload=payload,
+            encoding=encoding,
+            key=key,
+            metadata=metadata,
+            correlation_id=request_id,
+            deadline_ms=time.time_ns() // 1_000_000 + timeout_ms,
+        )
 
     async def _body(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
@@ -212,10 +299,18 @@ class Endpoint:
     async def _send(
         self, send: Send, scope: Scope, reply: Reply, request_id: str, headers: Headers
     ) -> None:
+        status, body = self._response(reply, raw_path_of(scope), request_id, headers)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _response(
+        self, reply: Reply, path: bytes, request_id: str, headers: Headers
+    ) -> tuple[int, bytes]:
+        """Status and body; `headers` get what belongs to them."""
         failure, body = reply.failure, reply.payload
         if failure is not None:
             status = status_of(failure)
-            body = problem_of(failure, raw_path_of(scope).decode("latin-1"), request_id)
+            body = problem_of(failure, path.decode("latin-1"), request_id)
             headers[0] = _PROBLEM
             retry_s = retry_after_s(failure)
             if retry_s:
@@ -229,8 +324,15 @@ class Endpoint:
             headers.append((b"content-length", b"%d" % len(body)))
         if self._answered is not None:
             self._answered.answered(status, failure.number if failure is not None else "")
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return status, body
+
+
+def _late(prompt: Prompt) -> Reply:
+    return Reply(failure=failure_of(_unknown(int(prompt.seconds * 1000))))
+
+
+def _unknown(timeout_ms: int) -> errors.OutcomeUnknown:
+    return errors.OutcomeUnknown(f"no answer within {timeout_ms:,} ms")
 
 
 def raw_path_of(scope: Scope) -> bytes:

@@ -160,7 +160,7 @@ class Router:
         elif isinstance(told := asked.follow(parked), Reply):
             asked.tell(told)
 
-    def drop(self, asked: Asked) -> None:
+    def drop(self, asked: Asked, /) -> None:
         """Nobody waits any more: what was not started is dropped, any other runs to its end."""
         asked.forget()
         if asked.parked is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,11 @@ from actorkalix.describe.descriptors import (
     ServiceDescriptor,
     Verb,
 )
-from actorkalix.gateway.http import http_app
+from actorkalix.gateway.headers import Headers
+from actorkalix.gateway.http import Endpoint, http_app
+from actorkalix.gateway.prompt import Prompt
 from actorkalix.limits import Limits
+from actorkalix_cluster.shardhost.asked import Asked, Tell
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_storage.api import Position
 
@@ -100,10 +103,34 @@ SHOP = ServiceDescriptor(
 )
 
 
-class Answers:
+class ByTask:
+    """What `Asking` has beyond `ask`, by a task for each message."""
+
+    def __init__(self) -> None:
+        self.dropped: list[Asked] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def ask(self, message: Message, /) -> Reply:
+        raise NotImplementedError
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        asked = Asked(tell)
+        self._tasks.append(asyncio.create_task(self._run(message, asked)))
+        return asked
+
+    async def _run(self, message: Message, asked: Asked) -> None:
+        asked.tell(await self.ask(message))
+
+    def drop(self, asked: Asked, /) -> None:
+        asked.forget()
+        self.dropped.append(asked)
+
+
+class Answers(ByTask):
     """Answers every message by `reply`, and remembers it; `release` lets them go when `held`."""
 
     def __init__(self, reply: Reply | None = None, *, held: bool = False) -> None:
+        super().__init__()
         self.reply = reply or Reply(b'{"ok":true}', shard=7, position=Position(2**63, 3, 77))
         self.raises: BaseException | None = None
         self.asked: list[Message] = []
@@ -116,6 +143,15 @@ class Answers:
         self.asked.append(message)
         self.arrived.set()
         await self.release.wait()
+        if self.raises is not None:
+            raise self.raises
+        return self.reply
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        if not self.release.is_set():
+            return super().begin(message, tell)
+        self.asked.append(message)
+        self.arrived.set()
         if self.raises is not None:
             raise self.raises
         return self.reply
@@ -138,7 +174,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 def shop(
     answers: Answers, *, limits: Limits | None = None, ready: Callable[[], bool] = lambda: True
-) -> ASGIApp:
+) -> Endpoint:
     return http_app(SHOP, answers, limits=limits or Limits(), ready=ready)
 
 
@@ -154,20 +190,13 @@ async def fetch(
     """Sends one request; a body is said to be JSON unless headers say something else."""
     raw = target.encode() if isinstance(target, str) else target
     path, _, query = raw.partition(b"?")
-    given: dict[str, str | bytes] = {"host": "localhost"}
-    if body:
-        given |= {"content-type": "application/json", "content-length": str(len(body))}
-    given |= headers or {}
     scope = {
         "type": "http",
         "method": verb,
         "path": path.decode("latin-1"),
         "raw_path": path,
         "query_string": query,
-        "headers": [
-            (name.lower().encode(), value if isinstance(value, bytes) else value.encode())
-            for name, value in given.items()
-        ],
+        "headers": list(_lines_of(body, headers)),
     }
     sent: list[dict[str, Any]] = []
 
@@ -188,6 +217,42 @@ async def fetch(
     )
 
 
+class Written:
+    """A connection that keeps the answer."""
+
+    def __init__(self) -> None:
+        self.response: Response | None = None
+
+    def answer(self, prompt: Prompt, status: int, headers: Headers, body: bytes, /) -> None:
+        assert self.response is None, "it is answered once"
+        prompt.response_complete = True
+        shown = {name.decode(): value.decode() for name, value in headers}
+        self.response = Response(status, shown, body)
+
+
+def begun(
+    endpoint: Endpoint,
+    verb: str,
+    target: str | bytes,
+    body: bytes = b"",
+    headers: dict[str, str | bytes] | None = None,
+) -> Written:
+    """Sends one request that came whole; as `fetch`, but that its answer may come later."""
+    raw = target.encode() if isinstance(target, str) else target
+    written = Written()
+    prompt = Prompt(written, keep_alive=True)
+    endpoint.begin(prompt, verb, raw, list(_lines_of(body, headers)), body)
+    return written
+
+
+def _lines_of(body: bytes, headers: dict[str, str | bytes] | None) -> Iterator[tuple[bytes, bytes]]:
+    given: dict[str, str | bytes] = {"host": "localhost"}
+    if body:
+        given |= {"content-type": "application/json", "content-length": str(len(body))}
+    for name, value in (given | (headers or {})).items():
+        yield name.lower().encode(), value if isinstance(value, bytes) else value.encode()
+
+
 ADD = "/shopping-cart/c1/add-item"
 PEN = b'{"product":"pen"}'
 
@@ -201,13 +266,32 @@ def one(
     reply: Reply | None = None,
     limits: Limits | None = None,
 ) -> tuple[Response, Answers]:
-    """Sends one request to a fresh shop."""
+    """Sends one request to a fresh shop, by events and at once: both say the same."""
 
     async def run() -> tuple[Response, Answers]:
         answers = Answers(reply)
-        return await fetch(shop(answers, limits=limits), verb, target, body, headers), answers
+        response = await fetch(shop(answers, limits=limits), verb, target, body, headers)
+        if verb not in ("HEAD", "OPTIONS"):
+            others = Answers(reply)
+            written = begun(shop(others, limits=limits), verb, target, body, headers)
+            assert written.response is not None
+            assert _nameless(written.response) == _nameless(response)
+            assert [_plain(m) for m in others.asked] == [_plain(m) for m in answers.asked]
+        return response, answers
 
     return asyncio.run(run())
+
+
+def _plain(message: Message) -> Message:
+    """Without what differs from request to request."""
+    return msgspec.structs.replace(message, deadline_ms=0, correlation_id="")
+
+
+def _nameless(response: Response) -> Response:
+    """Without the id that the gateway gave it."""
+    name = response.headers["x-request-id"]
+    body = response.body.replace(name.encode(), b"") if name else response.body
+    return Response(response.status, response.headers | {"x-request-id": ""}, body)
 
 
 def is_problem(response: Response, status: int, number: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from actorkalix.gateway.server import Server, bind
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, Reply
 from actorkalix_storage.api import Position
+from tests.unit.actorkalix.gateway.sample import ByTask
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class Basket(EventSourcedEntity[Total, Added], id="basket"):
 SERVICE = Service("baskets", components=[Basket])
 
 
-class Baskets:
+class Baskets(ByTask):
     """Replies with what it was asked: entity id, and the length of the payload."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[Message] = []
         self.failure: Failure | None = None
         self.payload: bytes | None = None

@@ -157,9 +157,12 @@ class Endpoint:
         await self._send(send, scope, reply, request_id, headers)
 
     # ---- requests that came whole ---------------------------------------------------------------
-    def takes(self, path: bytes) -> bool:
-        """Whether requests for this raw path may come to `begin`."""
-        return not self._pages or unquote_to_bytes(path).decode(errors="replace") not in self._pages
+    def takes(self, target: bytes) -> bool:
+        """Whether requests for this target may come to `begin`: pages take events."""
+        if not self._pages:
+            return True
+        path = unquote_to_bytes(target.partition(b"?")[0])
+        return path.decode(errors="replace") not in self._pages
 
     def begin(
         self, prompt: Prompt, verb: str, target: bytes, lines: Headers, body: bytes, /

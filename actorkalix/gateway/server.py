@@ -154,10 +154,10 @@ class Server:
                         await asyncio.wait(state.tasks)
                     if underway is not None:
                         await underway.empty()
-        for task in state.tasks:
-            task.cancel()
         if underway is not None:
             underway.stop(Reply(failure=STOPPED))
+        for task in state.tasks:
+            task.cancel()
         if state.tasks:
             await asyncio.wait(state.tasks)
         for connection in list(state.connections):
@@ -243,8 +243,9 @@ class Connection(HttpToolsProtocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._lines.append((name.lower(), value))
+        """A header; what comes as one behind a body (a trailer) is left out."""
+        if self._in_head:
+            self._lines.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Waits for the end of a request that may have come whole; begins the work on any other."""

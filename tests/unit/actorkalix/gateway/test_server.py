@@ -291,6 +291,74 @@ def test_drain_that_takes_too_long_says_that_the_outcome_is_unknown() -> None:
     serving(test, held=True)
 
 
+def test_what_is_pipelined_behind_it_does_not_hold_up_the_end() -> None:
+    async def test(running: Running) -> None:
+        async with running.caller() as caller:
+            caller.send(WHOLE * 2)
+            await running.answers.arrived.wait()
+            await running.server.stop(0.01)
+            assert (await caller.response())[0] == 503
+            assert await caller.closed()
+        assert len(running.answers.asked) == 1, "the second one was never begun"
+
+    serving(test, held=True)
+
+
+def test_a_request_in_pieces_is_answered_as_a_whole_one() -> None:
+    async def test(running: Running) -> None:
+        at = WHOLE.index(b"\r\n\r\n") + 4
+        async with running.caller() as caller:
+            for cuts in ((at,), (at + 3,), (30, at + 1, at + 5), (at - 2, at + 1)):
+                for start, end in zip((0, *cuts), (*cuts, len(WHOLE)), strict=True):
+                    caller.send(WHOLE[start:end])
+                    await caller.writer.drain()
+                    await asyncio.sleep(0)
+                assert (await caller.response())[0] == 200
+        assert [message.payload for message in running.answers.asked] == [PEN] * 4
+
+    serving(test)
+
+
+def test_a_caller_who_wants_to_be_asked_for_the_body_is() -> None:
+    async def test(running: Running) -> None:
+        async with running.caller() as caller:
+            head = b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(PEN)
+            caller.send(ADD + JSON + head)
+            assert (await caller.response(head=True))[0] == 100
+            caller.send(PEN)
+            assert (await caller.response())[0] == 200
+
+    serving(test)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_what_comes_behind_a_body_is_no_header(pieces: int) -> None:
+    async def test(running: Running) -> None:
+        chunk = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(PEN), PEN)
+        trailer = b"0\r\nidempotency-key: k\r\n\r\n"
+        async with running.caller() as caller:
+            caller.send(ADD + JSON + chunk + (trailer if pieces == 1 else b""))
+            if pieces == 2:
+                await caller.writer.drain()
+                await asyncio.sleep(0)
+                caller.send(trailer)
+            assert (await caller.response())[0] == 200
+        assert [message.key for message in running.answers.asked] == [""]
+
+    serving(test)
+
+
+def test_the_connection_is_closed_where_the_caller_wants_it() -> None:
+    async def test(running: Running) -> None:
+        async with running.caller() as caller:
+            caller.send(WHOLE.replace(b"host:", b"connection: close\r\nhost:"))
+            status, headers, _ = await caller.response()
+            assert (status, b"connection: close" in headers) == (200, True)
+            assert await caller.closed()
+
+    serving(test)
+
+
 def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
     with bind("127.0.0.1", 0) as first:
         port = first.getsockname()[1]

@@ -87,7 +87,7 @@ MUTANTS = (
         "everything is sent to the first store",
         "nothing_is_refused",
         scenarios.calm,
-        edit(f"{_HOST}.router:Router.ask", "home = self._homes[shard][0]", "home = 0"),
+        edit(f"{_HOST}.router:Router.begin", "home = self._homes[shard][0]", "home = 0"),
         edit(f"{_HOST}.router:Router._went", "self._homes[parked.shard][0]", "0"),
     ),
     Mutant(
@@ -96,7 +96,7 @@ MUTANTS = (
         "durability",
         scenarios.severed,
         edit(
-            f"{_HOST}.router:_too_late",
+            f"{_HOST}.asked:too_late",
             "if ticket.drop() or ticket.message.kind is MessageKind.QUERY:",
             "if ticket.drop() or True:",
         ),

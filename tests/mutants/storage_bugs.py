@@ -113,7 +113,7 @@ MUTANTS = (
         "events come back in the wrong order",
         "linearizability",
         scenarios.kills,
-        edit("actorkalix_storage.reading:load", "events.reverse()", "events.copy()"),
+        edit("actorkalix_storage.reading:go_on", "in reversed(records)", "in records"),
     ),
     Mutant(
         "keys-forgotten-at-recovery",

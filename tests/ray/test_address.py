@@ -63,6 +63,9 @@ class Foreign:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # `ray start` fails where Python lies below a folder with a blank in its name.
+        (folder / "venv").symlink_to(sys.prefix)
+        self._python = str(folder / "venv" / "bin" / "python")
         self.address = f"127.0.0.1:{free_port()}"
         self.environment = {
             "HOME": str(folder),
@@ -79,7 +82,7 @@ class Foreign:
     @contextlib.contextmanager
     def started(self) -> Generator[None]:
         """It runs, with a token; in the end nothing of it does."""
-        ray = [sys.executable, "-m", "ray.scripts.scripts"]
+        ray = [self._python, "-m", "ray.scripts.scripts"]
         subprocess.run(
             [*ray, "get-auth-token", "--generate"],
             env=self._all,
@@ -117,7 +120,7 @@ class Foreign:
 
     def _job(self, timeout_s: float = READY_S_MAX) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", THEIRS, self.address],
+            [self._python, "-c", THEIRS, self.address],
             env=self._all,
             capture_output=True,
             text=True,

@@ -45,7 +45,7 @@ def wrong_payload(
         return invalid(path, said, whole)
     if (wrong := _not_a_number(payload)) is not None:
         return invalid(*wrong, whole)
-    if _invalid_utf8(payload):
+    if invalid_utf8(payload):
         return InvalidPayload(f"{whole}: not UTF-8; send UTF-8")
     detail = str(problem).removeprefix("JSON is malformed: ")
     return InvalidPayload(f"{whole}: not valid JSON ({detail})")
@@ -93,7 +93,8 @@ def _not_a_number(payload: bytes) -> Wrong | None:
         return None
 
 
-def _invalid_utf8(payload: bytes) -> bool:
+def invalid_utf8(payload: bytes) -> bool:
+    """Whether that is what is wrong with it; decoders say it in many ways."""
     try:
         payload.decode()
     except UnicodeDecodeError:

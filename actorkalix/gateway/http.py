@@ -127,7 +127,7 @@ class Endpoint:
         self._answered = answered
         self._pages = pages
         self._deadlines = Deadlines()
-        self.underway = Underway(self.respond, ask.drop, _late)
+        self.underway = Underway(self.respond, ask.drop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -190,7 +190,7 @@ class Endpoint:
                 message = self._message(opened, query, head, body, request_id)
                 asked = self._begin(message, partial(self.underway.told, prompt))
                 if isinstance(asked, Asked):
-                    self.underway.add(prompt, asked, opened.timeout_ms / 1000)
+                    self.underway.add(prompt, asked)
                     return
                 reply = asked
         except errors.ActorkalixError as error:
@@ -234,7 +234,7 @@ class Endpoint:
                 return await self._ask(message)
         except TimeoutError:
             if asked:
-                raise _unknown(timeout_ms) from None
+                raise errors.OutcomeUnknown(f"no answer within {timeout_ms:,} ms") from None
             headers.append(_CLOSE)  # what is still to come belongs to no request
             limit = f"{self._body_timeout_s:g} s"
             raise errors.SlowBody(f"the body did not arrive within body_timeout, {limit}") from None
@@ -328,14 +328,6 @@ class Endpoint:
         if self._answered is not None:
             self._answered.answered(status, failure.number if failure is not None else "")
         return status, body
-
-
-def _late(prompt: Prompt) -> Reply:
-    return Reply(failure=failure_of(_unknown(int(prompt.seconds * 1000))))
-
-
-def _unknown(timeout_ms: int) -> errors.OutcomeUnknown:
-    return errors.OutcomeUnknown(f"no answer within {timeout_ms:,} ms")
 
 
 def raw_path_of(scope: Scope) -> bytes:

@@ -25,6 +25,7 @@ from typing import Any, Literal, NoReturn
 import msgspec
 
 from actorkalix.codec.untyped import is_object
+from actorkalix.codec.wording import invalid_utf8
 from actorkalix.errors import HistoryUnreadable
 from actorkalix.gateway.tokens import Mark
 
@@ -195,7 +196,7 @@ def parse_history(data: bytes) -> History:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
             if line == last and not is_whole:
                 _refuse(line, f"the file was cut here ({problem}); take this line out or record it")
-            said = problem if _is_utf8(text) else "not UTF-8"  # decoders say that in many ways
+            said = "not UTF-8" if invalid_utf8(text) else problem
             _refuse(line, f"{said}; a line is one operation with {_FIELDS}")
     return history_of(header, operations)
 
@@ -218,14 +219,6 @@ def history_of(header: Header, operations: Iterable[Operation]) -> History:
             _refuse(line, f"the id {operation.id} is that of line {first}; each has its own")
     _check_clients(kept, lines)
     return History(header, kept)
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _header_of(text: bytes) -> Header:

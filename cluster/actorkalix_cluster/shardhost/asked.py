@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Failure, MessageKind, Reply
 from actorkalix_cluster.shardhost.parked import Parked
-from actorkalix_cluster.shardhost.ticket import Ticket
-
-Tell = Callable[[Reply], object]
-"""Is told an answer, once, from the midst of somebody's work: it makes a note of it and returns. It
-raises nothing, and sends nothing before its caller has gone on."""
+from actorkalix_cluster.shardhost.ticket import Tell, Ticket
 
 
 class Asked:

@@ -7,10 +7,9 @@ had before. Who comes meanwhile stands behind: so the first sent is the first de
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
 
 from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_cluster.shardhost.ticket import Tell, Ticket
 
 
 class Parked:
@@ -46,14 +45,14 @@ class Parked:
         self.deadline_ms = deadline_ms
         self.reply: Reply | None = None
         self.sent: Ticket | None = None
-        self._tell: Callable[[Reply], object] | None = None
+        self._tell: Tell | None = None
 
     @property
     def whom(self) -> tuple[str, str]:
         """Component and entity."""
         return whom(self.message)
 
-    def then(self, tell: Callable[[Reply], object]) -> None:
+    def then(self, tell: Tell) -> None:
         """Have this told the answer; for one that has none yet."""
         assert self.reply is None, "it has its answer"
         self._tell = tell

@@ -44,12 +44,12 @@ from typing import Protocol
 
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.asked import Asked, Tell, too_late
+from actorkalix_cluster.shardhost.asked import Asked, too_late
 from actorkalix_cluster.shardhost.clock import Clock, Handle
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.observer import SilentObserver
 from actorkalix_cluster.shardhost.parked import Line, Parked, whom
-from actorkalix_cluster.shardhost.ticket import Answered, Desk, Ticket
+from actorkalix_cluster.shardhost.ticket import Answered, Desk, Tell, Ticket
 from actorkalix_storage.api import HomeTable
 
 TICK_MS = 50

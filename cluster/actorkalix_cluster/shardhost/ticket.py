@@ -28,6 +28,11 @@ from actorkalix_cluster.shardhost.observer import Observer
 _FROM_CALLERS = (MessageKind.COMMAND, MessageKind.QUERY)
 
 
+Tell = Callable[[Reply], object]
+"""Is told an answer, once, from the midst of somebody's work: it makes a note of it and returns. It
+raises nothing, and sends nothing before its caller has gone on."""
+
+
 class Stage(enum.Enum):
     """How far a message has come."""
 
@@ -49,7 +54,7 @@ class Ticket:
         self.on_answer: Callable[[Ticket], object] | None = None
         self.opened_s = perf_counter()
         self._desk = desk
-        self._tell: Callable[[Reply], object] | None = None
+        self._tell: Tell | None = None
 
     @property
     def open(self) -> bool:
@@ -72,12 +77,8 @@ class Ticket:
             self._desk.close(self)
         return self.stage is Stage.DROPPED
 
-    def then(self, tell: Callable[[Reply], object]) -> None:
-        """Have this told the answer, once, from the midst of a host's work.
-
-        Args:
-            tell: sends nothing itself, to this host or another, before its caller has gone on.
-        """
+    def then(self, tell: Tell) -> None:
+        """Have this told the answer; for one that has none yet."""
         assert self.reply is None, "it has its answer"
         assert self._tell is None, "one waits for a ticket"
         self._tell = tell

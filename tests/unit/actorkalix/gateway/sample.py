@@ -25,8 +25,9 @@ from actorkalix.gateway.headers import Headers
 from actorkalix.gateway.http import Endpoint, http_app
 from actorkalix.gateway.prompt import Prompt
 from actorkalix.limits import Limits
-from actorkalix_cluster.shardhost.asked import Asked, Tell
+from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.ticket import Tell
 from actorkalix_storage.api import Position
 
 PLACE = Place("cart.py", 1)

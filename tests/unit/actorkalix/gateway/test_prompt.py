@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from actorkalix.gateway import prompt as prompt_module
 from actorkalix.gateway.http import STOPPED, Endpoint
 from actorkalix.gateway.prompt import Prompt, Underway
 from actorkalix_cluster.shardhost.asked import Asked
@@ -23,12 +22,11 @@ class Wire:
         self.underway = Underway(
             lambda prompt, reply: self.answers.append((prompt, reply)),
             self.dropped.append,
-            lambda prompt: Reply(b"late after %d" % prompt.seconds),
         )
 
-    def add(self, seconds: float = 60) -> tuple[Prompt, Asked]:
+    def add(self) -> tuple[Prompt, Asked]:
         prompt, asked = Prompt(Written(), keep_alive=True), Asked(lambda _: None)
-        self.underway.add(prompt, asked, seconds)
+        self.underway.add(prompt, asked)
         return prompt, asked
 
 
@@ -47,25 +45,6 @@ def test_answers_that_come_together_are_written_together() -> None:
     asyncio.run(case())
 
 
-def test_a_request_whose_time_is_over_is_dropped_and_answered_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(prompt_module, "GRACE_S", 0.0)
-
-    async def case() -> None:
-        wire = Wire()
-        late, asked = wire.add(0)
-        await wire.underway.empty()
-        waiting, _ = wire.add(60)
-        assert (wire.answers, wire.dropped) == ([(late, Reply(b"late after 0"))], [asked])
-        wire.underway.told(late, Reply(b"1"))
-        wire.underway.told(waiting, Reply(b"2"))
-        await wire.underway.empty()
-        assert wire.answers[1:] == [(waiting, Reply(b"2"))]
-
-    asyncio.run(case())
-
-
 def test_the_end_answers_all_that_wait() -> None:
     async def case() -> None:
         wire = Wire()
@@ -74,6 +53,8 @@ def test_the_end_answers_all_that_wait() -> None:
         wire.underway.stop(Reply(failure=STOPPED))
         assert wire.answers == [(told, Reply(b"1")), (waiting[0], Reply(failure=STOPPED))]
         assert wire.dropped == [waiting[1]]
+        wire.underway.told(waiting[0], Reply(b"2"))
+        assert len(wire.underway) == 0, "it was answered"
 
     asyncio.run(case())
 
@@ -90,10 +71,8 @@ def test_nobody_is_answered_who_has_gone_away() -> None:
     asyncio.run(case())
 
 
-async def held(
-    endpoint: Endpoint, answers: Answers, headers: dict[str, str | bytes] | None = None
-) -> Written:
-    written = begun(endpoint, "POST", ADD, PEN, headers)
+async def held(endpoint: Endpoint, answers: Answers) -> Written:
+    written = begun(endpoint, "POST", ADD, PEN)
     await answers.arrived.wait()
     assert written.response is None
     return written
@@ -108,22 +87,6 @@ def test_an_answer_that_comes_later_is_written_then() -> None:
         await endpoint.underway.empty()
         assert written.response is not None
         assert (written.response.status, written.response.body) == (200, b'{"ok":true}')
-
-    asyncio.run(case())
-
-
-def test_no_answer_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_module, "GRACE_S", 0.0)
-
-    async def case() -> None:
-        answers = Answers(held=True)
-        endpoint = shop(answers)
-        written = await held(endpoint, answers, {"x-timeout-ms": "1"})
-        await endpoint.underway.empty()
-        assert written.response is not None
-        problem = is_problem(written.response, 504, "AK3101")
-        assert (problem["outcome"], problem["detail"]) == ("unknown", "no answer within 1 ms")
-        assert len(answers.dropped) == 1
 
     asyncio.run(case())
 

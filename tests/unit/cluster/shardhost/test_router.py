@@ -111,14 +111,20 @@ def test_a_caller_who_goes_away_takes_the_message_along() -> None:
     run(case())
 
 
+def begun(r: Rig) -> tuple[Router, Asked, list[Reply]]:
+    """A router that has begun an `add`, and what is told of it."""
+    router, told = router_over(r), list[Reply]()
+    asked = router.begin(ADD, told.append)
+    assert isinstance(asked, Asked)
+    return router, asked, told
+
+
 def test_what_is_begun_is_told_later_and_what_is_there_at_once() -> None:
     async def case() -> None:
         async with rig() as r:
             await r.add(1)
-            router, told = router_over(r), list[Reply]()
             r.committer.hold_commits = True
-            asked = router.begin(ADD, told.append)
-            assert isinstance(asked, Asked)
+            router, _, told = begun(r)
             query = Message(MessageKind.QUERY, COUNTER, "a", "tell")
             seen = router.begin(query, told.append)
             assert isinstance(seen, Reply)
@@ -136,10 +142,8 @@ def test_who_drops_is_told_nothing_and_what_had_begun_runs_on() -> None:
     async def case() -> None:
         async with rig() as r:
             await r.add(1)
-            router, told = router_over(r), list[Reply]()
             r.committer.hold_commits = True
-            asked = router.begin(ADD, told.append)
-            assert isinstance(asked, Asked)
+            router, asked, told = begun(r)
             router.drop(asked)
             await r.clock.advance(5_000 + 2 * TICK_MS)
             await r.committer.release()
@@ -152,10 +156,8 @@ def test_who_drops_is_told_nothing_and_what_had_begun_runs_on() -> None:
 def test_what_is_dropped_before_it_has_begun_is_never_executed() -> None:
     async def case() -> None:
         async with rig() as r:
-            router, told = router_over(r), list[Reply]()
             r.committer.hold_reads = True
-            asked = router.begin(ADD, told.append)
-            assert isinstance(asked, Asked)
+            router, asked, told = begun(r)
             router.drop(asked)
             r.committer.hold_reads = False
             await r.committer.release()

@@ -48,10 +48,12 @@ from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import Step
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.outgoing import pack_messages
 from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
 from .replies import StoredReply, digest, fault, pack, refusal, unpack
+from .requests import caused_by
 
 _NOTHING_WRITTEN: tuple[Record, ...] = ()
 _CALLS = Calls()
@@ -208,10 +210,8 @@ class EntityBehavior:
         method, decision = run.handler.name, run.decision
         if decision.error is not None:
             return self._refused(decision.error, instance, message, now_ms)
-        if decision.forward is not None or decision.side_effects:
-            raise NotInThisVersion(
-                f"{self._cls.__name__}.{method}: forward and side_effect come later"
-            )
+        if decision.forward is not None:
+            raise NotInThisVersion(f"{self._cls.__name__}.{method}: forward comes later")
         changed, records = instance, _NOTHING_WRITTEN
         if decision.events or decision.has_state or decision.delete:
             if life_of(instance) is Life.DELETED:
@@ -219,6 +219,8 @@ class EntityBehavior:
                 return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure_of(error)))
             changed, records = self._changes(decision, instance, now_ms)
             run.live.state = changed.state
+        if decision.side_effects:
+            changed, records = self._outgoing(decision, changed, records, message, now_ms)
         value = None if decision.reply is None else decision.reply(changed.state)
         payload = self._reply_bytes(method, value, message.accept)
         metadata = decision.metadata.pairs
@@ -249,6 +251,23 @@ class EntityBehavior:
             stored = StoredReply(self._request_digest(message), failure=failure)
             changed, records = self._remember(instance, records, message, stored, now_ms)
         return Step(changed, records, Reply(failure=failure))
+
+    def _outgoing(
+        self,
+        decision: Decision,
+        instance: Instance,
+        records: tuple[Record, ...],
+        message: Message,
+        now_ms: int,
+    ) -> tuple[Instance, tuple[Record, ...]]:
+        """Side effects are a record of the same commit: they are made if the change is (AC-31)."""
+        calls = [
+            caused_by(message, call.request, nth=number)
+            for number, call in enumerate(decision.side_effects)
+        ]
+        record = self._record(RecordKind.OUTBOX, instance, now_ms, payload=pack_messages(calls))
+        changed = msgspec.structs.replace(instance, version=instance.version + 1)
+        return changed, (*records, record)
 
     def _remember(
         self,

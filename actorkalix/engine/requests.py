@@ -92,7 +92,7 @@ def caused_by(cause: Message, request: Request, *, nth: int, now_ms: int = 0) ->
         made.payload,
         made.encoding,
         made.accept,
-        made.key or (derived_key(cause.key, made, nth) if cause.key else ""),
+        made.key or (derived_key(cause, made, nth) if cause.key else ""),
         (*made.metadata, *traced),
         made.correlation_id,
         min(deadlines, default=0),
@@ -100,13 +100,14 @@ def caused_by(cause: Message, request: Request, *, nth: int, now_ms: int = 0) ->
     )
 
 
-def derived_key(root: str, message: Message, nth: int) -> str:
+def derived_key(cause: Message, message: Message, nth: int) -> str:
     """The idempotency key of a call made under another key: 32 hex digits.
 
     Args:
-        root: key of the message whose handler calls.
+        cause: the message whose handler calls, under a key whose scope is its component and entity.
         message: the call's.
         nth: number of the call among those of the handler, 0 and up.
     """
-    parts = (root, message.component, message.entity, message.method, str(nth))
+    whence = (cause.component, cause.entity, cause.key)
+    parts = (*whence, message.component, message.entity, message.method, str(nth))
     return digest(*(part.encode() for part in parts)).hex()

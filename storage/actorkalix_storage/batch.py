@@ -32,6 +32,7 @@ KEY_HASH_BYTES = 16
 _TIME_MS_MAX = (1 << 63) - 1
 _NO_RECORD = Record(RecordKind.EVENT, "", "", 0, 0)
 _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
+_NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX)
 
 
 class Batch(Layer):
@@ -228,7 +229,7 @@ def _invalid_record(record: Record, number: int, deleted: bool) -> str:
             return f"number {record.number} after {number}"
     elif kind is RecordKind.EPOCH:
         return "EPOCH is written by open_shards alone"
-    elif kind is RecordKind.REPLY and record.number != number:
+    elif kind in _NO_CHANGES and record.number != number:
         return f"number {record.number} where nothing changes {number}"
     if len(record.key) not in (0, KEY_HASH_BYTES):
         return f"a key of {len(record.key)} bytes"

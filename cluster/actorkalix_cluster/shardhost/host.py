@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from actorkalix_cluster.placement import shard_of
@@ -36,19 +36,23 @@ from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
+from actorkalix_cluster.shardhost.consumers import Consumers
+from actorkalix_cluster.shardhost.cursors import CURSORS, CursorBehavior
 from actorkalix_cluster.shardhost.driver import Driver
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 from actorkalix_cluster.shardhost.observer import HostStats, Observer, SilentObserver
+from actorkalix_cluster.shardhost.outbox import Reach
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import Shards
+from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Desk, Stage, Ticket
-from actorkalix_cluster.shardhost.timers import Consumers, Timers, no_consumers
+from actorkalix_cluster.shardhost.timers import Timers
 from actorkalix_cluster.shardhost.upkeep import Upkeep
 from actorkalix_cluster.shardhost.watchdog import Watch
-from actorkalix_storage.api import Store, StoreError
+from actorkalix_storage.api import Position, Store, StoreError
 
 log = logging.getLogger("actorkalix.host")
 
@@ -75,8 +79,8 @@ class ShardHost:
         observer: is told what happened.
         on_fatal: is told why the process has to end.
         watch: what is known of handlers that hold the loop; nobody looks when not given.
-        consumers: newest positions that registered consumers have passed, by shard; what they have
-            not passed is not cleaned.
+        subscribers: makes those who handle what lands, given the way out (`connect`); none read
+            anything when not given.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class ShardHost:
         observer: Observer | None = None,
         on_fatal: Callable[[str], object] | None = None,
         watch: Watch | None = None,
-        consumers: Consumers = no_consumers,
+        subscribers: Callable[[Reach], Sequence[Subscriber]] | None = None,
     ) -> None:
         observer = observer or SilentObserver()
         self._store = store
@@ -113,7 +117,12 @@ class ShardHost:
         self._commits = CommitQueue(parts)
         self._driver = Driver(parts, self._commits, self._live)
         self._upkeep = Upkeep(parts, self._fatal)
-        self._timers = Timers(parts, self.send, frozenset(behaviors), consumers)
+        self._parts = parts
+        self._subscribers = subscribers
+        self._consumers: Consumers | None = None
+        if subscribers is not None:
+            self._behaviors = {**behaviors, CURSORS: CursorBehavior()}
+        self._timers = Timers(parts, self.send, frozenset(behaviors), self._passed)
         self._landing = Landing(
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
         )
@@ -138,12 +147,37 @@ class ShardHost:
         self._phase = Phase.SERVING
         self._timers.start()
 
+    def connect(self, reach: Reach) -> None:
+        """Say that messages can leave the host: consumers begin.
+
+        Args:
+            reach: sends messages to whomever they are for, here or elsewhere.
+        """
+        assert self._phase is Phase.SERVING, "a host is connected when it has started"
+        if self._subscribers is None:
+            return
+        consumers = Consumers(self._parts, self.send, self._subscribers(reach))
+        self._consumers = self._landing.consumers = consumers
+        consumers.start(self._shards.numbers())
+
+    def _passed(self, shard: int) -> Mapping[str, Position]:
+        """Up to where each consumer needs nothing of a shard any more."""
+        if self._consumers is not None:
+            return self._consumers.passed(shard)
+        if self._subscribers is None:
+            return {}
+        return {"of the service": Position(self._store.identity.lineage, 0, 0)}
+
     async def drain(self, timeout_s: float) -> bool:
         """Take no more messages and wait until all that were taken are answered.
+
+        Consumers end first, each with what it has begun, and write how far they have come.
 
         Returns:
             False when `timeout_s` passed before that.
         """
+        if self._consumers is not None and self._phase is Phase.SERVING:
+            await self._consumers.drain(timeout_s)
         if self._phase is Phase.SERVING:
             self._phase = Phase.DRAINING
             self._timers.stop()
@@ -162,8 +196,7 @@ class ShardHost:
             self._committer.close()
             return
         self._phase = Phase.DRAINING
-        self._timers.stop()
-        self._upkeep.stop()
+        self._stop_working()
         self._desk.drop_waiting(Reply(failure=failures.draining(self._limits.retry_after_ms)))
         await self._desk.when_empty()
         if self._phase is Phase.ENDED:  # fatally, while we waited
@@ -177,6 +210,13 @@ class ShardHost:
     def abandon(self) -> None:
         """End at once, as a kill would: nothing more is written, answered or closed."""
         self._end(failures.outcome_unknown("the host ended"))
+
+    def _stop_working(self) -> None:
+        """Begin nothing of our own any more."""
+        self._timers.stop()
+        self._upkeep.stop()
+        if self._consumers is not None:
+            self._consumers.stop()
 
     def _settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         try:
@@ -206,8 +246,7 @@ class ShardHost:
         if self._phase is Phase.ENDED:
             return
         self._phase = Phase.ENDED
-        self._timers.stop()
-        self._upkeep.stop()
+        self._stop_working()
         self._commits.close()
         self._live.clear()
         for ticket in list(self._desk.pending):
@@ -282,7 +321,8 @@ class ShardHost:
     @property
     def idle(self) -> bool:
         """Nothing is under way that does not wait for a time to come."""
-        return not self._desk.pending and not self._timers.busy
+        consuming = self._consumers is not None and self._consumers.busy
+        return not self._desk.pending and not self._timers.busy and not consuming
 
     def owns(self, shard: int) -> bool:
         """The host owns this shard and serves it."""

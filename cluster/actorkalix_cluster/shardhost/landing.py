@@ -24,6 +24,7 @@ from collections.abc import Callable
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, State, Turn
 from actorkalix_cluster.shardhost.committer import Outcomes
+from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.driver import Driver, placed
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Reply
@@ -56,6 +57,7 @@ class Landing:
         self._upkeep = upkeep
         self._timers = timers
         self._on_fatal = on_fatal
+        self.consumers: Consumers | None = None  # told of what lands, since they began
 
     def settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         """The outcome of a batch, in its order."""
@@ -109,6 +111,8 @@ class Landing:
         expires_ms = append.records[-1].expires_ms
         if expires_ms:
             self._timers.due_at(expires_ms)
+        if self.consumers is not None:
+            self.consumers.landed(append, position)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
 
@@ -125,6 +129,8 @@ class Landing:
                 self._shards.found_damaged(actor.shard, refused.reason)
             else:
                 self._shards.lose(actor.shard)
+            if self.consumers is not None:
+                self.consumers.lost(actor.shard.number)
             self._live.drop_shard(actor.shard, Reply(failure=failure))
         self._fail(actor, failure)
 

@@ -5,6 +5,40 @@ from __future__ import annotations
 import msgspec
 
 
+class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a consumer of a host takes.
+
+    Attributes:
+        runs_max: handlings under way at once.
+        run_entries_max: entries of one subject that are handled before others have their turn.
+        entries_max: entries in memory; what is beyond is read again from the store in its time.
+        page: records that are read from the store at once.
+        reads_max: such reads under way at once.
+        parked_max: subjects of a shard that wait; with more, the consumer waits as a whole.
+        pause_after: subjects that fail in a row until the consumer waits as a whole, for then the
+            fault is not theirs.
+        retry_ms, retry_ms_max: wait before what failed is tried again; it doubles in between.
+        visible_attempts: after so many a failing subject is logged as an error.
+        cursor_every_ms: between two writes of a shard's cursor; what is handled in between is
+            handled again after a crash.
+        skipped_max: records of a shard that are for others until a cursor is written all the same,
+            so that a restart does not read them again.
+    """
+
+    runs_max: int = 64
+    run_entries_max: int = 64
+    entries_max: int = 8_192
+    page: int = 256
+    reads_max: int = 4
+    parked_max: int = 1_000
+    pause_after: int = 8
+    retry_ms: int = 3_000
+    retry_ms_max: int = 30_000
+    visible_attempts: int = 10
+    cursor_every_ms: int = 1_000
+    skipped_max: int = 4_096
+
+
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a host takes.
 
@@ -32,6 +66,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         handler_unready_ms: a step that holds it for this long makes the host unready.
         handler_hang_ms: a step that holds it for this long ends the host.
         handler_strikes_max: slow handlers of a component until it is blocked.
+        consumers: what each consumer takes.
     """
 
     commit_bytes_max: int = 1_048_576
@@ -55,6 +90,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     handler_unready_ms: int = 2_000
     handler_hang_ms: int = 10_000
     handler_strikes_max: int = 3
+    consumers: ConsumerLimits = ConsumerLimits()
 
 
 class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):

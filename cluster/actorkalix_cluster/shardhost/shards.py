@@ -46,6 +46,10 @@ class Shards:
         """The shard, when this host owns it."""
         return self._owned.get(number)
 
+    def numbers(self) -> list[int]:
+        """Numbers of the shards that this host owns."""
+        return list(self._owned)
+
     def now_ms(self, shard: OwnedShard) -> int:
         """The shard's time."""
         return max(self._clock.now_ms(), shard.time_ms)

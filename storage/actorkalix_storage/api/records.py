@@ -27,6 +27,7 @@ class RecordKind(enum.IntEnum):
     DELETED = 4  # the subject takes no more changes; it is readable until it is cleaned
     CLEANED = 5  # the subject is forgotten; its id begins anew
     EPOCH = 6  # a new owner of the shard; no subject
+    OUTBOX = 7  # changes nothing: messages to others, which leave when they are durable
 
 
 class Record(msgspec.Struct, frozen=True):

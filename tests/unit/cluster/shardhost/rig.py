@@ -13,6 +13,7 @@ from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.observer import SilentObserver
+from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Append, StoreIdentity
@@ -86,7 +87,10 @@ class Watcher(SilentObserver):
 class Rig:
     """A host and everything around it."""
 
-    def __init__(self, store: MemoryStore, limits: HostLimits) -> None:
+    def __init__(
+        self, store: MemoryStore, limits: HostLimits, subscribers: Sequence[Subscriber] = ()
+    ) -> None:
+        self.subscribers = subscribers
         self.clock = VirtualClock()
         self.limits = limits
         self.fatal: list[str] = []
@@ -109,15 +113,25 @@ class Rig:
             observer=self.watcher,
             on_fatal=self.fatal.append,
             watch=self.watch,
+            subscribers=(lambda reach: self.subscribers) if self.subscribers else None,
         )
+
+    async def start(self) -> None:
+        """Start the host, and its consumers."""
+        await self.host.start()
+        self.host.connect(self.host)
+        await settle()
+
+    async def advance(self, by_ms: int) -> None:
+        """Let time pass, with all that follows from it."""
+        await self.clock.advance(by_ms, lambda: not self.host.idle)
 
     async def crash(self) -> None:
         """Kill the host and start another on what was stored."""
         self.host.abandon()
         await settle()
         self._open(self.store.crash())
-        await self.host.start()
-        await settle()
+        await self.start()
 
     def send(
         self,
@@ -177,11 +191,12 @@ def new_store() -> MemoryStore:
 
 
 @asynccontextmanager
-async def rig(store: MemoryStore | None = None, **limits: int) -> AsyncGenerator[Rig]:
+async def rig(
+    store: MemoryStore | None = None, *, subscribers: Sequence[Subscriber] = (), **limits: Any
+) -> AsyncGenerator[Rig]:
     """A started host."""
-    made = Rig(store or new_store(), HostLimits(**limits))
-    await made.host.start()
-    await settle()
+    made = Rig(store or new_store(), HostLimits(**limits), subscribers)
+    await made.start()
     yield made
     if not made.fatal:
         made.committer.hold_commits = made.committer.hold_reads = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class TickingClock(VirtualClock):
 class Queue:
     """A load queue over entities `e0` and up of one event, and `long0` and up of many."""
 
-    def __init__(self, events: int = 8 * LOOK_RECORDS - 1, longs: int = 0, **limits: int) -> None:
+    def __init__(self, events: int = 8 * LOOK_RECORDS - 1, longs: int = 0, **limits: Any) -> None:
         self.store = new_store()
         self.store.open_shards([0], 0)
         for n in range(40):

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ WAIT_S = 30  # for a thread to do what it does at once; only a failing test wait
 class Eyes:
     """Looks at a loop on fake time."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, **limits: Any) -> None:
         self.watch = Watch(HostLimits(**limits))
         self.now = Look(0, 1_000, 0, 0, 0, None)
         self.see()

@@ -1,0 +1,37 @@
+"""The port through which a consumer hands over what it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from actorkalix_cluster.shardhost.progress import Entry
+from actorkalix_storage.api import Record
+
+
+class Subscriber(Protocol):
+    """Who handles entries.
+
+    Attributes:
+        consumer: id of the consumer, unique in the service; its cursors bear it.
+        batch_max: entries that it takes at once, 1 and up.
+        blocks: it stops at what it fails on.
+        from_now: a consumer that is new begins with what comes, not with the whole log.
+    """
+
+    consumer: str
+    batch_max: int
+    blocks: bool
+    from_now: bool
+
+    def wants(self, record: Record, /) -> bool:
+        """Whether entries of this record are for it; pure."""
+        ...
+
+    async def handle(self, entries: Sequence[Entry], /) -> None:
+        """Handle entries; those of one subject are in order.
+
+        Raises:
+            Exception: they were not handled, none of them.
+        """
+        ...

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from actorkalix.describe.descriptors import HandlerDescriptor, Place
+from actorkalix.describe.descriptors import HandlerDescriptor
 from actorkalix.describe.handlers import Scope
-from actorkalix.describe.problems import place_of
 from actorkalix.describe.shapes import is_flat, name_of
-from actorkalix.model.sources import SourceMark, source_marks_of
+from actorkalix.describe.subscriptions import marked_methods
 
 _OF_TASKS = ("num_cpus", "num_gpus", "memory", "runtime_env", "max_retries")
 """Options that say how Ray runs a task; they say nothing of a host's loop."""
@@ -22,7 +21,7 @@ def check_action(
     """Check options and handlers of an action; what is wrong goes to `scope.problems`."""
     for problem in _options(options):
         scope.problems.add(scope.place, problem)
-    if not handlers and not any(True for _ in subscriptions(scope.cls)):
+    if not handlers and not any(True for _ in marked_methods(scope.cls)):
         scope.problems.add(
             scope.place, "has no handler; mark one with @handler, @http.post(...) or @subscribe"
         )
@@ -36,16 +35,6 @@ def check_action(
             )
         if handler.elements is not None:
             _check_streamed(scope, handler, inline)
-
-
-def subscriptions(cls: type[Any]) -> Iterator[tuple[str, Place, SourceMark]]:
-    """Methods of a class that take changes or publish: name, place and mark of each."""
-    nowhere = Place("", 0)
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            fn = getattr(value, "fn", value)
-            for mark in dict.fromkeys((*source_marks_of(value), *source_marks_of(fn))):
-                yield name, place_of(fn, nowhere), mark
 
 
 def _check_streamed(scope: Scope, handler: HandlerDescriptor, inline: bool) -> None:

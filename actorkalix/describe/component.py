@@ -10,11 +10,13 @@ from typing import Any, cast
 from actorkalix.describe.actions import check_action
 from actorkalix.describe.annotations import arguments_of, remember_locals, settle
 from actorkalix.describe.descriptors import (
+    DESCRIPTOR,
     ComponentDescriptor,
     ComponentKind,
     HandlerDescriptor,
     Place,
     StoredType,
+    described,
 )
 from actorkalix.describe.handlers import Scope, any_marked, describe_handlers
 from actorkalix.describe.later import check_later
@@ -23,6 +25,7 @@ from actorkalix.describe.problems import Problems, class_frame, class_place, pla
 from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.shapes import free_variables, name_of
 from actorkalix.describe.storage import describe_events, describe_state
+from actorkalix.describe.subscriptions import describe_subscriptions
 from actorkalix.errors import DefinitionError
 from actorkalix.model.actions import Action
 from actorkalix.model.component import Component
@@ -48,7 +51,6 @@ _HOOKS: dict[ComponentKind, dict[str, tuple[str, ...]]] = {
     "event_sourced": {"empty_state": (), "apply_event": ("state", "event")},
     "value": {"empty_state": ()},
 }
-_DESCRIPTOR = "__actorkalix_descriptor__"
 
 
 def define(
@@ -80,7 +82,7 @@ def define(
         raise AssertionError("a class without a kind has a problem")
     descriptor = _describe(cls, kind, options, frame, problems)
     problems.raise_if_any()
-    setattr(cls, _DESCRIPTOR, descriptor)
+    setattr(cls, DESCRIPTOR, descriptor)
     return descriptor
 
 
@@ -90,7 +92,7 @@ def descriptor_of(cls: Any) -> ComponentDescriptor:
     Raises:
         DefinitionError: it is no component, or an abstract one.
     """
-    found: ComponentDescriptor | None = getattr(cls, "__dict__", {}).get(_DESCRIPTOR)
+    found = described(cls)
     if found is not None:
         return found
     if not (isinstance(cls, type) and issubclass(cls, Component)):
@@ -141,6 +143,7 @@ def _describe(
     if kind == "action":
         check_action(scope, options, handlers)
     check_later(scope, options)
+    subscriptions = describe_subscriptions(scope, component_id) if kind == "action" else ()
     state, events = _stored(scope)
     further = {
         name: value
@@ -148,7 +151,8 @@ def _describe(
         if name not in ("id", "abstract", "snapshot_every")
     }
     made = ComponentDescriptor(
-        component_id, kind, cls, handlers, place, state, events, _every(options), further
+        *(component_id, kind, cls, handlers, place, state, events, _every(options), further),
+        subscriptions=subscriptions,
     )
     check_clashes([made], problems)
     return made

@@ -80,6 +80,50 @@ class HandlerDescriptor(msgspec.Struct, frozen=True):
     elements: Parameter | None = None
 
 
+class ChangeHandler(msgspec.Struct, frozen=True):
+    """A method of an action that takes changes.
+
+    Attributes:
+        name: of the method.
+        fn: the function that the user wrote (unbound).
+        only: the one class of events that it takes, or None for all.
+        deletes: it takes notices of deletes, without an argument.
+        batch: it takes a list of changes.
+        blocking: a plain function, which may wait for its calls.
+        place: where it is written.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    only: Any
+    deletes: bool
+    batch: bool
+    blocking: bool
+    place: Place
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A consumer of an action: its methods for one source.
+
+    Attributes:
+        consumer: its id, by which the service remembers how far it has read.
+        source: the entity's class.
+        handlers: by name.
+        batch_max: changes that it takes at once, 1 and up.
+        blocks: a failure stops it as a whole.
+        from_now: a new one begins with what comes.
+        from_ms: what is older is skipped, milliseconds since 1970.
+    """
+
+    consumer: str
+    source: Any
+    handlers: Mapping[str, ChangeHandler]
+    batch_max: int = 1
+    blocks: bool = False
+    from_now: bool = False
+    from_ms: int = 0
+
+
 class StoredType(msgspec.Struct, frozen=True):
     """A type under whose tag values are stored.
 
@@ -109,6 +153,7 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
         events: types of the events, in the order of the union (event sourced entities).
         snapshot_every: events between snapshots; 0 is never.
         options: further class options as given.
+        subscriptions: of an action.
     """
 
     component_id: str
@@ -120,6 +165,17 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
     events: tuple[StoredType, ...] = ()
     snapshot_every: int = 100
     options: Mapping[str, Any] = {}
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+DESCRIPTOR = "__actorkalix_descriptor__"
+"""Where a class keeps its descriptor."""
+
+
+def described(cls: Any) -> ComponentDescriptor | None:
+    """The descriptor of a class, or None when it has none: it is no component, or abstract."""
+    found: ComponentDescriptor | None = getattr(cls, "__dict__", {}).get(DESCRIPTOR)
+    return found
 
 
 class ServiceDescriptor(msgspec.Struct, frozen=True):

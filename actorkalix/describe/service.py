@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from actorkalix.describe.actions import subscriptions
 from actorkalix.describe.component import descriptor_of
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
@@ -16,8 +15,10 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.describe.problems import Problems, caller_place
 from actorkalix.describe.routes import check_clashes
+from actorkalix.describe.subscriptions import marked_methods
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.model.component import Component
+from actorkalix.model.sources import Source
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
@@ -63,6 +64,7 @@ def describe_service(name: str, classes: Sequence[type[Any]]) -> ServiceDescript
             problems.add(one.place, f"{one.cls.__name__} is listed twice; list it once")
     if not problems:
         check_clashes(list(by_id.values()), problems)
+    _check_sources(descriptors, problems)
     problems.raise_if_any()
     _refuse_later(name, descriptors)
     return ServiceDescriptor(name, by_id)
@@ -87,6 +89,18 @@ def _described(cls: Any, place: Place, problems: Problems) -> ComponentDescripto
         return None
 
 
+def _check_sources(descriptors: Sequence[ComponentDescriptor], problems: Problems) -> None:
+    """Whoever reads a component's changes is told where that component is missing."""
+    there = {one.cls for one in descriptors}
+    for one in descriptors:
+        for subscription in one.subscriptions:
+            if subscription.source not in there:
+                name = subscription.source.__name__
+                for handler in subscription.handlers.values():
+                    said = f"{one.cls.__name__}.{handler.name} subscribes to {name}"
+                    problems.add(handler.place, f"{said}; list {name} in components=[...] too")
+
+
 def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None:
     problems = Problems(f"service {name!r}")
     for one in descriptors:
@@ -96,7 +110,11 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 "leave it out of the service"
             )
             problems.add(one.place, said)
-        for method, place, mark in subscriptions(one.cls) if one.kind == "action" else ():
-            said = f"{one.cls.__name__}.{method}: @{mark.kind} comes with a later version"
-            problems.add(place, f"{said}; leave it out of the service")
+        for marked in marked_methods(one.cls) if one.kind == "action" else ():
+            if isinstance(marked.mark.source, Source):
+                what = (
+                    f"@{marked.mark.kind}({marked.mark.source.kind}({marked.mark.source.name!r}))"
+                )
+                said = f"{one.cls.__name__}.{marked.name}: {what} comes with a later version"
+                problems.add(marked.place, f"{said}; leave it out of the service")
     problems.raise_if_any(NotInThisVersion)

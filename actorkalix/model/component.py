@@ -57,6 +57,9 @@ class Context(msgspec.Struct, frozen=True):
         deleted: the entity was deleted and waits for its cleanup.
         principal: who calls, "" when nobody said.
         claims: of the caller's JWT.
+        delivery_id: of a change that a subscription handler takes, the same whenever it is
+            delivered again: hand it on as a key to whatever is not ours; "" elsewhere.
+        batch: of a handler that takes a list of changes: the context of each; else empty.
     """
 
     name: str = ""
@@ -66,6 +69,8 @@ class Context(msgspec.Struct, frozen=True):
     deleted: bool = False
     principal: str = ""
     claims: Mapping[str, Any] = {}
+    delivery_id: str = ""
+    batch: tuple[Context, ...] = ()
 
 
 class _Missing:

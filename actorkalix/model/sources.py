@@ -1,12 +1,13 @@
 """Where changes come from and go to: component classes, topics, streams of other services.
 
-These are marks only; what they say happens in a later version.
+These are marks only; `describe` reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import msgspec
 
@@ -28,6 +29,11 @@ Row = TypeVar("Row")
 A = TypeVar("A", bound="Action")
 V = TypeVar("V", bound="View")
 M_co = TypeVar("M_co", covariant=True)
+
+OnFailure: TypeAlias = Literal["park", "block"]
+"""`park`: the subject waits and the others go on. `block`: all wait, as in Kalix."""
+
+StartFrom: TypeAlias = Literal["beginning", "now"] | datetime
 
 _MARKS = "__actorkalix_sources__"
 
@@ -57,6 +63,10 @@ class SourceMark(msgspec.Struct, frozen=True):
         only: the one type of change that it takes.
         group: of consumers that share the messages.
         table: name of the view's table.
+        deletes: it takes the notices of deletes, not the changes.
+        batch_max: changes that it takes at once, as a list; 0 for one at a time.
+        on_failure: what happens to a subject on which it fails.
+        start_from: where one begins that is new.
     """
 
     kind: Literal["subscribe", "publish", "table", "on_delete"]
@@ -64,6 +74,10 @@ class SourceMark(msgspec.Struct, frozen=True):
     only: Any = None
     group: str | None = None
     table: str = ""
+    deletes: bool = False
+    batch_max: int = 0
+    on_failure: OnFailure = "park"
+    start_from: StartFrom = "beginning"
 
 
 @overload
@@ -96,37 +110,138 @@ def _marks(mark: SourceMark) -> Callable[[F], F]:
 
 @overload
 def subscribe(
+    source: type[EventSourcedEntity[Any, Any] | ValueEntity[Any] | Workflow[Any]],
+    /,
+    *,
+    deletes: Literal[True],
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Callable[[Callable[[A], RT]], Callable[[A], RT]]: ...
+@overload
+def subscribe(
+    source: type[EventSourcedEntity[Any, Any]] | Source[Any],
+    /,
+    *,
+    only: type[M],
+    batch_max: int,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Callable[[Callable[[A, list[M]], RT]], Callable[[A, list[M]], RT]]: ...
+@overload
+def subscribe(
     source: type[EventSourcedEntity[Any, Any]] | Source[Any],
     /,
     *,
     only: type[M],
     group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
 ) -> Callable[[Callable[[A, M], RT]], Callable[[A, M], RT]]: ...
 @overload
 def subscribe(
-    source: type[EventSourcedEntity[Any, E]], /, *, group: str | None = None
+    source: type[EventSourcedEntity[Any, E]],
+    /,
+    *,
+    batch_max: int,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Callable[[Callable[[A, list[E]], RT]], Callable[[A, list[E]], RT]]: ...
+@overload
+def subscribe(
+    source: type[EventSourcedEntity[Any, E]],
+    /,
+    *,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
 ) -> Callable[[Callable[[A, E], RT]], Callable[[A, E], RT]]: ...
 @overload
 def subscribe(
-    source: type[ValueEntity[S] | Workflow[S]], /, *, group: str | None = None
+    source: type[ValueEntity[S] | Workflow[S]],
+    /,
+    *,
+    batch_max: int,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Callable[[Callable[[A, list[S]], RT]], Callable[[A, list[S]], RT]]: ...
+@overload
+def subscribe(
+    source: type[ValueEntity[S] | Workflow[S]],
+    /,
+    *,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
 ) -> Callable[[Callable[[A, S], RT]], Callable[[A, S], RT]]: ...
 @overload
 def subscribe(
-    source: type[ReplicatedEntity[D]], /, *, group: str | None = None
+    source: type[ReplicatedEntity[D]],
+    /,
+    *,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
 ) -> Callable[[Callable[[A, D], RT]], Callable[[A, D], RT]]: ...
 @overload
 def subscribe(
-    source: Source[M], /, *, group: str | None = None
+    source: Source[M],
+    /,
+    *,
+    batch_max: int,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Callable[[Callable[[A, list[M]], RT]], Callable[[A, list[M]], RT]]: ...
+@overload
+def subscribe(
+    source: Source[M],
+    /,
+    *,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
 ) -> Callable[[Callable[[A, M], RT]], Callable[[A, M], RT]]: ...
-def subscribe(source: Any, /, *, only: Any = None, group: str | None = None) -> Any:
+def subscribe(
+    source: Any,
+    /,
+    *,
+    only: Any = None,
+    deletes: bool = False,
+    batch_max: int = 0,
+    group: str | None = None,
+    on_failure: OnFailure = "park",
+    start_from: StartFrom = "beginning",
+) -> Any:
     """Call this method for every change of the source, in order per entity, at least once.
+
+    What the method does to entities through `self.client` happens once, for the keys of its calls
+    are derived from the change. Methods of one action on one source are one consumer.
 
     Args:
         source: an entity or workflow class, `topic(...)`, or `stream(service, name)`.
-        only: changes of this type alone; the rest is skipped.
-        group: of consumers that share a topic's messages.
+        only: changes of this type alone; the rest goes to another method of the action, or is
+            skipped.
+        deletes: call it for the deletes of entities, without an argument (AC-46).
+        batch_max: hand it a list of up to so many changes, of several entities; effects of its
+            calls are not told apart when it is repeated with another list, so give them keys.
+        group: name of the consumer within the action; by it a topic's messages are shared.
+        on_failure: "park": the entity on which it fails waits, with its order kept, and is tried
+            again after 3 s to 30 s without end; "block": all wait.
+        start_from: where the consumer begins that is new; a `datetime` with a zone skips what is
+            older.
     """
-    return _marks(SourceMark("subscribe", source, only, group))
+    mark = SourceMark(
+        *("subscribe", source, only, group),
+        deletes=deletes,
+        batch_max=batch_max,
+        on_failure=on_failure,
+        start_from=start_from,
+    )
+    return _marks(mark)
 
 
 def publish(target: Source[Any], /) -> Callable[[F], F]:

@@ -24,6 +24,7 @@ class Encoding(enum.IntEnum):
     JSON = 1
     MSGPACK = 2
     QUERY_STRING = 3  # parameters of a GET: a JSON object of lists of strings; requests alone
+    CHANGES = 4  # records of an actor for a subscription's handler; requests alone
 
 
 class Message(msgspec.Struct, frozen=True):

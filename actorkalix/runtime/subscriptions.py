@@ -1,0 +1,116 @@
+"""Subscriptions at work: what lands in the log becomes messages to the methods of actions.
+
+A delivery has a key, derived from the record and the consumer: the calls that the handler makes have
+keys derived from it in turn, so what it does to entities happens once, however often the record is
+delivered. A list of changes has none of that kind, for another time it may be another list; its key
+is of its first and its last record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from actorkalix.describe.descriptors import (
+    ChangeHandler,
+    ComponentDescriptor,
+    ServiceDescriptor,
+    Subscription,
+    described,
+)
+from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
+from actorkalix_cluster.shardhost.outbox import Outbox, Reach
+from actorkalix_cluster.shardhost.outgoing import derived_key
+from actorkalix_cluster.shardhost.progress import Entry
+from actorkalix_cluster.shardhost.subscriber import Subscriber
+from actorkalix_storage.api import Record
+
+
+class NotHandled(Exception):
+    """A handler failed on a change; it will be delivered again."""
+
+
+class ActionSubscriber:
+    """A `Subscriber`: one consumer of an action.
+
+    Args:
+        action: its descriptor.
+        subscription: of the action.
+        reach: answers messages to the action.
+    """
+
+    def __init__(
+        self, action: ComponentDescriptor, subscription: Subscription, reach: Reach
+    ) -> None:
+        source = described(subscription.source)
+        assert source is not None, "a source is a component"
+        self.consumer = subscription.consumer
+        self.batch_max = subscription.batch_max
+        self.blocks = subscription.blocks
+        self.from_now = subscription.from_now
+        self._from_ms = subscription.from_ms
+        self._action = action.component_id
+        self._source = source.component_id
+        self._switch = Switch(subscription.handlers, source)
+        self._reach = reach
+
+    def wants(self, record: Record, /) -> bool:
+        """Changes of the source that a method takes."""
+        return (
+            record.component == self._source
+            and record.kind in TAKEN
+            and record.time_ms >= self._from_ms
+            and self._switch.handler(record.kind, record.payload) is not None
+        )
+
+    async def handle(self, entries: Sequence[Entry], /) -> None:
+        """Have the action handle changes.
+
+        Raises:
+            NotHandled: it did not; says why.
+        """
+        for handler, some in self._by_handler(entries):
+            size = self.batch_max if handler.batch else 1
+            for at in range(0, len(some), size):
+                await self._deliver(handler, some[at : at + size])
+
+    def _by_handler(self, entries: Sequence[Entry]) -> Iterator[tuple[ChangeHandler, list[Entry]]]:
+        """Entries that follow each other to the same method."""
+        for handler, some in groupby(
+            entries, lambda entry: self._switch.handler(entry.record.kind, entry.record.payload)
+        ):
+            if handler is not None:
+                yield handler, list(some)
+
+    async def _deliver(self, handler: ChangeHandler, entries: list[Entry]) -> None:
+        changes = [self._change(entry) for entry in entries]
+        first, last = changes[0], changes[-1]
+        key = first.delivery_id if len(changes) == 1 else f"{first.delivery_id}{last.id}"
+        reply = await self._reach.ask(
+            Message(
+                *(MessageKind.COMMAND, self._action, "", handler.name),
+                pack_changes(changes),
+                *(Encoding.CHANGES, Encoding.MSGPACK, key),
+                correlation_id=first.delivery_id,
+            )
+        )
+        if reply.failure is not None:
+            raise NotHandled(f"{reply.failure.number} {reply.failure.message}")
+
+    def _change(self, entry: Entry) -> Change:
+        record, at = entry.record, entry.position
+        payload = b"" if record.kind is DELETED else record.payload
+        return Change(
+            *(record.kind, record.entity, record.number, record.time_ms, payload),
+            id=f"{entry.shard}-{at.epoch}-{at.offset}",
+            delivery_id=derived_key(entry.shard, at, self.consumer),
+        )
+
+
+def subscribers_of(service: ServiceDescriptor, reach: Reach) -> list[Subscriber]:
+    """All that read the log of a service: the outbox, and the subscriptions of its actions."""
+    found: list[Subscriber] = [Outbox(reach)]
+    for component in service.components.values():
+        found += [ActionSubscriber(component, one, reach) for one in component.subscriptions]
+    return found

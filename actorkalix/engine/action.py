@@ -19,12 +19,16 @@ A cancelled handler is cancelled: who cancels it has gone away, or answers himse
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from actorkalix.codec import codecs_for
-from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
+from actorkalix.describe.descriptors import (
+    ChangeHandler,
+    ComponentDescriptor,
+    HandlerDescriptor,
+)
 from actorkalix.errors import (
     ActorkalixError,
     CallsTooDeep,
@@ -48,10 +52,11 @@ from actorkalix.model.component import MISSING, Context, Live
 from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
+from .changes import ChangeCode
 from .replies import fault
-from .requests import caused_by
+from .requests import forward_of
 
 T = TypeVar("T")
 
@@ -60,6 +65,8 @@ Report = Callable[[Message, BaseException], object]
 
 Threads = Callable[[Callable[[], T]], Awaitable[T]]
 """Calls a function somewhere else, where it may block."""
+
+_Handler: TypeAlias = HandlerDescriptor | ChangeHandler
 
 _FAULTS = (HandlerFailed, InvalidEffect, NotEncodable, NotInThisVersion, ResultTooLarge)
 _PASSED_ON = (
@@ -74,9 +81,6 @@ _PASSED_ON = (
 
 _FAILED = (Exception, SystemExit)
 """What ends a handler by its own doing; anything else ends the task or the process around it."""
-
-FORWARDED = 1_000_000
-"""Number of a forwarded call among those of its handler: never that of one that it sent."""
 
 
 class ActionCode:
@@ -103,6 +107,7 @@ class ActionCode:
         self._handlers = descriptor.handlers
         self._arguments = codec.arguments
         self._replies = codec.replies
+        self._changes = ChangeCode(descriptor)
         self._size_max = (limits or Limits()).payload_bytes_max
         self._report = report
         self._threads = threads
@@ -118,6 +123,8 @@ class ActionCode:
         """
         component = self._cls()
         try:
+            if message.encoding is Encoding.CHANGES:
+                return await self._take(message, live, component)
             handler, args, kwargs = self._called(message)
             component._live = _with_context(live, message)
             returned = await self._returned(handler, component, args, kwargs)
@@ -170,6 +177,23 @@ class ActionCode:
         return handler is not None and handler.streams
 
     # ---- running ---------------------------------------------------------------------------------
+    async def _take(self, message: Message, live: Live, component: Any) -> Reply:
+        """Run the method of a subscription; what it returns is nobody's reply."""
+        try:
+            called = self._changes.called(message)
+        except UnknownRoute as problem:
+            raise _Refused(problem) from None
+        component._live = _with_context(live, message, called.context)
+        returned = await self._returned(called.handler, component, called.args, {})
+        if not isinstance(returned, Effect):
+            return Reply()
+        self._refuse_change(called.handler, returned.decision)
+        if returned.decision.error is not None:
+            return self._failed(returned.decision.error, message)
+        if returned.decision.forward is not None:
+            return self._forwarded(returned.decision, message)
+        return Reply()
+
     def _called(
         self, message: Message
     ) -> tuple[HandlerDescriptor, tuple[Any, ...], dict[str, Any]]:
@@ -189,7 +213,7 @@ class ActionCode:
 
     async def _returned(
         self,
-        handler: HandlerDescriptor,
+        handler: _Handler,
         component: Any,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
@@ -226,10 +250,11 @@ class ActionCode:
     def _forwarded(self, decision: Decision, message: Message) -> Reply:
         """Whoever is called next has the reply, in the encoding that was asked for (AC-30)."""
         assert decision.forward is not None, "there is a call"
-        forward = caused_by(message, decision.forward.request, nth=FORWARDED)
-        return Reply(forward=msgspec.structs.replace(forward, accept=message.accept))
+        return Reply(forward=forward_of(message, decision.forward.request))
 
-    def _refuse_change(self, handler: HandlerDescriptor, decision: Decision) -> None:
+    def _refuse_change(
+        self, handler: HandlerDescriptor | ChangeHandler, decision: Decision
+    ) -> None:
         if decision.events or decision.has_state or decision.delete:
             raise InvalidEffect(f"{self._where(handler)} is of an action, which has no state")
         if decision.side_effects:
@@ -267,7 +292,7 @@ class ActionCode:
                 f"{self._id}: {what} of {size} bytes, the limit is {self._size_max}"
             )
 
-    def _where(self, handler: HandlerDescriptor) -> str:
+    def _where(self, handler: _Handler) -> str:
         return f"{self._cls.__name__}.{handler.name}"
 
 
@@ -279,10 +304,10 @@ class _Refused(Exception):
         self.error = error
 
 
-def _with_context(live: Live, message: Message) -> Live:
+def _with_context(live: Live, message: Message, context: Context | None = None) -> Live:
     if live.context is not MISSING:
         return live
-    context = Context(
+    context = context or Context(
         name=message.method,
         metadata=Metadata(message.metadata) if message.metadata else NO_METADATA,
     )

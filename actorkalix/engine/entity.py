@@ -48,12 +48,11 @@ from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import Step
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
-from actorkalix_cluster.shardhost.outgoing import pack_messages
 from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
 from .replies import StoredReply, digest, fault, pack, refusal, unpack
-from .requests import caused_by
+from .requests import forward_of, outgoing
 
 _NOTHING_WRITTEN: tuple[Record, ...] = ()
 _CALLS = Calls()
@@ -111,6 +110,15 @@ class EntityBehavior:
             return Reply(failure=failure_of(error))
         if stored.failure is not None:
             return Reply(failure=stored.failure, replayed=True)
+        if stored.forward is not None:
+            forward = msgspec.structs.replace(
+                stored.forward,
+                accept=message.accept,
+                correlation_id=message.correlation_id,
+                deadline_ms=message.deadline_ms,
+                depth=message.depth + 1,
+            )
+            return Reply(metadata=stored.metadata, replayed=True, forward=forward)
         payload = stored.payload
         if message.accept is not Encoding.MSGPACK:
             codec = self._replies[message.method]
@@ -210,8 +218,6 @@ class EntityBehavior:
         method, decision = run.handler.name, run.decision
         if decision.error is not None:
             return self._refused(decision.error, instance, message, now_ms)
-        if decision.forward is not None:
-            raise NotInThisVersion(f"{self._cls.__name__}.{method}: forward comes later")
         changed, records = instance, _NOTHING_WRITTEN
         if decision.events or decision.has_state or decision.delete:
             if life_of(instance) is Life.DELETED:
@@ -221,6 +227,8 @@ class EntityBehavior:
             run.live.state = changed.state
         if decision.side_effects:
             changed, records = self._outgoing(decision, changed, records, message, now_ms)
+        if decision.forward is not None:
+            return self._forwarded(run, changed, records, message, now_ms)
         value = None if decision.reply is None else decision.reply(changed.state)
         payload = self._reply_bytes(method, value, message.accept)
         metadata = decision.metadata.pairs
@@ -234,10 +242,33 @@ class EntityBehavior:
             )
             stored = StoredReply(self._request_digest(message), kept, metadata)
             changed, records = self._remember(changed, records, message, stored, now_ms)
+        return self._done(changed, records, Reply(payload, None, metadata))
+
+    def _forwarded(
+        self,
+        run: Run,
+        changed: Instance,
+        records: tuple[Record, ...],
+        message: Message,
+        now_ms: int,
+    ) -> Step[Instance]:
+        """Somebody else replies, once the changes are durable (AC-30)."""
+        call, metadata = run.decision.forward, run.decision.metadata.pairs
+        assert call is not None, "there is a call"
+        forward = forward_of(message, call.request)
+        size = sum(len(record.payload) for record in records) + len(forward.payload)
+        self._check_size("changes and forwarded call", size, self._limits.command_bytes_max)
+        if _is_keyed(message):
+            digested = self._request_digest(message)
+            stored = StoredReply(digested, metadata=metadata, forward=forward)
+            changed, records = self._remember(changed, records, message, stored, now_ms)
+        return self._done(changed, records, Reply(metadata=metadata, forward=forward))
+
+    def _done(self, changed: Instance, records: tuple[Record, ...], reply: Reply) -> Step[Instance]:
         due = self._snapshot_due(changed)
         if due:
             changed = msgspec.structs.replace(changed, snapshot_number=changed.number)
-        return Step(changed, records, Reply(payload, None, metadata), due)
+        return Step(changed, records, reply, due)
 
     def _refused(
         self, error: CommandError, instance: Instance, message: Message, now_ms: int
@@ -261,11 +292,8 @@ class EntityBehavior:
         now_ms: int,
     ) -> tuple[Instance, tuple[Record, ...]]:
         """Side effects are a record of the same commit: they are made if the change is (AC-31)."""
-        calls = [
-            caused_by(message, call.request, nth=number)
-            for number, call in enumerate(decision.side_effects)
-        ]
-        record = self._record(RecordKind.OUTBOX, instance, now_ms, payload=pack_messages(calls))
+        payload = outgoing(message, decision.side_effects)
+        record = self._record(RecordKind.OUTBOX, instance, now_ms, payload=payload)
         changed = msgspec.structs.replace(instance, version=instance.version + 1)
         return changed, (*records, record)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.limits import Limits
+from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
@@ -36,6 +38,8 @@ def build_host(
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
+    Side effects leave and subscriptions read when it is started and connected.
+
     Args:
         service: whose components to run.
         store: open, and nobody else's.
@@ -52,6 +56,7 @@ def build_host(
     behaviors = {
         component_id: behavior_for(component, limits)
         for component_id, component in service.components.items()
+        if component.kind != "action"
     }
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
@@ -65,6 +70,7 @@ def build_host(
         observer=observer,
         on_fatal=on_fatal,
         watch=watch,
+        subscribers=partial(subscribers_of, service),
     )
 
 

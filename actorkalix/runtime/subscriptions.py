@@ -1,9 +1,9 @@
 """Subscriptions at work: what lands in the log becomes messages to the methods of actions.
 
-A delivery has a key, derived from the record and the consumer: the calls that the handler makes have
-keys derived from it in turn, so what it does to entities happens once, however often the record is
-delivered. A list of changes has none of that kind, for another time it may be another list; its key
-is of its first and its last record.
+A delivery has a key, derived from the record and the consumer: the calls that the handler makes
+have keys derived from it in turn, so what it does to entities happens once, however often the
+record is delivered. For a list of changes the key is of its first and its last record: another time
+it may be another list, and what is done for it may be done again.
 """
 
 from __future__ import annotations

@@ -53,5 +53,5 @@ def test_later_components() -> None:
     place = descriptor_of(Rows).place
     said = str(caught.value)
     assert f"{place.file}:{place.line}: Rows: views come with a later version" in said
-    assert 'Follower.on_change: @subscribe(topic('counts')) comes with a later version' in said
+    assert "Follower.on_change: @subscribe(topic('counts')) comes with a later version" in said
     assert "Mail" not in said

@@ -24,7 +24,7 @@ from actorkalix_cluster.shardhost.outbox import Outbox, Reach
 from actorkalix_cluster.shardhost.outgoing import derived_key
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_cluster.shardhost.subscriber import Subscriber
-from actorkalix_storage.api import Record
+from actorkalix_storage.api import Record, ShardState
 
 
 class NotHandled(Exception):
@@ -63,6 +63,10 @@ class ActionSubscriber:
             and record.time_ms >= self._from_ms
             and self._switch.handler(record.kind, record.payload) is not None
         )
+
+    def nothing_after(self, state: ShardState, /) -> int | None:
+        """A look tells."""
+        return None
 
     async def handle(self, entries: Sequence[Entry], /) -> None:
         """Have the action handle changes.

@@ -160,7 +160,7 @@ class Layer:
     def apply_to(self, subject: Subject, head: Head | None, stored: StoredRecord) -> Head | None:
         """`apply` for who has just asked for the subject's head; return the head afterwards."""
         record, position = stored.record, stored.position
-        self.move(stored.shard, position, record.time_ms)
+        self.move(stored.shard, position, record.time_ms, outbox=record.kind is RecordKind.OUTBOX)
         head = self.heads[subject] = head_after(head, stored)
         timer = timer_of(head)
         if timer:
@@ -174,14 +174,21 @@ class Layer:
         return head
 
     def move(
-        self, shard: int, position: Position, time_ms: int = 0, sealed: bool | None = None
+        self,
+        shard: int,
+        position: Position,
+        time_ms: int = 0,
+        sealed: bool | None = None,
+        *,
+        outbox: bool = False,
     ) -> None:
         """Move a shard's state on to a position; a removed record does no more than this."""
         state = self.state(shard)
         if position.offset > state.position.offset:
             time_ms = max(time_ms, state.time_ms)
             sealed = state.sealed if sealed is None else sealed
-            self.shards[shard] = ShardState(position, time_ms, sealed)
+            newest = position.offset if outbox else state.outbox
+            self.shards[shard] = ShardState(position, time_ms, sealed, newest)
 
     def begin_copy(self, shard: int, source: Position, time_ms: int) -> None:
         """What comes now is a copy of what stands at its source up to `source`."""

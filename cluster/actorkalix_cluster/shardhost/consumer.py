@@ -105,15 +105,20 @@ class Consumer:
         return self._waiting
 
     # ---- what comes ---------------------------------------------------------------------------
-    def attach(self, shard: int, cursor: Cursor | None, newest: Position) -> None:
+    def attach(self, shard: int, cursor: Cursor | None) -> None:
         """Begin with a shard, where its cursor stands."""
-        nothing = Position(newest.lineage, 0, 0)
-        start = newest if self._subscriber.from_now else nothing
+        state = self._store.shard(shard)
+        newest = state.position
+        start = newest if self._subscriber.from_now else Position(newest.lineage, 0, 0)
         progress = self.progress[shard] = Progress(shard, self.id, cursor, start)
         for lane in progress.lanes.values():
             self._retry_at(lane)
         if progress.moved:
             self._moved(shard)
+        last = self._subscriber.nothing_after(state)
+        if last is not None and last <= progress.read.offset:
+            progress.skip(newest)
+            return
         self._behind[shard] = None
         self._fill()
 

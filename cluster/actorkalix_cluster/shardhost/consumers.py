@@ -89,9 +89,8 @@ class Consumers:
             some = shards[at : at + LOADS]
             loaded = await read(self._committer, partial(self._load_some, some))
             for shard, cursors in zip(some, loaded, strict=True):
-                newest = self._store.durable(shard)
                 for consumer in self.consumers:
-                    consumer.attach(shard, cursors.get(consumer.id), newest)
+                    consumer.attach(shard, cursors.get(consumer.id))
 
     def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor]]:
         """On the reader's thread."""

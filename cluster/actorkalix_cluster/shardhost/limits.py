@@ -36,7 +36,7 @@ class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True):
     retry_ms_max: int = 30_000
     visible_attempts: int = 10
     cursor_every_ms: int = 1_000
-    skipped_max: int = 4_096
+    skipped_max: int = 1_024
 
 
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):

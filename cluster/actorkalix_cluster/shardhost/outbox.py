@@ -25,7 +25,7 @@ import msgspec
 from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.outgoing import derived_key, unpack_messages
 from actorkalix_cluster.shardhost.progress import Entry
-from actorkalix_storage.api import Record, RecordKind
+from actorkalix_storage.api import Record, RecordKind, ShardState
 
 log = logging.getLogger("actorkalix.outbox")
 
@@ -63,6 +63,10 @@ class Outbox:
     def wants(self, record: Record, /) -> bool:
         """Records with messages, of whatever component."""
         return record.kind is RecordKind.OUTBOX
+
+    def nothing_after(self, state: ShardState, /) -> int | None:
+        """The store knows the newest record with messages."""
+        return state.outbox
 
     async def handle(self, entries: Sequence[Entry], /) -> None:
         """Send the messages of these records.

@@ -161,6 +161,11 @@ class Progress:
         self.read = through
         return ready
 
+    def skip(self, newest: Position) -> None:
+        """Nothing up to the shard's last record is wanted."""
+        self.read = newest
+        self.synced = True
+
     def handled(self, lane: Lane, count: int) -> None:
         """The first `count` entries of a lane are handled."""
         for _ in range(count):

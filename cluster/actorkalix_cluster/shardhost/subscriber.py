@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from actorkalix_cluster.shardhost.progress import Entry
-from actorkalix_storage.api import Record
+from actorkalix_storage.api import Record, ShardState
 
 
 class Subscriber(Protocol):
@@ -26,6 +26,10 @@ class Subscriber(Protocol):
 
     def wants(self, record: Record, /) -> bool:
         """Whether entries of this record are for it; pure."""
+        ...
+
+    def nothing_after(self, state: ShardState, /) -> int | None:
+        """Offset behind which a shard has nothing that is wanted; None where only a look tells."""
         ...
 
     async def handle(self, entries: Sequence[Entry], /) -> None:

@@ -166,11 +166,19 @@ class History(msgspec.Struct, frozen=True):
 
 
 class ShardState(msgspec.Struct, frozen=True):
-    """What is durable of a shard: its newest position and time; `sealed` takes no more appends."""
+    """What is durable of a shard.
+
+    Attributes:
+        position: of the newest record.
+        time_ms: of the newest record.
+        sealed: it takes no more appends.
+        outbox: offset of the newest `OUTBOX` record, 0 for none: behind it nothing has to be sent.
+    """
 
     position: Position
     time_ms: int
     sealed: bool = False
+    outbox: int = 0
 
 
 class ShardPage(msgspec.Struct, frozen=True):

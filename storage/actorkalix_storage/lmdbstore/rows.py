@@ -34,7 +34,7 @@ CHUNK_POINTERS_MAX = 512  # 4 KiB: one page's worth
 _DIRECTORY = struct.Struct(">IH")
 _U32 = struct.Struct(">I")
 _HEAD = struct.Struct(">QQQIQQQQQ")
-_SHARD = struct.Struct(">QIQQ?")
+_SHARD = struct.Struct(">QIQQ?Q")
 _POSITION = struct.Struct(">QIQ")
 _DROP = struct.Struct(">HQ?")
 _PLACE = struct.Struct(">HQ")
@@ -156,7 +156,7 @@ def unpack_head(row: bytes | memoryview) -> Head:
 def pack_shard(state: ShardState, source: Position | None = None) -> bytes:
     """The row of a shard, and of what it is a copy of."""
     p = state.position
-    body = _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed)
+    body = _SHARD.pack(p.lineage, p.epoch, p.offset, state.time_ms, state.sealed, state.outbox)
     if source is not None:
         body += _POSITION.pack(source.lineage, source.epoch, source.offset)
     return _sealed(body)
@@ -167,8 +167,8 @@ def unpack_shard(row: bytes | memoryview) -> ShardState:
     body = _unsealed(row, "a shard's row")
     if len(body) not in (_SHARD.size, _SHARD.size + _POSITION.size):
         raise Damaged(f"a shard's row of {len(body)} bytes")
-    lineage, epoch, offset, time_ms, sealed = _SHARD.unpack_from(body)
-    return ShardState(Position(lineage, epoch, offset), time_ms, sealed)
+    lineage, epoch, offset, time_ms, sealed, outbox = _SHARD.unpack_from(body)
+    return ShardState(Position(lineage, epoch, offset), time_ms, sealed, outbox)
 
 
 def unpack_source(row: bytes | memoryview) -> Position | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from actorkalix_cluster.shardhost.progress import Entry
-from actorkalix_storage.api import Record, RecordKind
+from actorkalix_storage.api import Record, RecordKind, ShardState
 from tests.unit.cluster.shardhost.counter import COUNTER
 
 
@@ -33,6 +33,9 @@ class Reader:
 
     def wants(self, record: Record, /) -> bool:
         return record.component == COUNTER and record.kind is RecordKind.EVENT
+
+    def nothing_after(self, state: ShardState, /) -> int | None:
+        return None
 
     async def handle(self, entries: Sequence[Entry], /) -> None:
         self.under_way += 1

@@ -224,7 +224,7 @@ def test_rows_of_shards_that_are_no_copies_stay_as_they_were(tmp_path: Path) -> 
     row = bytes(rows.get(shard_key(1)) or b"")
     rows.abort()
     assert row == pack_shard(state)
-    assert len(row) == 33
+    assert len(row) == 41
     assert unpack_shard(row) == state
     store.close()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from actorkalix.model.client import Client, Timers
+from actorkalix.model.client import Client
 from actorkalix.model.component import Component
 from actorkalix.model.effects import ActionEffects
+from actorkalix.model.timers import Timers
 
 _ACTION = ActionEffects()
 

@@ -205,6 +205,7 @@ class ServiceHost:
         self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
         self._neighbours = neighbours
+        self._host.connect(neighbours.router)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 

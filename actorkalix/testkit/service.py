@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
+from actorkalix.model.timers import Timers
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.in_process import HostTransport
+from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
@@ -50,6 +52,11 @@ class TestService:
         return self._client
 
     @property
+    def timers(self) -> Timers:
+        """The service's timers, as its actions have them."""
+        return Timers(HostTimers(self, self._clock))
+
+    @property
     def now_ms(self) -> int:
         """The virtual time, in milliseconds since 1970."""
         return self._clock.now_ms()
@@ -66,7 +73,7 @@ class TestService:
             await host.stop()
 
     async def advance(self, by: timedelta, /) -> None:
-        """Let time pass: idle entities leave memory, what expires expires, the cleaner runs.
+        """Let time pass: timers fire, what expires expires, idle entities leave memory.
 
         Everything that falls due happens in order, each with all that follows from it.
         """
@@ -106,6 +113,7 @@ class TestService:
             wrap=self._findings.wrap,
         )
         await host.start()
+        host.connect(host)
         self._host = host
 
     async def _sleep(self, seconds: float) -> None:

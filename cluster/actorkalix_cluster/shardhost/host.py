@@ -37,6 +37,7 @@ from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
 from actorkalix_cluster.shardhost.driver import Driver
+from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.live import LiveActors
@@ -137,6 +138,14 @@ class ShardHost:
         self._shards.opened(epochs, self._store)
         self._phase = Phase.SERVING
         self._timers.start()
+
+    def connect(self, reach: Reach) -> None:
+        """Say that calls can leave the host: from now on named timers fire.
+
+        Args:
+            reach: sends messages to actors of this and other hosts.
+        """
+        self._timers.connect(reach)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no more messages and wait until all that were taken are answered.

@@ -33,10 +33,16 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from actorkalix.engine import cron
-from actorkalix.errors import CommandError, InvalidPayload, PayloadTooLarge, UnknownRoute
+from actorkalix.errors import (
+    CommandError,
+    InvalidPayload,
+    InvalidTimer,
+    PayloadTooLarge,
+    UnknownRoute,
+)
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import Step
-from actorkalix_cluster.shardhost.firing import FIRED, TIMER, Firing, Outcome, Settled
+from actorkalix_cluster.shardhost.fired import FIRED, TIMER, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 
@@ -212,7 +218,7 @@ class TimerBehavior:
             due_ms = _first(plan, now_ms)
         except msgspec.MsgspecError as problem:
             raise refusal(InvalidPayload(f"a timer's plan: {problem}")) from problem
-        except cron.InvalidTimer as problem:
+        except InvalidTimer as problem:
             raise refusal(problem) from problem
         before = instance.timer
         nth = before.nth + 1 if before is not None and before.started_ms == now_ms else 0

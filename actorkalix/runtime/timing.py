@@ -12,7 +12,7 @@ from actorkalix.model.timers import Schedule
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask, Clock, TimerView
 from actorkalix.runtime.in_process import HostTransport
-from actorkalix_cluster.shardhost.firing import TIMER
+from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
 _MS = timedelta(milliseconds=1)

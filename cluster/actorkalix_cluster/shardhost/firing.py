@@ -31,55 +31,15 @@ from typing import Protocol
 import msgspec
 
 from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.fired import FIRED, TIMER, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.ticket import Ticket
 
 log = logging.getLogger("actorkalix.timers")
 
-TIMER = "~timer"
-"""Component id of named timers; users' ids begin with a letter."""
-
-FIRED = "fired"
-"""Method that tells a timer what became of its call."""
-
 TOLD_EVERY = 10  # of the attempts of one firing, after the first: 1 in 5 minutes at 30 s each
 RETRY_MS = 1_000
-
-
-class Firing(msgspec.Struct, frozen=True, array_like=True):
-    """Reply to EXPIRE of a timer whose time has come.
-
-    Attributes:
-        message: the call.
-        token: names this firing, for `Outcome`.
-    """
-
-    message: Message
-    token: bytes
-
-
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """What became of a firing: the payload of `FIRED`."""
-
-    token: bytes
-    failure: Failure | None = None
-
-
-class Settled(msgspec.Struct, frozen=True, array_like=True):
-    """Reply to `FIRED`.
-
-    Attributes:
-        due_ms: when the timer is due next, 0 when it is gone.
-        attempt: which attempt of the firing has failed, from 1; 0 when none has.
-        given_up: there will be no other attempt of it.
-        dropped: the token was of a timer that is replaced or gone.
-    """
-
-    due_ms: int = 0
-    attempt: int = 0
-    given_up: bool = False
-    dropped: bool = False
 
 
 class Reach(Protocol):

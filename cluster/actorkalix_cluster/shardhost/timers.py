@@ -24,7 +24,8 @@ from typing import Any, TypeVar
 
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import read
-from actorkalix_cluster.shardhost.firing import RETRY_MS, TIMER, Firings, Reach
+from actorkalix_cluster.shardhost.fired import TIMER
+from actorkalix_cluster.shardhost.firing import RETRY_MS, Firings, Reach
 from actorkalix_cluster.shardhost.guard import reason_to_keep
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts

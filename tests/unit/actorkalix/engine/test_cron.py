@@ -25,7 +25,8 @@ def ms(text: str) -> int:
 
 def times(line: str, zone: str, after: str, count: int) -> list[str]:
     """The next moments of a line, as that zone's clocks show them."""
-    at_ms, found = ms(after), []
+    at_ms = ms(after)
+    found: list[str] = []
     for _ in range(count):
         at_ms = next_after(line, zone, at_ms)
         found.append(f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)):%m-%d %H:%M %Z}")

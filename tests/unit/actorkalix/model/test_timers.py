@@ -164,7 +164,7 @@ def test_a_call_is_used_once_a_timer_has_it() -> None:
     async def main() -> None:
         once = call()
         await Timers(Kept()).start_single("t", after=S, call=once)
-        with pytest.raises(RuntimeError, match="already handed to timers.start_single"):
+        with pytest.raises(RuntimeError, match=r"already handed to timers\.start_single"):
             await once
 
     asyncio.run(main())

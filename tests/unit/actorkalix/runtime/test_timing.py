@@ -11,9 +11,10 @@ import pytest
 
 from actorkalix import Timers
 from actorkalix.errors import InvalidTimer, PayloadTooLarge
+from actorkalix.model.timers import CatchUp
 from actorkalix.ports import TimerView
 from actorkalix.testkit import TestService
-from actorkalix_cluster.shardhost.firing import TIMER
+from actorkalix_cluster.shardhost.fired import TIMER
 from tests.unit.actorkalix.runtime.bell import Bell, Gone, Rung, service
 
 Case = Callable[[TestService, Timers], Coroutine[None, None, None]]
@@ -104,7 +105,7 @@ def test_ti_04_a_call_that_fails_is_made_again_ever_later(caplog: pytest.LogCapt
         await timers.start_single("t", after=S, call=bell.ring())
         await running.advance(S)
         start = running.now_ms
-        waits = []
+        waits: list[int] = []
         for attempt in range(1, 7):
             view = await seen(timers)
             assert (view.attempt, view.failure) == (attempt, "AK2001 not now")
@@ -191,12 +192,10 @@ def test_a_periodic_timer_fires_every_period_until_it_is_cancelled() -> None:
 
 
 @pytest.mark.parametrize("catch_up, runs", [("one", 1), ("all", 6), ("none", 0)])
-def test_missed_periods_are_caught_up_as_asked(catch_up: str, runs: int) -> None:
+def test_missed_periods_are_caught_up_as_asked(catch_up: CatchUp, runs: int) -> None:
     async def case(running: TestService, timers: Timers) -> None:
         bell = running.client.entity(Bell, "b")
-        start: object = timers.start_periodic
-        assert callable(start)
-        await start("t", every=10 * S, call=bell.ring(), catch_up=catch_up)
+        await timers.start_periodic("t", every=10 * S, call=bell.ring(), catch_up=catch_up)
         host = running._host
         assert host is not None
         host.abandon()

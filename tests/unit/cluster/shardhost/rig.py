@@ -7,12 +7,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from actorkalix.engine.timer import TimerBehavior
+from actorkalix.limits import Limits
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
+from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
-from actorkalix_cluster.shardhost.observer import SilentObserver
+from actorkalix_cluster.shardhost.observer import Fired, SilentObserver
 from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Append, StoreIdentity
@@ -66,6 +69,7 @@ class Watcher(SilentObserver):
         self.on_answer = on_answer
         self.numbers: list[str] = []
         self.passed: list[str] = []
+        self.fired: list[Fired] = []
         self.loads = 0
         self.commits: list[tuple[int, int]] = []
 
@@ -81,6 +85,9 @@ class Watcher(SilentObserver):
 
     def passivated(self, component: str) -> None:
         self.passed.append(component)
+
+    def timer_fired(self, result: Fired) -> None:
+        self.fired.append(result)
 
 
 class Rig:
@@ -102,7 +109,7 @@ class Rig:
         self.watch = Watch(self.limits, self.blocked)
         self.host = ShardHost(
             store,
-            {COUNTER: self.behavior},
+            {COUNTER: self.behavior, TIMER: TimerBehavior(Limits())},
             clock=self.clock,
             limits=self.limits,
             committer=self.committer,

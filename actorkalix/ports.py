@@ -239,6 +239,8 @@ class Inspect(Protocol):
 
     async def status(self) -> ServiceStatus: ...
 
+    async def timers(self, *, page: str, limit: int) -> TimerPage: ...
+
 
 class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /admin/backup`: absolute path of a folder on the service's machine."""
@@ -250,6 +252,19 @@ class ReplaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /admin/replace`: number of a store."""
 
     store: int
+
+
+class CancelOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /admin/timers/cancel`: name of a timer."""
+
+    name: str
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """Answer of `POST /admin/timers/cancel`: whether there was such a timer."""
+
+    name: str
+    cancelled: bool
 
 
 class Replaced(msgspec.Struct, frozen=True):

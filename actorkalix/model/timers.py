@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 import msgspec
 
@@ -11,7 +11,9 @@ from actorkalix.errors import InvalidTimer, NotInThisVersion
 from actorkalix.model.calls import Call, Stream, positive
 from actorkalix.model.names import check_timer_name
 from actorkalix.model.transport import Request
-from actorkalix.ports import TimerView
+
+if TYPE_CHECKING:
+    from actorkalix.ports import TimerView
 
 CatchUp: TypeAlias = Literal["one", "all", "none"]
 """What is done about periods that passed while the service was down: one run for all of them, a run
@@ -45,7 +47,7 @@ class Keeper(Protocol):
 
     async def start(self, name: str, request: Request, schedule: Schedule, /) -> None: ...
 
-    async def cancel(self, name: str, /) -> None: ...
+    async def cancel(self, name: str, /) -> bool: ...
 
     async def get(self, name: str, /) -> TimerView | None: ...
 

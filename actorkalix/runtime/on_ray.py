@@ -40,6 +40,7 @@ from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
+from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -206,6 +207,7 @@ class ServiceHost:
         await self._http.start()
         self._neighbours = neighbours
         self._host.connect(neighbours.router)
+        self._methods = {**self._methods, **cancel_methods(neighbours.router, RealClock())}
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 

@@ -61,13 +61,13 @@ class HostTimers:
         )
         await self._tell(name, START, msgspec.msgpack.encode(plan))
 
-    async def cancel(self, name: str, /) -> None:
-        """Forget a timer, if there is one.
+    async def cancel(self, name: str, /) -> bool:
+        """Forget a timer; whether there was one.
 
         Raises:
             ActorkalixError: what the timer's owner answers instead.
         """
-        await self._tell(name, CANCEL)
+        return msgspec.msgpack.decode(await self._tell(name, CANCEL), type=bool)
 
     async def get(self, name: str, /) -> TimerView | None:
         """A timer, or None.

@@ -30,8 +30,9 @@ class Kept:
     async def start(self, name: str, request: Request, schedule: Schedule, /) -> None:
         self.started.append((name, request, schedule))
 
-    async def cancel(self, name: str, /) -> None:
+    async def cancel(self, name: str, /) -> bool:
         self.cancelled.append(name)
+        return True
 
     async def get(self, name: str, /) -> TimerView | None:
         return None

@@ -21,6 +21,12 @@ CALL = KeptCall("cart", "c1", "drop", b"\x90")
 NIGHTLY = KeptCall("checkout", "", "remind", b"\x90")
 
 
+@pytest.fixture(autouse=True)
+def wide(plain: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is folded."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def start(stock: Stock) -> None:
     """Three timers."""
     stock.now_ms = NOW_MS

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import msgspec
 
+from actorkalix.engine.requests import caused_by, message_of
 from actorkalix.engine.timer import CANCEL, GET, START, KeptCall, Plan, Seen
 from actorkalix.failures import error_of
 from actorkalix.model.timers import Schedule
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask, Clock, TimerView
-from actorkalix.runtime.in_process import HostTransport
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
@@ -24,11 +24,13 @@ class HostTimers:
     Args:
         ask: a router or a host.
         clock: the host's.
+        cause: the message whose handler asks; its trace goes with the calls (TI-13).
     """
 
-    def __init__(self, ask: Ask, clock: Clock) -> None:
+    def __init__(self, ask: Ask, clock: Clock, cause: Message | None = None) -> None:
         self._ask = ask
-        self._transport = HostTransport(ask, clock)
+        self._clock = clock
+        self._cause = cause
 
     async def start(self, name: str, request: Request, schedule: Schedule, /) -> None:
         """Start a timer, in place of one of the same name.
@@ -38,7 +40,7 @@ class HostTimers:
         Raises:
             ActorkalixError: what the timer's owner answers instead.
         """
-        message = self._transport._message(request)
+        message = self._message(request)
         timeout_ms = 0 if request.timeout is None else max(1, request.timeout // _MS)
         call = KeptCall(
             message.component,
@@ -77,6 +79,12 @@ class HostTimers:
         """
         found = await self._tell(name, GET, kind=MessageKind.QUERY)
         return view_of(name, msgspec.msgpack.decode(found, type=Seen)) if found else None
+
+    def _message(self, request: Request) -> Message:
+        now_ms = self._clock.now_ms()
+        if self._cause is None:
+            return message_of(request, now_ms=now_ms, correlation_id="")
+        return caused_by(self._cause, request, now_ms=now_ms)
 
     async def _tell(
         self,

@@ -1,10 +1,11 @@
-"""Entities for timers to call: they count, and refuse when told to."""
+"""Entities for timers to call, which count and refuse when told to; an action that starts some."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from actorkalix import Effect, Service, ValueEntity, command, query
+from actorkalix import Action, Effect, Service, ValueEntity, command, handler, query
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,30 @@ class Gone(ValueEntity[int], id="gone"):
         return self.effects.update_state(self.state + 1).then_reply(None)
 
 
-service = Service("bells", components=[Bell])
+class Ringer(Action, id="ringer", runs="inline"):
+    """Rings bells, at once and later; `fails` are the runs that end badly after they have rung."""
+
+    fails = 0
+
+    @handler
+    async def later(self, bell: str, seconds: int) -> None:
+        after = timedelta(seconds=seconds)
+        call = self.client.action(Ringer).ring(bell)
+        await self.timers.start_single(f"ring-{bell}", after=after, call=call)
+
+    @handler
+    async def ring(self, bell: str) -> None:
+        who = self.context.metadata.get("traceparent", "")
+        await self.client.entity(Bell, bell).ring().with_metadata({"who": who})
+        if Ringer.fails:
+            Ringer.fails -= 1
+            raise ZeroDivisionError
+
+    @handler
+    async def silence(self, bell: str) -> bool:
+        there = await self.timers.get(f"ring-{bell}")
+        await self.timers.cancel(f"ring-{bell}")
+        return there is not None
+
+
+service = Service("bells", components=[Bell, Ringer])

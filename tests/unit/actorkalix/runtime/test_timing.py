@@ -15,7 +15,7 @@ from actorkalix.model.timers import CatchUp
 from actorkalix.ports import TimerView
 from actorkalix.testkit import TestService
 from actorkalix_cluster.shardhost.fired import TIMER
-from tests.unit.actorkalix.runtime.bell import Bell, Gone, Rung, service
+from tests.unit.actorkalix.runtime.bell import Bell, Gone, Ringer, Rung, service
 
 Case = Callable[[TestService, Timers], Coroutine[None, None, None]]
 S = timedelta(seconds=1)
@@ -270,5 +270,50 @@ def test_more_than_may_be_under_way_at_once_all_fire_once() -> None:
         await running.advance(timedelta(minutes=1))
         assert sum([await rung(running, f"b{n}") for n in range(7)]) == 1_500
         assert stored(running) == []
+
+    play(case)
+
+
+def test_ti_09_an_action_starts_timers_and_is_called_by_them() -> None:
+    async def case(running: TestService, _: Timers) -> None:
+        ringer = running.client.action(Ringer)
+        trace = {"traceparent": "00-1", "other": "stays"}
+        await ringer.later("b", 60).with_metadata(trace)
+        await running.restart()
+        await running.advance(60 * S)
+        state = await running.client.entity(Bell, "b").rung()
+        assert (state.times, state.asked) == (1, ("00-1",))
+        await ringer.later("b", 60)
+        assert await ringer.silence("b") is True
+        assert await ringer.silence("b") is False
+        await running.advance(DAY)
+        assert await rung(running) == 1
+
+    play(case)
+
+
+def test_what_an_action_did_before_it_failed_happens_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def case(running: TestService, timers: Timers) -> None:
+        monkeypatch.setattr(Ringer, "fails", 3)
+        call = running.client.action(Ringer).ring("b")
+        await timers.start_single("t", after=S, call=call)
+        await running.advance(S)
+        view = await seen(timers)
+        assert (view.component, view.entity, view.attempt) == ("ringer", "", 1)
+        await running.advance(timedelta(minutes=1))
+        assert Ringer.fails == 0
+        assert await timers.get("t") is None
+        assert await rung(running) == 1
+
+    play(case)
+
+
+def test_calls_that_say_how_long_they_may_take_are_kept_so() -> None:
+    async def case(running: TestService, timers: Timers) -> None:
+        call = running.client.entity(Bell, "b").ring().with_timeout(5 * S)
+        await timers.start_single("t", after=S, call=call.with_idempotency_key("mine"))
+        await running.client.entity(Bell, "b").ring().with_idempotency_key("mine")
+        await running.advance(S)
+        assert await rung(running) == 1, "the key was the caller's"
 
     play(case)

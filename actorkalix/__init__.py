@@ -21,7 +21,6 @@ from actorkalix.model.calls import Stream as Stream
 from actorkalix.model.client import Calls as Calls
 from actorkalix.model.client import Client as Client
 from actorkalix.model.client import Ref as Ref
-from actorkalix.model.client import Timers as Timers
 from actorkalix.model.component import Context as Context
 from actorkalix.model.effects import Effect as Effect
 from actorkalix.model.effects import RowEffect as RowEffect
@@ -45,6 +44,7 @@ from actorkalix.model.sources import table as table
 from actorkalix.model.sources import topic as topic
 from actorkalix.model.stored import migrate as migrate
 from actorkalix.model.stored import type_name as type_name
+from actorkalix.model.timers import Timers as Timers
 from actorkalix.model.transport import Reply as Reply
 from actorkalix.model.views import View as View
 from actorkalix.model.workflows import Workflow as Workflow

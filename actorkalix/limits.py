@@ -28,6 +28,8 @@ class Limits:
         speculation_max: commands of one entity that wait for a commit.
         mailbox_max: commands of one entity that wait for it to be loaded.
         entities_max: live entities of a host; beyond it the least recently used are passivated.
+        timer_calls_max: calls of named timers under way on a host; others wait (at 0.1 s a
+            call these are 10,000 a second).
         passivate_after: idle time after which an entity leaves memory (Kalix: 30 s).
         ask_timeout: until a caller is told that the outcome is unknown.
         body_timeout: until a request's body must have arrived.
@@ -61,6 +63,7 @@ class Limits:
     speculation_max: int = 256
     mailbox_max: int = 1_024
     entities_max: int = 100_000
+    timer_calls_max: int = 1_024
     passivate_after: timedelta = timedelta(seconds=30)
     ask_timeout: timedelta = timedelta(seconds=5)
     body_timeout: timedelta = timedelta(seconds=10)

@@ -66,6 +66,48 @@ class EventView(msgspec.Struct, frozen=True):
     state: Any = None
 
 
+class TimerView(msgspec.Struct, frozen=True):
+    """A named timer, for its service and for operators. Times are milliseconds since 1970.
+
+    Attributes:
+        name: its name.
+        component, entity, method: whom it calls; `entity` is "" for an action.
+        due_ms: when the next firing was planned for.
+        next_ms: when it is attempted: `due_ms`, or after a failed attempt.
+        every_ms: between two firings, 0 for a timer that fires once or by a cron line.
+        cron, zone: the line and its time zone, "" for another timer.
+        number: of the next firing, from 1.
+        attempt: attempts of it that have failed.
+        max_retries: after the first attempt, None without end.
+        failure: how the last attempt failed, or "".
+        failed_ms: when, 0 for never.
+        catch_up: what is done about missed periods.
+    """
+
+    name: str
+    component: str
+    entity: str
+    method: str
+    due_ms: int
+    next_ms: int
+    every_ms: int = 0
+    cron: str = ""
+    zone: str = ""
+    number: int = 1
+    attempt: int = 0
+    max_retries: int | None = None
+    failure: str = ""
+    failed_ms: int = 0
+    catch_up: str = "one"
+
+
+class TimerPage(msgspec.Struct, frozen=True):
+    """Timers of a service; `next_page` asks for more, "" on the last page."""
+
+    timers: list[TimerView]
+    next_page: str
+
+
 HostState = Literal["serving", "starting", "draining", "away", "fenced"]
 """What a host does: `away` is none there, `fenced` one that is kept from serving."""
 
@@ -197,6 +239,8 @@ class Inspect(Protocol):
 
     async def status(self) -> ServiceStatus: ...
 
+    async def timers(self, *, page: str, limit: int) -> TimerPage: ...
+
 
 class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /admin/backup`: absolute path of a folder on the service's machine."""
@@ -208,6 +252,19 @@ class ReplaceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /admin/replace`: number of a store."""
 
     store: int
+
+
+class CancelOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /admin/timers/cancel`: name of a timer."""
+
+    name: str
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """Answer of `POST /admin/timers/cancel`: whether there was such a timer."""
+
+    name: str
+    cancelled: bool
 
 
 class Replaced(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ import msgspec
 from actorkalix.errors import ActorkalixError, AdminUnreachable, catalog
 from actorkalix.gateway.headers import checked_entity_id
 from actorkalix.ports import (
+    Cancelled,
+    CancelOrder,
     EntityPage,
     EntityView,
     EventView,
@@ -19,6 +21,7 @@ from actorkalix.ports import (
     ReplaceOrder,
     ServiceStatus,
     StreamError,
+    TimerPage,
 )
 
 TIMEOUT_S = 10.0
@@ -82,6 +85,15 @@ class AdminInspection:
     async def status(self) -> ServiceStatus:
         """Processes, stores and positions of the running service."""
         return await self._get(ServiceStatus, "status")
+
+    async def timers(self, *, page: str = "", limit: int = 100) -> TimerPage:
+        """A page of timers."""
+        return await self._get(TimerPage, "timers", {"page": page, "limit": limit})
+
+    async def cancel_timer(self, name: str) -> Cancelled:
+        """Have a timer forgotten."""
+        order = msgspec.json.encode(CancelOrder(name))
+        return await self._ask(Cancelled, "POST", "timers/cancel", content=order)
 
     async def replace(self, store: int) -> Replaced:
         """Have a store's host replaced; returns when the next one serves, however long it takes."""

@@ -171,6 +171,18 @@ def _events(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _timers(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "action", metavar="cancel", nargs="?", choices=("cancel",), help="cancel one, by its NAME"
+    )
+    sub.add_argument("name", metavar="NAME", nargs="?", help="name of the timer to cancel")
+    _source(sub)
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="timers of a page (%(default)s)"
+    )
+    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+
+
 def _source(sub: argparse.ArgumentParser) -> None:
     where = sub.add_argument_group(
         "where to look",
@@ -311,6 +323,7 @@ def _sentence(summary: str) -> str:
 
 
 _RUN = "actorkalix.cli.run:execute"
+_TIMERS = "actorkalix.cli.timers:execute"
 _LOOK = "actorkalix.cli.look:execute"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
@@ -327,6 +340,7 @@ COMMANDS = (
     Command("entities", "list the ids of a component's entities", _LOOK, _entities),
     Command("state", "print the state of an entity", _LOOK, _state),
     Command("events", "print the changes of an entity", _LOOK, _events),
+    Command("timers", "list named timers, or cancel one", _TIMERS, _timers),
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
@@ -342,7 +356,6 @@ LATER = frozenset(
     (
         "submit",
         "cluster",
-        "timers",
         "workflows",
         "views",
         "dead-letters",

@@ -48,6 +48,8 @@ def check_id(cls: type[Any], options: Mapping[str, Any], place: Place, problems:
         problems.add(place, f"the id {name!r} begins with '~', as our own do; take it away")
     elif bad := sorted({char for char in name if char in "|/"}):
         problems.add(place, f"the id {name!r} has {bad[0]!r} in it; use letters, digits and dashes")
+    elif name.startswith("~"):
+        problems.add(place, f"the id {name!r} begins with '~', as those of actorkalix itself do")
     elif _CONTROL.search(name):
         problems.add(
             place, f"the id {name!r} has control characters; use letters, digits and dashes"

@@ -85,6 +85,9 @@ from .requests import (
     InvalidPayload as InvalidPayload,
 )
 from .requests import (
+    InvalidTimer as InvalidTimer,
+)
+from .requests import (
     MethodNotAllowed as MethodNotAllowed,
 )
 from .requests import (

@@ -174,3 +174,17 @@ class CallsTooDeep(ActorkalixError):
     number = "AK2016"
     code = "failed_precondition"
     http_status = 508
+
+
+class InvalidTimer(ActorkalixError):
+    """A timer's name, its cron line or its time zone is none. Nothing was started.
+
+    A name has 1 to 256 bytes of UTF-8 without control characters. A cron line has five fields
+    (minute, hour, day of month, month, day of week), and some day on which it comes: "0 0 30 2 *"
+    never does.
+    What to do: mend what the message names; long names are usually hashed first.
+    """
+
+    number = "AK2020"
+    code = "invalid_argument"
+    http_status = 400

@@ -27,7 +27,14 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.failures import failure_of
 from actorkalix.gateway.headers import Head, checked_entity_id
 from actorkalix.gateway.http import BUG, raw_path_of
-from actorkalix.gateway.operations import Backup, Operations, Replace, Verify, json_response
+from actorkalix.gateway.operations import (
+    Backup,
+    CancelTimer,
+    Operations,
+    Replace,
+    Verify,
+    json_response,
+)
 from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s, status_of
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
@@ -73,6 +80,7 @@ def admin_app(
     verify: Verify | None = None,
     backup: Backup | None = None,
     replace: Replace | None = None,
+    cancel_timer: CancelTimer | None = None,
     local: bool = True,
 ) -> ASGIApp:
     """The ASGI app of the admin port.
@@ -85,11 +93,12 @@ def admin_app(
         limits: of the service; None for the usual.
         health: more reasons why the service is not ready.
         verify, backup, replace: what the paths of these names do; without it they answer 404.
+        cancel_timer: the same for `/admin/timers/cancel`.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     views = components_of(service)
     admin = _Admin(service, inspect)
-    operations = Operations(fleet, verify, backup, replace)
+    operations = Operations(fleet, verify, backup, replace, cancel_timer)
     unready_after = (limits or Limits()).handler_unready
 
     async def live(_: Request) -> Response:
@@ -115,12 +124,14 @@ def admin_app(
         "/admin/entities/{component}": admin.entities,
         "/admin/state/{component}/{entity:path}": admin.state,
         "/admin/events/{component}/{entity:path}": admin.events,
+        "/admin/timers": admin.timers,
         "/admin/status": admin.status,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
         "/admin/backup": operations.backup,
         "/admin/replace": operations.replace,
+        "/admin/timers/cancel": operations.cancel_timer,
     }
     routes = [Route(path, _guarded(answer, local)) for path, answer in get.items()]
     routes += [
@@ -181,6 +192,11 @@ class _Admin:
             with_state=bool(_number(request, "with_state", 0, 0, 1)),
         )
         return json_response(found)
+
+    async def timers(self, request: Request) -> Response:
+        page = request.query_params.get("page", "")
+        limit = _number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+        return json_response(await self._inspect.timers(page=page, limit=limit))
 
     async def status(self, _: Request) -> Response:
         return json_response(await self._inspect.status())

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from actorkalix_cluster.shardhost.observer import HostStats
+from actorkalix_cluster.shardhost.observer import Fired, HostStats
 
 SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -96,8 +96,15 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self._timer_calls = Counter(
+            "actorkalix_timer_calls",
+            "Calls that named timers made, by what became of them: ok, failed, given_up.",
+            ["result"],
+            registry=registry,
+        )
         self._results: dict[tuple[str, str, str], int] = {}
         self._statuses: dict[int, int] = {}
+        self._fired: dict[Fired, int] = {}
         self._latencies = _Latencies()
         registry.register(self._latencies)
         self._gauges = _Gauges()
@@ -133,6 +140,10 @@ class Metrics:
         """An entity left memory."""
         self._passivations.labels(component).inc()
 
+    def timer_fired(self, result: Fired) -> None:
+        """A named timer's call was answered."""
+        self._fired[result] = self._fired.get(result, 0) + 1
+
     def answered(self, status: int, number: str) -> None:
         """An HTTP request was answered; `number` is "" or the AK number of its problem."""
         self._statuses[status] = self._statuses.get(status, 0) + 1
@@ -157,6 +168,9 @@ class Metrics:
         statuses, self._statuses = self._statuses, {}
         for status, count in statuses.items():
             self._http.labels(str(status)).inc(count)
+        fired, self._fired = self._fired, {}
+        for result, count in fired.items():
+            self._timer_calls.labels(result).inc(count)
 
 
 class _Latencies:

@@ -1,4 +1,4 @@
-"""What operators have done through the admin port: verify, backup, replace."""
+"""What operators have done through the admin port: verify, backup, replace, cancel a timer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from starlette.types import Receive, Scope, Send
 from actorkalix import errors
 from actorkalix.failures import failure_of
 from actorkalix.gateway.http import BUG
-from actorkalix.ports import BackupOrder, Fleet, HostView, Replaced, ReplaceOrder, StreamError
+from actorkalix.ports import (
+    BackupOrder,
+    Cancelled,
+    CancelOrder,
+    Fleet,
+    HostView,
+    Replaced,
+    ReplaceOrder,
+    StreamError,
+)
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
@@ -29,9 +38,11 @@ Backup = Callable[[str], AsyncGenerator[msgspec.Struct]]
 """Takes a backup into the folder that is named, and tells how it goes."""
 Replace = Callable[[int], Awaitable[None]]
 """Replaces a store's host without losing a request; returns when the next one serves."""
+CancelTimer = Callable[[str], Awaitable[bool]]
+"""Forgets a timer; says whether there was one."""
 
 T = TypeVar("T")
-Order = TypeVar("Order", BackupOrder, ReplaceOrder)
+Order = TypeVar("Order", BackupOrder, ReplaceOrder, CancelOrder)
 
 
 class Operations:
@@ -40,16 +51,22 @@ class Operations:
     Args:
         fleet: the processes of the service.
         verify: checks all stores and tells what it found, as JSON.
-        backup, replace: as their types say.
+        backup, replace, cancel_timer: as their types say.
     """
 
     def __init__(
-        self, fleet: Fleet, verify: Verify | None, backup: Backup | None, replace: Replace | None
+        self,
+        fleet: Fleet,
+        verify: Verify | None,
+        backup: Backup | None,
+        replace: Replace | None,
+        cancel_timer: CancelTimer | None = None,
     ) -> None:
         self._fleet = fleet
         self._verify = verify
         self._backup = backup
         self._replace = replace
+        self._cancel_timer = cancel_timer
 
     async def verify(self, _: Request) -> Response:
         """What the check of all stores has found."""
@@ -75,6 +92,12 @@ class Operations:
             raise errors.UnknownRoute(f"there is no store {order.store}; there is {stores}")
         await replace(order.store)
         return json_response(Replaced(order.store, self._host(order.store)))
+
+    async def cancel_timer(self, request: Request) -> Response:
+        """Whether there was a timer of that name; now there is none."""
+        cancel = _offered(self._cancel_timer)
+        order = await _body(request, CancelOrder)
+        return json_response(Cancelled(order.name, await cancel(order.name)))
 
     def _host(self, store: int) -> HostView | None:
         return next((host for host in self._fleet.fleet().hosts if host.store == store), None)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from actorkalix.model.client import Client, Timers
+from actorkalix.model.client import Client
 from actorkalix.model.component import Component
 from actorkalix.model.effects import ActionEffects
+from actorkalix.model.timers import Timers
 
 _ACTION = ActionEffects()
 

@@ -1,13 +1,12 @@
-"""Clients build calls and send them; timers keep calls for later."""
+"""Clients build calls and send them."""
 
 from __future__ import annotations
 
 import difflib
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 from actorkalix.errors import NotInThisVersion
@@ -212,46 +211,3 @@ class Client(Calls):
 def _named(name: str) -> Any:
     module, _, thing = name.partition(":")
     return getattr(import_module(module), thing)
-
-
-class Timers:
-    """Keeps calls for later, durably. Runs in a later version."""
-
-    async def start_single(
-        self, name: str, /, *, after: timedelta, call: Call[Any], max_retries: int | None = None
-    ) -> None:
-        """Make the call once, at least this long from now; a timer of the same name is replaced.
-
-        Args:
-            name: 1 to 256 bytes.
-            after: positive.
-            call: unsent.
-            max_retries: of a failing call, 0 for none, None without end.
-        """
-        call.spend("handed to timers.start_single(...)")
-        raise _no_timers()
-
-    @overload
-    async def start_periodic(self, name: str, /, *, every: timedelta, call: Call[Any]) -> None: ...
-    @overload
-    async def start_periodic(self, name: str, /, *, cron: str, call: Call[Any]) -> None: ...
-    async def start_periodic(
-        self,
-        name: str,
-        /,
-        *,
-        every: timedelta | None = None,
-        cron: str | None = None,
-        call: Call[Any],
-    ) -> None:
-        """Make the call again and again, every so often or by a cron line ("0 3 * * *")."""
-        call.spend("handed to timers.start_periodic(...)")
-        raise _no_timers()
-
-    async def cancel(self, name: str, /) -> None:
-        """Forget the timer; nothing happens when there is none."""
-        raise _no_timers()
-
-
-def _no_timers() -> NotInThisVersion:
-    return NotInThisVersion("timers come with a later version")

@@ -1,10 +1,10 @@
-"""What may be an entity id and an idempotency key."""
+"""What may be an entity id, an idempotency key and the name of a timer."""
 
 from __future__ import annotations
 
 import re
 
-from actorkalix.errors import InvalidEntityId, InvalidIdempotencyKey
+from actorkalix.errors import InvalidEntityId, InvalidIdempotencyKey, InvalidTimer
 from actorkalix.limits import ENTITY_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -34,6 +34,19 @@ def check_idempotency_key(key: object) -> str:
         raise InvalidIdempotencyKey(f"idempotency key {_short(key)} {problem}")
     assert isinstance(key, str)
     return key
+
+
+def check_timer_name(name: object) -> str:
+    """The name itself when it has 1 to 256 bytes of UTF-8 without control characters.
+
+    Raises:
+        InvalidTimer: it has not, or is no text.
+    """
+    problem = _problem(name, ENTITY_ID_BYTES_MAX)
+    if problem:
+        raise InvalidTimer(f"timer name {_short(name)} {problem}")
+    assert isinstance(name, str)
+    return name
 
 
 def _problem(name: object, bytes_max: int) -> str:

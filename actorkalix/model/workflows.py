@@ -18,9 +18,10 @@ from typing import (
     overload,
 )
 
-from actorkalix.model.client import Client, Timers
+from actorkalix.model.client import Client
 from actorkalix.model.component import Component
 from actorkalix.model.effects import StepEffect, WorkflowEffects
+from actorkalix.model.timers import Timers
 
 if TYPE_CHECKING:
     from typing import Self

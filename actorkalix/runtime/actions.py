@@ -25,13 +25,15 @@ from actorkalix.engine import ActionCode
 from actorkalix.engine.requests import keyed
 from actorkalix.errors import HandlerFailed
 from actorkalix.limits import Limits
-from actorkalix.model.client import Client, Timers
+from actorkalix.model.client import Client
 from actorkalix.model.component import Live
+from actorkalix.model.timers import Timers
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask
 from actorkalix.runtime.dispatch import Dispatch, Elements
 from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.resources import Resources
+from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.until import Until
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import Clock
@@ -52,7 +54,6 @@ class Surroundings(msgspec.Struct, frozen=True):
         limits: of the service.
         resources: of the process.
         sleep: waits a number of seconds, between two attempts of a call.
-        timers: what `self.timers` is.
     """
 
     ask: Ask
@@ -60,7 +61,6 @@ class Surroundings(msgspec.Struct, frozen=True):
     limits: Limits
     resources: Resources
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    timers: Timers = msgspec.field(default_factory=Timers)
 
     async def live(self, message: Message) -> Live:
         """What the handler of a message sees.
@@ -69,7 +69,8 @@ class Surroundings(msgspec.Struct, frozen=True):
             HandlerFailed: the resources could not be made.
         """
         resources = await self.resources.get()
-        return Live(client=self.client(message), timers=self.timers, resources=resources)
+        timers = Timers(HostTimers(self.ask, self.clock, message))
+        return Live(client=self.client(message), timers=timers, resources=resources)
 
     def client(self, message: Message) -> Client:
         """A client whose calls are caused by a message; in threads too, by `.result()`."""

@@ -9,12 +9,14 @@ from typing import Any
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
+from actorkalix.engine.timer import TimerBehavior
 from actorkalix.limits import Limits
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
+from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.observer import Observer
@@ -60,6 +62,7 @@ def build_host(
     }
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
+    behaviors[TIMER] = TimerBehavior(limits)
     return ShardHost(
         store,
         behaviors,
@@ -98,6 +101,7 @@ def host_limits(limits: Limits) -> HostLimits:
         speculation_max=limits.speculation_max,
         mailbox_max=limits.mailbox_max,
         actors_max=limits.entities_max,
+        firings_max=limits.timer_calls_max,
         passivate_after_ms=_ms(limits.passivate_after),
         retention_ms=_ms(limits.retention),
         clean_every_ms=_ms(limits.clean_every),

@@ -29,6 +29,7 @@ from actorkalix.runtime.fanout import ClusterInspection
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.on_ray import log_to_stderr
 from actorkalix.runtime.orders import ControllerConfig, StoreConfig
+from actorkalix.runtime.timer_listing import TimerCancel
 from actorkalix.runtime.verification import verified
 from actorkalix_cluster.rayhost.contract import (
     Beat,
@@ -192,6 +193,7 @@ class Controller:
             verify=lambda: verified(calls),
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
+            cancel_timer=TimerCancel(calls, lambda: config.homes),
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()

@@ -37,6 +37,7 @@ from actorkalix.ports import (
     HostCalls,
     HostMethod,
     ServiceStatus,
+    TimerPage,
 )
 from actorkalix.runtime.inspection import (
     PAGE_MAX,
@@ -46,6 +47,7 @@ from actorkalix.runtime.inspection import (
 )
 from actorkalix.runtime.merging import merged
 from actorkalix.runtime.presentation import page_token, place_of
+from actorkalix.runtime.timer_listing import TimerAsked, timers_of_all
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_storage.api import HomeTable, StoreError, StoreIdentity
 
@@ -113,6 +115,9 @@ def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
     async def components(_: None) -> list[str]:
         return await inspection.components()
 
+    async def timers(asked: TimerAsked) -> TimerPage:
+        return await inspection.timers(page=asked.page, limit=asked.limit)
+
     async def status(_: None) -> ServiceStatus:
         return await inspection.status()
 
@@ -121,6 +126,7 @@ def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
         "inspect.state": host_method(_Subject, state),
         "inspect.events": host_method(_Events, events),
         "inspect.components": host_method(type(None), components),
+        "inspect.timers": host_method(TimerAsked, timers),
         "inspect.status": host_method(type(None), status),
     }
 
@@ -265,6 +271,19 @@ class ClusterInspection:
             await self._known_elsewhere(component, home)
             return []
         return msgspec.json.decode(found, type=list[EventView])
+
+    async def timers(self, *, page: str = "", limit: int = 100) -> TimerPage:
+        """Named timers, store after store; see `timer_listing`.
+
+        Raises:
+            InvalidPayload: `limit` is out of range, or the page is none.
+            OwnerAway: a store that may have some is away; the message names it.
+        """
+
+        async def ask(store: int, page: str, limit: int) -> TimerPage:
+            return await self._ask(store, "inspect.timers", TimerAsked(page, limit), TimerPage)
+
+        return await timers_of_all(ask, self._homes().stores(), page, limit)
 
     async def status(self) -> ServiceStatus:
         """All stores and, of a running service, its processes; what is away is shown as that."""

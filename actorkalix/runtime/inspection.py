@@ -40,6 +40,7 @@ from actorkalix.ports import (
     ServiceStatus,
     ShardView,
     StoreView,
+    TimerPage,
 )
 from actorkalix.runtime.fold import Fold
 from actorkalix.runtime.presentation import (
@@ -48,6 +49,7 @@ from actorkalix.runtime.presentation import (
     page_token,
     place_of,
 )
+from actorkalix.runtime.timer_listing import timers_of
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_storage.api import (
@@ -144,6 +146,10 @@ class StoreInspection:
         """Identity, opened shards with positions, damaged shards, sizes in bytes where known."""
         return await _read(self._status)
 
+    async def timers(self, *, page: str = "", limit: int = 100) -> TimerPage:
+        """Named timers, a page at a time; see `timer_listing`."""
+        return await _read(lambda: timers_of(self._store, self._is_home(), page, limit))
+
     async def components(self) -> list[str]:
         """Component ids of what is stored here, those of the first records of each shard."""
         return await _read(lambda: sorted(self._stored_components()))
@@ -186,7 +192,8 @@ class StoreInspection:
         shards = range(self._store.identity.shards)
         opened = (shard for shard in shards if self._store.shard(shard).position.offset)
         first = itertools.chain.from_iterable(self._store.records(s, 0, limit=16) for s in opened)
-        return {stored.record.component for stored in first if stored.record.component}
+        found = {stored.record.component for stored in first}
+        return {component for component in found if component and not component.startswith("~")}
 
     def _shard(self, component: str, entity: str) -> int:
         self._known(component)

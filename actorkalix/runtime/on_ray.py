@@ -45,6 +45,7 @@ from actorkalix.runtime.loading import load
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -218,6 +219,7 @@ class ServiceHost:
         self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
         self._neighbours = neighbours
+        self._host.connect(dispatch)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
@@ -292,6 +294,7 @@ class ServiceHost:
             **backup_methods(store),
             **metrics_methods(metrics),
             **verify_methods(check),
+            **cancel_methods(self._dispatch, RealClock()),
         }
 
     def _hang(self, reason: str) -> None:

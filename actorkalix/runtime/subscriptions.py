@@ -19,8 +19,9 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
+from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
-from actorkalix_cluster.shardhost.outbox import Outbox, Reach
+from actorkalix_cluster.shardhost.outbox import Outbox
 from actorkalix_cluster.shardhost.outgoing import derived_key
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_cluster.shardhost.subscriber import Subscriber

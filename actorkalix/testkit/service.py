@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
+from actorkalix.model.timers import Timers
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
@@ -55,6 +57,11 @@ class TestService:
         return self._client
 
     @property
+    def timers(self) -> Timers:
+        """The service's timers, as its actions have them."""
+        return Timers(HostTimers(self, self._clock))
+
+    @property
     def now_ms(self) -> int:
         """The virtual time, in milliseconds since 1970."""
         return self._clock.now_ms()
@@ -73,7 +80,7 @@ class TestService:
             await host.stop()
 
     async def advance(self, by: timedelta, /) -> None:
-        """Let time pass: idle entities leave memory, what expires expires, the cleaner runs.
+        """Let time pass: timers fire, what expires expires, idle entities leave memory.
 
         Everything that falls due happens in order, each with all that follows from it.
         """
@@ -120,7 +127,7 @@ class TestService:
             self, self._clock, self.service.limits, self._resources, sleep=self._sleep
         )
         run_inline(self._dispatch, self.service.descriptor, around)
-        host.connect(self)
+        host.connect(self._dispatch)
         if self.service.on_startup is not None:
             await start_up(self.service.on_startup, self._client)
 

@@ -26,7 +26,8 @@ class Step(msgspec.Struct, Generic[I], frozen=True):
         records: to append, all or none; empty when nothing changed.
         reply: leaves only when the records, and all that the step saw, are durable.
         snapshot_due: when the records are durable, ask `snapshot` and store it.
-        forget: with durable records, drop the instance (its id begins anew).
+        forget: with durable records, drop the instance from memory: its id begins anew, or
+            nothing is asked of it for long.
     """
 
     instance: I

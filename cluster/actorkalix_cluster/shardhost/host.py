@@ -39,12 +39,12 @@ from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.cursors import CURSORS, CursorBehavior
 from actorkalix_cluster.shardhost.driver import Driver
+from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 from actorkalix_cluster.shardhost.observer import HostStats, Observer, SilentObserver
-from actorkalix_cluster.shardhost.outbox import Reach
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import Shards
 from actorkalix_cluster.shardhost.subscriber import Subscriber
@@ -148,12 +148,13 @@ class ShardHost:
         self._timers.start()
 
     def connect(self, reach: Reach) -> None:
-        """Say that messages can leave the host: consumers begin.
+        """Say that messages can leave the host: named timers fire and consumers begin.
 
         Args:
             reach: sends messages to whomever they are for, here or elsewhere.
         """
         assert self._phase is Phase.SERVING, "a host is connected when it has started"
+        self._timers.connect(reach)
         if self._subscribers is None:
             return
         consumers = Consumers(self._parts, self.send, self._subscribers(reach))

@@ -60,6 +60,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         keys_kept_ms: how long an idempotency key counts.
         retry_after_ms: advice to those who are refused because of load.
         look_ahead_ms: how far ahead due times are read from the store at once.
+        firings_max: calls of named timers under way.
         snapshot_backlog_bytes_max: snapshots that wait for the store; what is beyond is left out.
         maintain_after_ms: until the store gets time for itself after a commit.
         handler_slow_ms: a step that holds the loop for this long is named, with its stack.
@@ -84,6 +85,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     keys_kept_ms: int = 86_400_000
     retry_after_ms: int = 1_000
     look_ahead_ms: int = 600_000
+    firings_max: int = 1_024
     snapshot_backlog_bytes_max: int = 67_108_864
     maintain_after_ms: int = 1_000
     handler_slow_ms: int = 100

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
+
+Fired: TypeAlias = Literal["ok", "failed", "given_up"]
+"""What became of a timer's call; a failed one is made again."""
 
 
 class HostStats(msgspec.Struct, frozen=True):
@@ -44,6 +47,10 @@ class Observer(Protocol):
         """An entity left memory."""
         ...
 
+    def timer_fired(self, result: Fired) -> None:
+        """A named timer's call was answered."""
+        ...
+
 
 class SilentObserver:
     """Keeps nothing."""
@@ -58,4 +65,7 @@ class SilentObserver:
         """Nothing."""
 
     def passivated(self, component: str) -> None:
+        """Nothing."""
+
+    def timer_fired(self, result: Fired) -> None:
         """Nothing."""

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
-from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.firing import Reach
+from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import derived_key, unpack_messages
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_storage.api import Record, RecordKind, ShardState
@@ -33,12 +33,6 @@ OUTBOX = "~outbox"
 DOMAIN_ERROR = "AK2001"
 OVER = frozenset(("AK2001", "AK2002", "AK2005", "AK2006", "AK2007", "AK2008", "AK2009"))
 """Refusals of what a message says; what is wrong with the code of the receiver may be mended."""
-
-
-class Reach(Protocol):
-    """Sends messages to whomever they are for."""
-
-    async def ask(self, message: Message, /) -> Reply: ...
 
 
 class NotTaken(Exception):

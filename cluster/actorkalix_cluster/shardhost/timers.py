@@ -7,6 +7,9 @@ other: the behavior looks whether its time has really come and writes what follo
 that is lost, late or twice does no harm. What could not be handled now (load, a full disk) is
 still due at the next look; what is of a blocked component waits for the next start.
 
+Named timers are due in the same way; their firings take longer than a look may and are begun here
+alone (`firing`).
+
 The cleaner walks over what was deleted long enough ago and asks the guard about each; what must
 stay is met again at the next run.
 """
@@ -21,6 +24,8 @@ from typing import Any, TypeVar
 
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import read
+from actorkalix_cluster.shardhost.fired import TIMER
+from actorkalix_cluster.shardhost.firing import RETRY_MS, Firings, Reach
 from actorkalix_cluster.shardhost.guard import reason_to_keep
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -31,7 +36,7 @@ T = TypeVar("T")
 log = logging.getLogger("actorkalix.timers")
 
 PAGE = 256  # due subjects at once; they are messages in flight like any other
-RETRY_MS = 1_000
+ROWS_MAX = 4_096  # read in one look; who expires behind as many that must wait is late, no more
 FAR_MS = 1 << 62
 Consumers = Callable[[int], Mapping[str, Position]]
 
@@ -59,6 +64,7 @@ class Timers:
         self._send = send
         self._components = components
         self._consumers = consumers
+        self._firings = Firings(parts, send, self.due_at)
         self._look: Handle | None = None
         self._look_at_ms = 0
         self._told_ms = FAR_MS
@@ -71,9 +77,14 @@ class Timers:
         self._begin_looking()
         self._begin_cleaning()
 
+    def connect(self, reach: Reach) -> None:
+        """Calls can leave the host: named timers fire from now on."""
+        self._firings.connect(reach)
+
     def stop(self) -> None:
         """Send nothing more."""
         self._stopped = True
+        self._firings.stop()
         for handle in (self._look, self._clean):
             if handle is not None:
                 handle.cancel()
@@ -82,8 +93,8 @@ class Timers:
 
     @property
     def busy(self) -> bool:
-        """A look or a run of the cleaner is under way."""
-        return bool(self._tasks)
+        """A look, a run of the cleaner or a call of a timer is under way."""
+        return bool(self._tasks or self._firings)
 
     # ---- expiry -------------------------------------------------------------------------------
     def due_at(self, at_ms: int) -> None:
@@ -114,13 +125,19 @@ class Timers:
         """Fire what is due; return when to look again."""
         now_ms = self._clock.now_ms()
         until_ms = now_ms + self._limits.look_ahead_ms
-        due = await self._due(TimerKind.EXPIRY, until_ms, lambda each: True)
-        replies = await self._tell(MessageKind.EXPIRE, [d for d in due if d.at_ms <= now_ms])
+        limit = PAGE + len(self._firings)
+        due = await self._due(TimerKind.EXPIRY, until_ms, self._waits, limit, ROWS_MAX)
+        ripe = [d for d in due if d.at_ms <= now_ms]
+        self._firings.begin(d.entity for d in ripe if d.component == TIMER)
+        replies = await self._tell(MessageKind.EXPIRE, [d for d in ripe if d.component != TIMER])
         if any(reply.failure is not None for reply in replies):
             return now_ms + RETRY_MS
-        if len(replies) >= PAGE:
+        if len(ripe) >= PAGE and not self._firings.full:
             return now_ms
         return min((d.at_ms for d in due if d.at_ms > now_ms), default=until_ms)
+
+    def _waits(self, due: Due) -> bool:
+        return due.component != TIMER or self._firings.may_begin(due.entity)
 
     # ---- cleanup ------------------------------------------------------------------------------
     def _begin_cleaning(self) -> None:
@@ -164,15 +181,19 @@ class Timers:
 
     # ---- both ---------------------------------------------------------------------------------
     async def _due(
-        self, kind: TimerKind, up_to_ms: int, wanted: Callable[[Due], bool]
+        self,
+        kind: TimerKind,
+        up_to_ms: int,
+        wanted: Callable[[Due], bool],
+        limit: int = PAGE,
+        limit_max: int = FAR_MS,
     ) -> list[Due]:
         """The earliest that are wanted and known here; [] when there are none."""
-        limit = PAGE
         while True:
             found = await self._read(partial(self._store.due, kind, up_to_ms, limit))
             served = self._components.difference(self._off)
             known = [d for d in found if d.component in served and wanted(d)]
-            if known or len(found) < limit:
+            if known or len(found) < limit or limit >= limit_max:
                 return known
             limit *= 2
 

@@ -7,12 +7,15 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import msgspec
 from starlette.types import ASGIApp
 
 from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.engine.timer import CANCEL
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.scraping import ClusterMetrics
 from actorkalix.gateway.server import Server, bind
+from actorkalix.model.names import check_timer_name
 from actorkalix.ports import HostView
 from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
 from actorkalix.runtime.inspection import StoreInspection
@@ -25,6 +28,10 @@ def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
     """The admin app of a service with one host, over a store."""
     calls = LocalCalls({0: inspect_methods(StoreInspection(stock.store, service))})
     homes = HomeTable(1, ((0,),) * stock.store.identity.shards)
+
+    async def cancel_timer(name: str) -> bool:
+        return msgspec.msgpack.decode(stock.timer(check_timer_name(name), CANCEL), type=bool)
+
     fleet = Processes(HostView(0, "serving", 7, incarnation=1, since_ms=NOW_MS))
     return admin_app(
         service,
@@ -32,6 +39,7 @@ def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
         fleet=fleet,
         metrics=ClusterMetrics(calls, fleet).scrape,
         replace=replace,
+        cancel_timer=cancel_timer,
     )
 
 

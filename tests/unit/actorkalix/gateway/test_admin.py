@@ -13,7 +13,15 @@ from actorkalix.errors import OwnerAway, UnknownRoute
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.metrics import Metrics
 from actorkalix.limits import Limits
-from actorkalix.ports import EntityPage, EntityView, EventView, HostView, ServiceStatus
+from actorkalix.ports import (
+    EntityPage,
+    EntityView,
+    EventView,
+    HostView,
+    ServiceStatus,
+    TimerPage,
+    TimerView,
+)
 from tests.unit.actorkalix.gateway.sample import SHOP, Response, fetch, is_problem
 from tests.unit.actorkalix.runtime.cluster import Processes
 
@@ -40,6 +48,10 @@ class Looked:
     ) -> list[EventView]:
         self.asked.append((component, entity, after, limit, with_state))
         return [EventView(1, "event", "ItemAdded", 1, 9, 1, 1, 1, {}, {})]
+
+    async def timers(self, *, page: str, limit: int) -> TimerPage:
+        self.asked.append((page, limit))
+        return TimerPage([TimerView("t", "cart", "c1", "drop", 9, 9)], "p2")
 
     async def status(self) -> ServiceStatus:
         return ServiceStatus("shop", "c", "f", 1, 8, {}, 0, 0, [], [], [], 0, {7: "crc"})
@@ -165,3 +177,14 @@ def test_foreign_pages_may_not_ask(origin: str) -> None:
     app = admin(verify=found)
     is_problem(get(app, "/admin/verify", "POST", origin=origin), 403, "AK2002")
     assert get(app, "/admin/verify", "POST", origin="http://localhost:9889").status == 200
+
+
+def test_timers_are_shown_by_pages() -> None:
+    looked = Looked()
+    answer = asyncio.run(fetch(admin(looked), "GET", "/admin/timers?limit=7&page=p1"))
+    assert answer.status == 200
+    assert answer.json["next_page"] == "p2"
+    assert answer.json["timers"][0]["name"] == "t"
+    assert looked.asked == [("p1", 7)]
+    refused = asyncio.run(fetch(admin(looked), "GET", "/admin/timers?limit=0"))
+    is_problem(refused, 400, "AK2002")

@@ -20,6 +20,7 @@ def test_what_happened_is_shown() -> None:
     observer.committed(3, 5, 2_000, 0.004)
     observer.activated("cart", 0.001)
     observer.passivated("cart")
+    observer.timer_fired("given_up")
     endpoint.answered(200, "")
     endpoint.answered(404, "AK2003")
     text = text_of(metrics)
@@ -34,6 +35,7 @@ def test_what_happened_is_shown() -> None:
         "actorkalix_commit_seconds_count 1.0",
         'actorkalix_activations_total{component="cart"} 1.0',
         'actorkalix_passivations_total{component="cart"} 1.0',
+        'actorkalix_timer_calls_total{result="given_up"} 1.0',
         'actorkalix_http_requests_total{status="404"} 1.0',
     ):
         assert f"\n{line}\n" in text

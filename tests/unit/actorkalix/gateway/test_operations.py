@@ -72,6 +72,11 @@ class Present:
         return self._machine.fleet.fleet()
 
 
+async def cancel_timer(name: str) -> bool:
+    """There is one timer."""
+    return name == "nightly"
+
+
 def app_of(machine: Machine | None) -> ASGIApp:
     """An admin port; without a machine it offers nothing."""
     calls = LocalCalls({})
@@ -83,6 +88,7 @@ def app_of(machine: Machine | None) -> ASGIApp:
         metrics=shown.scrape,
         backup=machine.backup if machine is not None else None,
         replace=machine.replace if machine is not None else None,
+        cancel_timer=cancel_timer if machine is not None else None,
     )
 
 
@@ -116,6 +122,15 @@ def test_orders_are_read_strictly(body: bytes) -> None:
 
 def test_an_order_is_short() -> None:
     is_problem(post(Machine(), "/admin/replace", b" " * 70_000), 413, "AK2006")
+
+
+def test_a_timer_is_cancelled() -> None:
+    machine = Machine()
+    answer = post(machine, "/admin/timers/cancel", b'{"name":"nightly"}')
+    assert (answer.status, answer.json) == (200, {"name": "nightly", "cancelled": True})
+    answer = post(machine, "/admin/timers/cancel", b'{"timer":"nightly"}')
+    assert "a JSON object of name: " in is_problem(answer, 400, "AK2002")["detail"]
+    is_problem(post(None, "/admin/timers/cancel", b'{"name":"nightly"}'), 404, "AK2003")
 
 
 @pytest.mark.parametrize("path", ["/admin/replace", "/admin/backup", "/admin/verify"])

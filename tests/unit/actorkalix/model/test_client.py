@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from actorkalix import Calls, Client, NotInThisVersion, Timers
+from actorkalix import Calls, Client, NotInThisVersion
 from actorkalix.errors import InvalidEntityId
 from actorkalix.model.client import TRANSPORTS
 from actorkalix.model.transport import Request
@@ -139,18 +139,3 @@ def test_result_without_with_and_await_under_with_say_what_is_missing() -> None:
 
     with client, pytest.raises(RuntimeError, match=r"async with"):
         asyncio.run(main())
-
-
-def test_timers_take_the_call_and_come_later() -> None:
-    async def main() -> None:
-        call = calls.entity(Shop, "s1").add("pen")
-        with pytest.raises(NotInThisVersion, match="timers"):
-            await Timers().start_single("t", after=timedelta(1), call=call)
-        with pytest.raises(NotInThisVersion, match="timers"):
-            await Timers().start_periodic(
-                "t", every=timedelta(1), call=calls.action(Errand).run("s")
-            )
-        with pytest.raises(NotInThisVersion, match="timers"):
-            await Timers().cancel("t")
-
-    asyncio.run(main())

@@ -9,8 +9,11 @@ import msgspec
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
+from actorkalix.engine.timer import TimerBehavior
+from actorkalix.limits import Limits
 from actorkalix_cluster.placement.sharding import shard_of
-from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.fired import TIMER
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
 from actorkalix_storage.api import Append, Appended, Store, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 
@@ -30,6 +33,7 @@ class Stock:
     ) -> None:
         self.store: Store = store or MemoryStore(IDENTITY)
         self._behaviors = {name: behavior_for(c) for name, c in service.components.items()}
+        self._behaviors[TIMER] = TimerBehavior(Limits())
         self._shards = self.store.identity.shards
         self._epochs = self.store.open_shards(shards or range(self._shards), NOW_MS)
         self.now_ms = NOW_MS
@@ -38,12 +42,22 @@ class Stock:
         self, component: str, entity: str, method: str, /, key: str = "", **arguments: Any
     ) -> Reply:
         """One command, durable when this returns; what it answers is no failure."""
+        body = msgspec.json.encode(arguments) if arguments else b""
+        return self.tell(Message(MessageKind.COMMAND, component, entity, method, body, key=key))
+
+    def timer(self, name: str, method: str, plan: msgspec.Struct | None = None) -> bytes:
+        """Tell a named timer something."""
+        payload = msgspec.msgpack.encode(plan)
+        message = Message(MessageKind.COMMAND, TIMER, name, method, payload, Encoding.MSGPACK)
+        return self.tell(message).payload
+
+    def tell(self, message: Message) -> Reply:
+        """One message, as `send`."""
+        component, entity = message.component, message.entity
         behavior = self._behaviors[component]
         shard = shard_of(component, entity, self._shards)
         history = self.store.load(shard, component, entity)
         instance = behavior.restore(entity, history) if history else behavior.empty(entity)
-        body = msgspec.json.encode(arguments) if arguments else b""
-        message = Message(MessageKind.COMMAND, component, entity, method, body, key=key)
         self.now_ms += 1000
         step = behavior.step(instance, message, self.now_ms)
         if step.records:

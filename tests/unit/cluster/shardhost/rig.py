@@ -7,12 +7,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from actorkalix.engine.timer import TimerBehavior
+from actorkalix.limits import Limits
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
+from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
-from actorkalix_cluster.shardhost.observer import SilentObserver
+from actorkalix_cluster.shardhost.observer import Fired, SilentObserver
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_cluster.shardhost.watchdog import Watch
@@ -67,6 +70,7 @@ class Watcher(SilentObserver):
         self.on_answer = on_answer
         self.numbers: list[str] = []
         self.passed: list[str] = []
+        self.fired: list[Fired] = []
         self.loads = 0
         self.commits: list[tuple[int, int]] = []
 
@@ -82,6 +86,9 @@ class Watcher(SilentObserver):
 
     def passivated(self, component: str) -> None:
         self.passed.append(component)
+
+    def timer_fired(self, result: Fired) -> None:
+        self.fired.append(result)
 
 
 class Rig:
@@ -106,7 +113,7 @@ class Rig:
         self.watch = Watch(self.limits, self.blocked)
         self.host = ShardHost(
             store,
-            {COUNTER: self.behavior},
+            {COUNTER: self.behavior, TIMER: TimerBehavior(Limits())},
             clock=self.clock,
             limits=self.limits,
             committer=self.committer,
@@ -117,9 +124,10 @@ class Rig:
         )
 
     async def start(self) -> None:
-        """Start the host, and its consumers."""
+        """Start the host, and its consumers if it has some."""
         await self.host.start()
-        self.host.connect(self.host)
+        if self.subscribers:
+            self.host.connect(self.host)
         await settle()
 
     async def advance(self, by_ms: int) -> None:

@@ -11,3 +11,4 @@ def test_silence() -> None:
     observer.committed(1, 2, 3, 0.1)
     observer.activated("c", 0.1)
     observer.passivated("c")
+    observer.timer_fired("ok")

@@ -15,10 +15,9 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.describe.problems import Problems, caller_place
 from actorkalix.describe.routes import check_clashes
-from actorkalix.describe.subscriptions import marked_methods
+from actorkalix.describe.subscriptions import marked_methods, topic_of
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.model.component import Component
-from actorkalix.model.sources import Source
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
@@ -111,10 +110,8 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
             )
             problems.add(one.place, said)
         for marked in marked_methods(one.cls) if one.kind == "action" else ():
-            if isinstance(marked.mark.source, Source):
-                what = (
-                    f"@{marked.mark.kind}({marked.mark.source.kind}({marked.mark.source.name!r}))"
-                )
+            if (source := topic_of(marked.mark)) is not None:
+                what = f"@{marked.mark.kind}({source.kind}({source.name!r}))"
                 said = f"{one.cls.__name__}.{marked.name}: {what} comes with a later version"
                 problems.add(marked.place, f"{said}; leave it out of the service")
     problems.raise_if_any(NotInThisVersion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from actorkalix.describe.descriptors import ChangeHandler, Place, Subscription, described
 from actorkalix.describe.handlers import Scope
@@ -46,13 +46,22 @@ def describe_subscriptions(scope: Scope, component_id: str) -> tuple[Subscriptio
     """The consumers of an action; what is wrong goes to `scope.problems`."""
     groups: dict[tuple[str, int], list[Marked]] = {}
     for one in marked_methods(scope.cls):
-        is_ours = one.mark.kind == "subscribe" and not isinstance(one.mark.source, Source)
+        is_ours = one.mark.kind == "subscribe" and topic_of(one.mark) is None
         if is_ours and _is_sound(scope, one):
             named = one.mark.group or ""
             groups.setdefault((named, id(one.mark.source)), []).append(one)
     made = tuple(_subscription(scope, component_id, methods) for methods in groups.values())
     _check_ids(scope, made)
     return made
+
+
+def topic_of(mark: SourceMark) -> Source[Any] | None:
+    """The topic, or the stream of another service, that a mark names."""
+    return mark.source if _is_topic(mark.source) else None
+
+
+def _is_topic(source: object) -> TypeGuard[Source[Any]]:
+    return isinstance(source, Source)
 
 
 def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) -> Subscription:

@@ -57,6 +57,8 @@ def tiny(tmp_path: Path) -> Setting:
         idle=20,
         storm=30,
         events=120,
+        timers=40,
+        waiting=60,
     )
 
 

@@ -108,7 +108,7 @@ class Landing:
             self._upkeep.snapshot(actor, flight.instance, position)
         expires_ms = append.records[-1].expires_ms
         if expires_ms:
-            self._timers.due_at(expires_ms)
+            self._timers.written(actor.component, expires_ms)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
 

@@ -13,6 +13,7 @@ from .memory import idle_memory
 from .replay import replayed
 from .rows import Result, Setting
 from .storm import activation_storm
+from .timers import timers
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -28,6 +29,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "entities-rate": entities_rate,
     "activation-storm": activation_storm,
     "replay": replayed,
+    "timers": timers,
     "group-commit": group_commit,
     "entities": entities,
 }

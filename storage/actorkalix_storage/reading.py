@@ -11,6 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -216,10 +217,10 @@ def due(source: Source, kind: TimerKind, up_to_ms: int, limit: int) -> list[Due]
     layers = source.layers
     with source.lock:
         for i, layer in enumerate(layers):
-            for subject, (its_kind, at_ms) in layer.timers.items():
-                passed_over = subject[0] in source.hidden or _held(layers[:i], subject)
-                if its_kind is kind and at_ms <= up_to_ms and not passed_over:
-                    held.append(Due(kind, at_ms, *subject))
+            newer = layers[:i]
+            held += layer.timers.due(
+                kind, up_to_ms, limit, is_void=partial(_held, newer), hidden=source.hidden
+            )
     held.sort(key=_time)
     rows = (
         timer

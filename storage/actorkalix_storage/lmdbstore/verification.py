@@ -305,7 +305,7 @@ def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
 def _verify_timers(rows: Rows, fold: Fold, report: Report) -> None:
     left = {
         (*timer, *subject)
-        for subject, timer in fold.tables.timers.items()
+        for subject, timer in fold.tables.timers.of.items()
         if subject not in fold.touched
     }
     for key, _ in _of_kind(rows, KeyKind.TIMER, report):

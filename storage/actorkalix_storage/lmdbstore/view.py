@@ -53,6 +53,7 @@ from .rows import (
 if TYPE_CHECKING:
     from .generation import Generation
 
+TIMERS_READ = 64  # at a time: most who ask take a page of them
 READS_MAX = 256  # in one transaction; each copies one record at most
 
 
@@ -197,16 +198,22 @@ class View:
 
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterator[Due]:
         key = timers_key(kind)
+        prefix = key[:3]
         while True:
             cursor = self.rows().cursor()
-            if not cursor.set_range(key) or cursor.key()[:3] != timers_key(kind)[:3]:
+            found = cursor.set_range(key)
+            part: list[Due] = []
+            while found and len(part) < TIMERS_READ:
+                key = bytes(cursor.key())
+                found = key[:3] == prefix
+                if found:
+                    _, at_ms, shard, component, entity = timer_of(key)
+                    part.append(Due(kind, at_ms, shard, component, entity))
+                    found = at_ms <= up_to_ms and cursor.next()
+            yield from (d for d in part if d.at_ms <= up_to_ms and d.shard not in self.hidden)
+            if not found:
                 return
-            _, at_ms, shard, component, entity = timer_of(cursor.key())
-            if at_ms > up_to_ms:
-                return
-            if shard not in self.hidden:
-                yield Due(kind, at_ms, shard, component, entity)
-            key = bytes(cursor.key()) + b"\0"
+            key += b"\0"
 
     # ---- the transaction ------------------------------------------------------------------
     def rows(self) -> lmdb.Transaction[memoryview]:

@@ -30,6 +30,7 @@ from scripts.benchmarks.rows import (
 from scripts.benchmarks.stock import stocked, store_of
 from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
+from scripts.benchmarks.timers import timers
 
 FAST = load_of(4, [0.001] * 100, 0.025)
 SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
@@ -57,6 +58,8 @@ def tiny(tmp_path: Path) -> Setting:
         idle=20,
         storm=30,
         events=120,
+        timers=40,
+        waiting=60,
     )
 
 
@@ -98,6 +101,15 @@ def test_a_storm_of_activations(tiny: Setting) -> None:
 
 
 # ---- stock ------------------------------------------------------------------------------------
+def test_timers(tiny: Setting) -> None:
+    started, fired, waiting = timers(tiny)
+    assert (started.unit, fired.unit, waiting.unit) == ("timers/s", "calls/s", "%")
+    assert started.value > 0
+    assert fired.value > 0
+    assert waiting.other is not None
+    assert "60 timers that wait" in waiting.what
+
+
 def test_stock_is_what_a_run_expects_and_made_once(tmp_path: Path) -> None:
     folder = stocked(tmp_path, 25)
     assert store_of(folder).name == "store-0"

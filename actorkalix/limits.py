@@ -45,6 +45,9 @@ class Limits:
             two a coincidence).
         owner_wait: until a caller is told that a shard's owner is away; a little below
             `ask_timeout`, so that "not executed" comes before "outcome unknown".
+        action_timeout: until a handler of an action that has not replied is cancelled (Kalix: 1 h).
+        call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
+            deeper has a circle in them).
     """
 
     payload_bytes_max: int = 1_000_000
@@ -68,6 +71,8 @@ class Limits:
     handler_hang: timedelta = timedelta(seconds=10)
     handler_strikes_max: int = 3
     owner_wait: timedelta = timedelta(seconds=4.5)
+    action_timeout: timedelta = timedelta(hours=1)
+    call_depth_max: int = 8
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, cast
 
+from actorkalix.describe.actions import check_action
 from actorkalix.describe.annotations import arguments_of, remember_locals, settle
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
@@ -137,6 +138,8 @@ def _describe(
         problems.add(place, "has no handler; mark one with @command or @query")
     for name, parameters in _HOOKS.get(kind, {}).items():
         _check_hook(scope, name, parameters)
+    if kind == "action":
+        check_action(scope, options, handlers)
     check_later(scope, options)
     state, events = _stored(scope)
     further = {

@@ -60,6 +60,10 @@ class HandlerDescriptor(msgspec.Struct, frozen=True):
         returns_effect: the declared return type is an `Effect`.
         routes: custom routes; the default routes go without saying.
         place: where it is written.
+        blocking: a plain function, which may wait for its calls (actions).
+        streams: the reply is a stream of `reply`.
+        elements: the parameter that is a stream (its type is that of an element); it is none of
+            `parameters`.
     """
 
     name: str
@@ -71,6 +75,9 @@ class HandlerDescriptor(msgspec.Struct, frozen=True):
     returns_effect: bool
     routes: tuple[RouteDescriptor, ...]
     place: Place
+    blocking: bool = False
+    streams: bool = False
+    elements: Parameter | None = None
 
 
 class StoredType(msgspec.Struct, frozen=True):

@@ -134,6 +134,8 @@ class _Described:
         self.fn = method.fn
         self.place = place_of(method.fn, scope.place)
         self.owner = scope.owner(name)
+        self.streams = False
+        self.elements: Parameter | None = None
 
     def wrong(self, text: str) -> None:
         self.scope.problems.add(self.place, f"{self.name} {text}")
@@ -150,7 +152,18 @@ class _Described:
         kind = cast("HandlerKind", "handler" if self.method.kind == "route" else self.method.kind)
         whole = len(parameters) == 1 and parameters[0].structured
         made = HandlerDescriptor(
-            self.name, kind, self.fn, parameters, whole, reply, effect, routes, self.place
+            self.name,
+            kind,
+            self.fn,
+            parameters,
+            whole,
+            reply,
+            effect,
+            routes,
+            self.place,
+            blocking=not _waits(self.fn),
+            streams=self.streams,
+            elements=self.elements,
         )
         check_routes(made, self.scope.kind, self.scope.problems)
         return made
@@ -216,12 +229,23 @@ class _Described:
             )
         else:
             tp = self._resolved(declared.annotation, f"parameter {name}")
+            if self.scope.kind == "action" and (element := _element(tp)) is not tp:
+                self._streamed(name, element)
+                return None
             for problem in unfit(tp, name):
                 self.wrong(f"cannot take its parameters: {problem}")
         required = declared.default is declared.empty
         default = None if required else declared.default
         keyword_only = declared.kind is declared.KEYWORD_ONLY
         return Parameter(name, tp, required, default, is_structured(tp), keyword_only)
+
+    def _streamed(self, name: str, element: Any) -> None:
+        """A parameter that is a stream."""
+        if self.elements is not None:
+            self.wrong(f"takes two streams, {self.elements.name} and {name}; a request has one")
+        for problem in unfit(element, name):
+            self.wrong(f"cannot take its parameters: {problem}")
+        self.elements = Parameter(name, element, structured=is_structured(element))
 
     def _resolved(self, annotation: Any, what: str) -> Any:
         try:
@@ -257,7 +281,9 @@ class _Described:
             self.wrong(f"has no return type; write {wanted}")
             return Any, self.method.kind == "command"
         tp = self._resolved(annotation, "reply")
-        tp = _inner_reply(tp) if self.scope.kind not in WITH_INSTANCES else tp
+        if self.scope.kind not in WITH_INSTANCES:
+            element = _element(tp)
+            self.streams, tp = element is not tp, element
         effect = tp is Effect or get_origin(tp) is Effect
         if tp is Effect:
             self.wrong(
@@ -304,7 +330,13 @@ def _annotated(fn: Any) -> bool:
         return False
 
 
-def _inner_reply(tp: Any) -> Any:
-    """What a stream yields, a coroutine returns; anything else as it is."""
+def _waits(fn: Any) -> bool:
+    """Whether calling it gives a coroutine or a stream."""
+    inner = inspect.unwrap(fn)
+    return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
+
+
+def _element(tp: Any) -> Any:
+    """What a stream yields; anything else as it is."""
     name = getattr(get_origin(tp), "__name__", "")
     return get_args(tp)[0] if name in ("AsyncIterator", "AsyncIterable", "AsyncGenerator") else tp

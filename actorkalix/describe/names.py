@@ -20,7 +20,10 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
     "event_sourced": ("id", "snapshot_every", "abstract"),
     "value": ("id", "abstract"),
     "replicated": ("id", "write_consistency", "abstract"),
-    "action": ("id", "runs", "num_cpus", "num_gpus", "abstract"),
+    "action": (
+        *("id", "runs", "timeout", "num_cpus", "num_gpus", "memory", "runtime_env"),
+        *("max_retries", "abstract"),
+    ),
     "view": ("id", "abstract"),
     "workflow": ("id", "timeout", "abstract"),
 }

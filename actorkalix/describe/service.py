@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from actorkalix.describe.actions import subscriptions
 from actorkalix.describe.component import descriptor_of
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
@@ -21,7 +22,6 @@ from actorkalix.model.component import Component
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
     "replicated": "replicated entities",
-    "action": "actions",
     "view": "views",
     "workflow": "workflows",
 }
@@ -96,4 +96,7 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 "leave it out of the service"
             )
             problems.add(one.place, said)
+        for method, place, mark in subscriptions(one.cls) if one.kind == "action" else ():
+            said = f"{one.cls.__name__}.{method}: @{mark.kind} comes with a later version"
+            problems.add(place, f"{said}; leave it out of the service")
     problems.raise_if_any(NotInThisVersion)

@@ -1,5 +1,7 @@
 """The engine: what a message does to an entity, as a pure function of instance, message and time.
 
+And what it does to an action, whose handlers may wait (`action`).
+
 No clock, no I/O, no randomness, no Ray. `behavior_for` makes the behavior of a component; a shard
 host, a test kit or a simulator runs it.
 """
@@ -13,6 +15,7 @@ from actorkalix.errors import NotInThisVersion
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import Behavior
 
+from .action import ActionCode as ActionCode
 from .event_sourced import EventSourcedBehavior
 from .instance import Instance as Instance
 from .instance import Life as Life

@@ -58,6 +58,9 @@ from .lookup import (
     revive as revive,
 )
 from .requests import (
+    CallsTooDeep as CallsTooDeep,
+)
+from .requests import (
     EntityDeleted as EntityDeleted,
 )
 from .requests import (

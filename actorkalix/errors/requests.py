@@ -161,3 +161,16 @@ class HandlerWaits(ActorkalixError):
     """
 
     number = "AK2015"
+
+
+class CallsTooDeep(ActorkalixError):
+    """A call led to a call, which led to another, more often than `call_depth_max`; not executed.
+
+    Usually a handler calls or forwards to one that leads back to it.
+
+    What to do: the message names the last one; look for the circle.
+    """
+
+    number = "AK2016"
+    code = "failed_precondition"
+    http_status = 508

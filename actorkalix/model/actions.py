@@ -1,7 +1,9 @@
-"""Actions: handlers without a state of their own. They run in a later version."""
+"""Actions: handlers without a state of their own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from actorkalix.model.client import Client, Timers
@@ -12,10 +14,16 @@ _ACTION = ActionEffects()
 
 
 class Action(Component):
-    """Handlers without state: requests, subscriptions, timers. Runs in a later version.
+    """Handlers without state: requests, subscriptions, timers.
 
-    Class options: `id`; `runs`, "task" for Ray tasks or "inline" for the host's event loop;
-    `num_cpus` and `num_gpus` of a task; or `abstract=True` for a base of your own.
+    A handler is an `async def`, which awaits its calls, or a plain `def`, which may block and asks
+    by `.result()`. Each message gets an object of its own (AC-01).
+
+    Class options: `id`; `runs`, "task" for Ray tasks or "inline" for the host's event loop, where
+    every handler is an `async def` and none computes for long; `timeout`, after which a handler is
+    cancelled (by default `Limits.action_timeout`, 1 h); `num_cpus`, `num_gpus`, `memory` (bytes),
+    `runtime_env` and `max_retries` of a task, as Ray has them; or `abstract=True` for a base of
+    your own.
     """
 
     _asked_by: ClassVar[str] = "client.action({})"
@@ -30,6 +38,10 @@ class Action(Component):
             runs: Literal["task", "inline"] = "task",
             num_cpus: float = 0,
             num_gpus: float = 0,
+            memory: int | None = None,
+            runtime_env: Mapping[str, Any] | None = None,
+            max_retries: int = 0,
+            timeout: timedelta | None = None,
         ) -> None: ...
         @overload
         def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...

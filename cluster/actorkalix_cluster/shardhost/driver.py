@@ -325,4 +325,5 @@ def placed(reply: Reply, actor: Actor) -> Reply:
         actor.shard.number,
         actor.position,
         reply.replayed,
+        reply.forward,
     )

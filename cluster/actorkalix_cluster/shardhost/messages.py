@@ -40,6 +40,7 @@ class Message(msgspec.Struct, frozen=True):
         metadata: what the caller sent along, in order; names compare without case.
         correlation_id: in every log line and error of this message.
         deadline_ms: after this time by the host's clock it is not started any more; 0 is never.
+        depth: calls that led to this one, each made by the handler of the one before.
     """
 
     kind: MessageKind
@@ -53,6 +54,7 @@ class Message(msgspec.Struct, frozen=True):
     metadata: tuple[tuple[str, str], ...] = ()
     correlation_id: str = ""
     deadline_ms: int = 0
+    depth: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -91,6 +93,8 @@ class Reply(msgspec.Struct, frozen=True):
         shard, position: newest record of the actor's shard that this answer rests on, for tokens,
             or None.
         replayed: the answer was remembered under the message's idempotency key.
+        forward: whoever gets this message has the answer; with it there is neither value nor
+            failure. It may be sent as soon as this reply is there.
     """
 
     payload: bytes = b""
@@ -99,3 +103,4 @@ class Reply(msgspec.Struct, frozen=True):
     shard: int = 0
     position: Position | None = None
     replayed: bool = False
+    forward: Message | None = None

@@ -120,6 +120,7 @@ class _Request(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag=
     metadata: tuple[tuple[str, str], ...]
     correlation_id: str
     deadline_ms: _Count
+    depth: _Count
 
 
 class _Failure(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -142,6 +143,7 @@ class _Answer(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag=2
     shard: _Count
     position: tuple[_Count, _Count, _Count] | None
     replayed: bool
+    forward: _Request | None  # its id and round say nothing
 
 
 _Frames = list[_Request | _Answer | Anew]
@@ -153,28 +155,12 @@ _decode = msgspec.msgpack.Decoder(tuple[Envelope, _Frames]).decode
 # ---- out --------------------------------------------------------------------------------------
 def encode_request(number: int, round_: int, message: Message) -> bytes:
     """A frame that asks."""
-    return _encode(
-        _Request(
-            number,
-            round_,
-            message.kind,
-            message.component,
-            message.entity,
-            message.method,
-            message.payload,
-            message.encoding,
-            message.accept,
-            message.key,
-            message.metadata,
-            message.correlation_id,
-            message.deadline_ms,
-        )
-    )
+    return _encode(_request_out(number, round_, message))
 
 
 def encode_answer(number: int, reply: Reply) -> bytes:
     """A frame that answers."""
-    failure, position = reply.failure, reply.position
+    failure, position, forward = reply.failure, reply.position, reply.forward
     return _encode(
         _Answer(
             number,
@@ -184,6 +170,7 @@ def encode_answer(number: int, reply: Reply) -> bytes:
             reply.shard,
             None if position is None else (position.lineage, position.epoch, position.offset),
             reply.replayed,
+            None if forward is None else _request_out(1, 0, forward),
         )
     )
 
@@ -196,6 +183,25 @@ def encode_anew(broken: int, taken: int) -> bytes:
 def encode_batch(envelope: Envelope, frames: Sequence[bytes]) -> bytes:
     """The batch of these frames."""
     return bytes((PROTOCOL,)) + _encode((envelope, [msgspec.Raw(frame) for frame in frames]))
+
+
+def _request_out(number: int, round_: int, message: Message) -> _Request:
+    return _Request(
+        number,
+        round_,
+        message.kind,
+        message.component,
+        message.entity,
+        message.method,
+        message.payload,
+        message.encoding,
+        message.accept,
+        message.key,
+        message.metadata,
+        message.correlation_id,
+        message.deadline_ms,
+        message.depth,
+    )
 
 
 def _failure_out(failure: Failure) -> _Failure:
@@ -238,7 +244,7 @@ def _frame_in(frame: _Request | _Answer | Anew, behind_ms: int) -> Frame:
     if isinstance(frame, _Request):
         return _request_in(frame, behind_ms)
     if isinstance(frame, _Answer):
-        return _answer_in(frame)
+        return _answer_in(frame, behind_ms)
     return frame
 
 
@@ -259,11 +265,12 @@ def _request_in(frame: _Request, behind_ms: int) -> Request:
             frame.metadata,
             frame.correlation_id,
             deadline_ms,
+            frame.depth,
         ),
     )
 
 
-def _answer_in(frame: _Answer) -> Answer:
+def _answer_in(frame: _Answer, behind_ms: int) -> Answer:
     found, place = frame.failure, frame.position
     failure = None
     if found is not None:
@@ -279,7 +286,14 @@ def _answer_in(frame: _Answer) -> Answer:
             found.fields,
         )
     position = None if place is None else Position(*place)
+    forward = None if frame.forward is None else _request_in(frame.forward, behind_ms).message
     reply = Reply(
-        frame.payload, failure, frame.metadata, frame.shard, position, replayed=frame.replayed
+        frame.payload,
+        failure,
+        frame.metadata,
+        frame.shard,
+        position,
+        frame.replayed,
+        forward,
     )
     return Answer(frame.id, reply)

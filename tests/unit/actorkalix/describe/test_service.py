@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorkalix import Action, Service, ValueEntity, handler, query
+from actorkalix import Action, Service, ValueEntity, View, handler, query, sql, subscribe
 from actorkalix.describe import describe_service, descriptor_of
 from actorkalix.errors import DefinitionError, NotInThisVersion
 
@@ -23,6 +23,17 @@ class Mail(Action, id="service-mail"):
     async def send(self, to: str) -> None: ...
 
 
+class Rows(View, id="service-rows"):
+    @sql("SELECT * FROM rows")
+    def one(self) -> str:
+        raise NotImplementedError
+
+
+class Follower(Action, id="service-follower"):
+    @subscribe(Counter)
+    async def on_change(self, state: int) -> None: ...
+
+
 def test_components_by_id() -> None:
     service = describe_service("shop", [Counter])
     assert service.name == "shop"
@@ -38,8 +49,9 @@ def test_names(name: str) -> None:
 
 def test_later_components() -> None:
     with pytest.raises(NotInThisVersion) as caught:
-        describe_service("shop", [Counter, Mail])
-    place = descriptor_of(Mail).place
-    assert f"{place.file}:{place.line}: Mail: actions come with a later version" in str(
-        caught.value
-    )
+        describe_service("shop", [Counter, Mail, Rows, Follower])
+    place = descriptor_of(Rows).place
+    said = str(caught.value)
+    assert f"{place.file}:{place.line}: Rows: views come with a later version" in said
+    assert "Follower.on_change: @subscribe comes with a later version" in said
+    assert "Mail" not in said

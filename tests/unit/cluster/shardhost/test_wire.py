@@ -27,12 +27,14 @@ MESSAGE = Message(
     (("a", "1"), ("a", "2")),
     "cid",
     NOW_MS + 500,
+    3,
 )
 FAILURE = Failure("AK2001", "out_of_range", "no", "unknown", b"{}", 7, 418, "Own", b"[]")
 REPLIES = [
     Reply(),
     Reply(b"1", None, (("a", "b"),), 1023, Position(2**64 - 1, 2**40, 2**40), replayed=True),
     Reply(failure=FAILURE),
+    Reply(shard=3, forward=MESSAGE),
 ]
 GOOD = wire.encode_batch(ENVELOPE, [wire.encode_request(1, 0, MESSAGE)])
 
@@ -52,8 +54,8 @@ def test_everything_comes_through() -> None:
 def test_every_field_of_a_message_and_a_reply_travels() -> None:
     """A field added to one of these must be added to the wire, with a new version of it."""
     assert wire.PROTOCOL == 1
-    assert len(msgspec.structs.fields(Message)) == 11
-    assert len(msgspec.structs.fields(Reply)) == 6
+    assert len(msgspec.structs.fields(Message)) == 12
+    assert len(msgspec.structs.fields(Reply)) == 7
     assert len(msgspec.structs.fields(Failure)) == 9
 
 

@@ -1,0 +1,293 @@
+"""Actions: from a message to its reply, through a handler that may wait.
+
+Theory of operation. Each message gets a fresh object of the user's class (AC-01), which shows what
+`Live` holds until the handler has ended; a handler's awaits see it too, for nobody else has that
+object. The arguments are decoded from bytes and the reply leaves as bytes, wherever it runs: on the
+loop of a host, in a Ray task, in a test kit.
+
+What a handler raises becomes a failure, never an exception of `run`:
+
+    CommandError                    as it is: its code, details and class
+    what became of a call           as it is; nobody knows what the handler had done before, so
+                                      where sending again may help, the outcome is "unknown"
+    a rule that the handler broke   as it is, reported, with the correlation id
+    anything else                   "unexpected error" with the correlation id, reported (AC-07)
+
+A cancelled handler is cancelled: who cancels it has gone away, or answers himself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from actorkalix.codec import codecs_for
+from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
+from actorkalix.errors import (
+    ActorkalixError,
+    CallsTooDeep,
+    CommandError,
+    EntityDeleted,
+    HandlerFailed,
+    IdempotencyKeyReused,
+    InvalidEffect,
+    InvalidEntityId,
+    InvalidIdempotencyKey,
+    InvalidPayload,
+    NotEncodable,
+    NotInThisVersion,
+    PayloadTooLarge,
+    ResultTooLarge,
+    UnknownRoute,
+)
+from actorkalix.failures import failure_of
+from actorkalix.limits import Limits
+from actorkalix.model.component import MISSING, Context, Live
+from actorkalix.model.effects import Decision, Effect
+from actorkalix.model.metadata import NO_METADATA, Metadata
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.messages import Message, Reply
+
+from .replies import fault
+from .requests import caused_by
+
+T = TypeVar("T")
+
+Report = Callable[[Message, BaseException], object]
+"""Is told of a handler that failed, for the log."""
+
+Threads = Callable[[Callable[[], T]], Awaitable[T]]
+"""Calls a function somewhere else, where it may block."""
+
+_FAULTS = (HandlerFailed, InvalidEffect, NotEncodable, NotInThisVersion, ResultTooLarge)
+_PASSED_ON = (
+    CallsTooDeep,
+    EntityDeleted,
+    IdempotencyKeyReused,
+    InvalidEntityId,
+    InvalidIdempotencyKey,
+    PayloadTooLarge,
+)
+"""Errors of a call that say something to whoever called the action; so do AK3xxx and AK4xxx."""
+
+_FAILED = (Exception, SystemExit)
+"""What ends a handler by its own doing; anything else ends the task or the process around it."""
+
+FORWARDED = 1_000_000
+"""Number of a forwarded call among those of its handler: never that of one that it sent."""
+
+
+class ActionCode:
+    """Runs the handlers of an action.
+
+    Args:
+        descriptor: of the action.
+        limits: bounds of payloads; the defaults when not given.
+        report: is told of handlers that failed in a way that callers are not told.
+        threads: where plain functions run; without it they run in `run` itself.
+    """
+
+    def __init__(
+        self,
+        descriptor: ComponentDescriptor,
+        limits: Limits | None = None,
+        *,
+        report: Report,
+        threads: Threads[Any] | None = None,
+    ) -> None:
+        codec = codecs_for(descriptor)
+        self._cls = descriptor.cls
+        self._id = descriptor.component_id
+        self._handlers = descriptor.handlers
+        self._arguments = codec.arguments
+        self._replies = codec.replies
+        self._size_max = (limits or Limits()).payload_bytes_max
+        self._report = report
+        self._threads = threads
+
+    async def run(self, message: Message, live: Live) -> Reply:
+        """Run the handler that a message names.
+
+        Args:
+            message: whose correlation id is not "".
+            live: what the handler sees; its context is made from the message where it has none.
+
+        Cancellation: cancels the handler.
+        """
+        component = self._cls()
+        try:
+            handler, args, kwargs = self._called(message)
+            component._live = _with_context(live, message)
+            returned = await self._returned(handler, component, args, kwargs)
+            return self._reply(handler, returned, message)
+        except BaseException as problem:
+            if not isinstance(problem, _FAILED):
+                raise
+            return self._failed(problem, message)
+        finally:
+            component._live = None
+
+    async def stream(self, message: Message, live: Live) -> AsyncGenerator[Reply]:
+        """Run a handler that streams: a reply for each element; a failure is the last one.
+
+        Args:
+            message: as for `run`.
+            live: as for `run`.
+
+        Cancellation: ends the handler where it waits; so does closing this iterator (AC-03).
+        """
+        component = self._cls()
+        elements: Any = None
+        try:
+            handler, args, kwargs = self._called(message)
+            component._live = _with_context(live, message)
+            elements = await self._returned(handler, component, args, kwargs)
+            if not hasattr(elements, "__aiter__"):
+                where, got = self._where(handler), type(elements).__name__
+                raise InvalidEffect(f"{where} streams, but returned {got}, no async iterator")
+            async for element in elements:
+                reply = self._reply(handler, element, message)
+                if reply.forward is not None:
+                    where = self._where(handler)
+                    raise InvalidEffect(f"{where} forwards an element of its stream; await it")
+                yield reply
+                if reply.failure is not None:
+                    return
+        except BaseException as problem:
+            if not isinstance(problem, _FAILED):
+                raise
+            yield self._failed(problem, message)
+        finally:
+            if hasattr(elements, "aclose"):
+                await elements.aclose()
+            component._live = None
+
+    def streams(self, method: str) -> bool:
+        """Whether a handler of this name answers with a stream."""
+        handler = self._handlers.get(method)
+        return handler is not None and handler.streams
+
+    # ---- running ---------------------------------------------------------------------------------
+    def _called(
+        self, message: Message
+    ) -> tuple[HandlerDescriptor, tuple[Any, ...], dict[str, Any]]:
+        handler = self._handlers.get(message.method)
+        size = len(message.payload)
+        try:
+            if handler is None:
+                raise UnknownRoute(f"{self._id} has no handler {message.method!r}")
+            if size > self._size_max:
+                raise PayloadTooLarge(
+                    f"a request of {size} bytes, payload_bytes_max is {self._size_max}"
+                )
+            args, kwargs = self._arguments[message.method].decode(message.payload, message.encoding)
+        except (InvalidPayload, PayloadTooLarge, UnknownRoute) as problem:
+            raise _Refused(problem) from None
+        return handler, args, kwargs
+
+    async def _returned(
+        self,
+        handler: HandlerDescriptor,
+        component: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """What the handler returns, whether it is a coroutine or a plain function."""
+        returned: Any
+        if self._threads is None or not handler.blocking:
+            returned = handler.fn(component, *args, **kwargs)
+        else:
+            returned = await self._threads(lambda: handler.fn(component, *args, **kwargs))
+        return await returned if hasattr(returned, "__await__") else returned
+
+    # ---- what came of it -------------------------------------------------------------------------
+    def _reply(self, handler: HandlerDescriptor, returned: Any, message: Message) -> Reply:
+        decision = Decision()
+        value = returned
+        if isinstance(returned, Effect):
+            decision = returned.decision
+            self._refuse_change(handler, decision)
+            if decision.error is not None:
+                return self._failed(decision.error, message)
+            if decision.forward is not None:
+                return self._forwarded(decision, message)
+            value = None if decision.reply is None else decision.reply(None)
+        elif hasattr(returned, "decision"):
+            got = type(returned).__name__
+            raise InvalidEffect(
+                f"{self._where(handler)} returned {got}, not an effect; end it with .then_reply()"
+            )
+        payload = self._replies[handler.name].encode(value, message.accept)
+        self._check_size("reply", len(payload))
+        return Reply(payload, None, decision.metadata.pairs)
+
+    def _forwarded(self, decision: Decision, message: Message) -> Reply:
+        """Whoever is called next has the reply, in the encoding that was asked for (AC-30)."""
+        assert decision.forward is not None, "there is a call"
+        forward = caused_by(message, decision.forward.request, nth=FORWARDED)
+        return Reply(forward=msgspec.structs.replace(forward, accept=message.accept))
+
+    def _refuse_change(self, handler: HandlerDescriptor, decision: Decision) -> None:
+        if decision.events or decision.has_state or decision.delete:
+            raise InvalidEffect(f"{self._where(handler)} is of an action, which has no state")
+        if decision.side_effects:
+            raise NotInThisVersion(
+                f"{self._where(handler)}: side effects of actions come later; await the call"
+            )
+
+    def _failed(self, problem: BaseException, message: Message) -> Reply:
+        if isinstance(problem, _Refused):
+            return Reply(failure=failure_of(problem.error))
+        if isinstance(problem, CommandError):
+            return self._refused(problem, message)
+        if isinstance(problem, _FAULTS):
+            self._report(message, problem)
+            return fault(problem, message).reply
+        if isinstance(problem, ActorkalixError) and _says_something(problem):
+            failure = failure_of(problem)
+            outcome = "unknown" if problem.number.startswith("AK3") else failure.outcome
+            return Reply(failure=msgspec.structs.replace(failure, outcome=outcome))
+        self._report(message, problem)
+        return Reply(failure=failures.unexpected(message.correlation_id))
+
+    def _refused(self, error: CommandError, message: Message) -> Reply:
+        try:
+            failure = failure_of(error)
+            size = len(failure.message) + len(failure.details) + len(failure.fields)
+            self._check_size("domain error", size)
+        except _FAULTS as problem:
+            return self._failed(problem, message)
+        return Reply(failure=failure)
+
+    def _check_size(self, what: str, size: int) -> None:
+        if size > self._size_max:
+            raise ResultTooLarge(
+                f"{self._id}: {what} of {size} bytes, the limit is {self._size_max}"
+            )
+
+    def _where(self, handler: HandlerDescriptor) -> str:
+        return f"{self._cls.__name__}.{handler.name}"
+
+
+class _Refused(Exception):
+    """The caller is at fault."""
+
+    def __init__(self, error: ActorkalixError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _with_context(live: Live, message: Message) -> Live:
+    if live.context is not MISSING:
+        return live
+    context = Context(
+        name=message.method,
+        metadata=Metadata(message.metadata) if message.metadata else NO_METADATA,
+    )
+    return Live(context=context, client=live.client, timers=live.timers, resources=live.resources)
+
+
+def _says_something(error: ActorkalixError) -> bool:
+    return isinstance(error, _PASSED_ON) or error.number.startswith(("AK3", "AK4"))

@@ -1,0 +1,112 @@
+"""From a call, which is a value of the user's, to the message that it becomes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from actorkalix.codec import codecs_for
+from actorkalix.describe import descriptor_of
+from actorkalix.errors import UnknownRoute
+from actorkalix.model.names import check_entity_id, check_idempotency_key
+from actorkalix.model.transport import Request
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
+
+from .replies import digest
+
+TRACING = frozenset(("traceparent", "tracestate"))
+"""Metadata that goes from a message to all that its handler asks (W3C Trace Context)."""
+
+_MS = timedelta(milliseconds=1)
+
+
+def message_of(
+    request: Request,
+    *,
+    now_ms: int = 0,
+    accept: Encoding = Encoding.MSGPACK,
+    correlation_id: str = "",
+) -> Message:
+    """The message of a call from outside.
+
+    Args:
+        request: what the call says.
+        now_ms: time here, for the deadline that its timeout makes.
+        accept: how the reply is to be encoded.
+        correlation_id: of the message.
+
+    Raises:
+        UnknownRoute: the component has no such handler.
+        TypeError: the handler does not take these arguments, or one cannot be encoded.
+        InvalidEntityId, InvalidIdempotencyKey: as it says.
+    """
+    descriptor = descriptor_of(request.component)
+    handler = descriptor.handlers.get(request.method)
+    if handler is None:
+        raise UnknownRoute(f"{descriptor.component_id} has no handler {request.method!r}")
+    codec = codecs_for(descriptor).arguments[request.method]
+    key, entity = request.idempotency_key, request.entity_id
+    return Message(
+        MessageKind.QUERY if handler.kind in ("query", "sql") else MessageKind.COMMAND,
+        descriptor.component_id,
+        "" if entity is None else check_entity_id(entity),
+        request.method,
+        codec.encode(request.args, request.kwargs, Encoding.MSGPACK),
+        Encoding.MSGPACK,
+        accept,
+        "" if key is None else check_idempotency_key(key),
+        request.metadata.pairs,
+        correlation_id,
+        0 if request.timeout is None else now_ms + max(1, request.timeout // _MS),
+    )
+
+
+def caused_by(cause: Message, request: Request, *, nth: int, now_ms: int = 0) -> Message:
+    """The message of a call that the handler of another message makes.
+
+    It has the correlation id and the tracing of its cause, is one deeper, has no more time than
+    what is left of it, and under a key of the cause a key of its own: when the cause is sent again,
+    its handler makes the same calls again, and each is answered as it was the first time.
+
+    Args:
+        cause: the message whose handler calls.
+        request: what the call says.
+        nth: number of the call among those of the handler, 0 and up.
+        now_ms: time here, for the deadline that the call's own timeout makes.
+
+    Raises:
+        UnknownRoute, TypeError, InvalidEntityId, InvalidIdempotencyKey: as for `message_of`.
+    """
+    made = message_of(request, now_ms=now_ms, correlation_id=cause.correlation_id)
+    deadlines = [each for each in (made.deadline_ms, cause.deadline_ms) if each]
+    named = {name.lower() for name, _ in made.metadata}
+    traced = tuple(
+        (name, value)
+        for name, value in cause.metadata
+        if name.lower() in TRACING and name.lower() not in named
+    )
+    return Message(
+        made.kind,
+        made.component,
+        made.entity,
+        made.method,
+        made.payload,
+        made.encoding,
+        made.accept,
+        made.key or (derived_key(cause.key, made, nth) if cause.key else ""),
+        (*made.metadata, *traced),
+        made.correlation_id,
+        min(deadlines, default=0),
+        cause.depth + 1,
+    )
+
+
+def derived_key(root: str, message: Message, nth: int) -> str:
+    """The idempotency key of a call made under another key: 32 hex digits.
+
+    Args:
+        root: key of the message whose handler calls.
+        message: the call's.
+        nth: number of the call among those of the handler, 0 and up.
+    """
+    parts = (root, message.component, message.entity, message.method, str(nth))
+    return digest(*(part.encode() for part in parts)).hex()

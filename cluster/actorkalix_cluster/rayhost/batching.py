@@ -31,7 +31,6 @@ QUICK_RUNS = 32  # quick ones in a row until it counts as quick again
 WEIGHT = 0.2  # of the newest time in the average
 BATCH_MAX = 256  # calls, whatever they take
 SENDS_MAX = 3  # of a call that was never started: a worker that dies at its start kills each time
-DEPTH_MAX = 8
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -76,7 +75,6 @@ class Item:
         tell: Callable[[Outcome], object],
         retries: int = 0,
     ) -> None:
-        assert 0 <= depth <= DEPTH_MAX, depth
         self.work = work
         self.method = method
         self.depth = depth
@@ -112,15 +110,16 @@ class Batching:
 
     Args:
         slots: that all depths share, 1 and up.
-        queue_max: calls that may wait.
+        queue_max: calls of a depth that may wait.
+        depth_max: of calls.
     """
 
-    def __init__(self, slots: int, queue_max: int) -> None:
+    def __init__(self, slots: int, queue_max: int, depth_max: int) -> None:
         assert slots >= 1, slots
         self._slots = slots
         self._queue_max = queue_max
-        self._queues = [collections.deque[Item]() for _ in range(DEPTH_MAX + 1)]
-        self._waiting = [0] * (DEPTH_MAX + 1)  # of the queue, those that were not dropped
+        self._queues = [collections.deque[Item]() for _ in range(depth_max + 1)]
+        self._waiting = [0] * (depth_max + 1)  # of the queue, those that were not dropped
         self._shared = 0  # slots in use
         self._reserves: set[int] = set()  # depths whose own slot is in use
         self._number = 0
@@ -158,7 +157,7 @@ class Batching:
 
     def next(self) -> Batch | None:
         """What is to be sent now; None when nothing waits, or no slot is free for it."""
-        for depth in range(DEPTH_MAX, -1, -1):  # the deepest first: others wait for them
+        for depth in reversed(range(len(self._queues))):  # the deepest first: others wait for them
             if not self._waiting[depth]:
                 continue
             if self._shared < self._slots:
@@ -230,7 +229,7 @@ class Batching:
 
     # ---- inside -------------------------------------------------------------------------------
     def _share(self, depth: int) -> int:
-        """How many of those that wait one slot takes: all of them if all slots were to take some."""
+        """How many of those that wait one slot takes, when all slots take as many."""
         return math.ceil(self._waiting[depth] / self._slots)
 
     def _sent(self, depth: int, share: int, *, reserve: bool) -> Batch:

@@ -1,21 +1,23 @@
 """What a host and the workers of its Ray tasks say to each other: bytes of these, never pickles.
 
-    host -> worker   `Errand`, the argument of a task, beside the `Crew` that every task is given
-    worker -> host   `Done`, what the task returns
-    worker -> host   `Said`, by calls of the host's actor while a task runs: what the work asks of
-                     the service, and answers of a batch that takes longer than it was thought
-    host -> worker   `Heard`, what such a call returns: answers to what was asked
+host -> worker   `Errand`, the argument of a task, beside the `Crew` that every task is given
+worker -> host   `Done`, what the task returns
+worker -> host   `Said`, by calls of the host's actor while a task runs: what the work asks of
+                 the service, and answers of a batch that takes longer than it was thought
+host -> worker   `Heard`, what such a call returns: answers to what was asked
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from actorkalix_cluster.rayhost.actors import Making
+
+T = TypeVar("T")
 
 PROTOCOL = 1  # of everything here
 
@@ -112,28 +114,45 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
     answers: tuple[tuple[int, bytes], ...] = ()
 
 
-Ask = Callable[[bytes], Awaitable[bytes]]
-"""Asks the service something, on the worker's loop; raises `HostGone` when the host has ended."""
-
-
 class HostGone(Exception):
     """The host that sent the task has ended; what was asked of it may have been done."""
+
+
+class Around(Protocol):
+    """What a work finds around it in its worker; used on the worker's loop."""
+
+    async def ask(self, text: bytes, /) -> bytes:
+        """Ask the service something.
+
+        Cancellation: the question was sent, and is answered to nobody.
+
+        Raises:
+            HostGone: see there.
+            RuntimeError: no work runs.
+        """
+        ...
+
+    async def on_main(self, fn: Callable[[], T], /) -> T:
+        """Call a function on the main thread, where it may block; one at a time.
+
+        Cancellation: the function runs to its end.
+        """
+        ...
 
 
 class Work(Protocol):
     """What runs in the worker."""
 
-    def do(self, work: bytes, /) -> bytes:
-        """Do one thing; on the worker's main thread, one at a time.
+    async def do(self, work: bytes, /) -> bytes:
+        """Do one thing; on the worker's loop, one at a time.
 
-        Raises:
-            KeyboardInterrupt: nobody waits for the answer any more.
+        Cancellation: nobody waits for the answer any more.
         """
         ...
 
 
-Factory = Callable[[bytes, Ask], Work]
-"""Makes what a worker runs, once in its process, on its main thread, while its loop runs."""
+Factory = Callable[[bytes, Around], Work]
+"""Makes what a worker runs, once in its process, on its main thread."""
 
 
 def factory_named(name: str) -> Factory:

@@ -67,6 +67,7 @@ class TaskPool:
         options: of the tasks; `submit` takes their place in this row.
         slots: of each set of options.
         queue_max: calls that may wait, of each set of options and depth.
+        depth_max: of calls.
         answer: answers what works ask of the service; it raises nothing.
         name: what workers call themselves while they work, as `ray::<name>`.
     """
@@ -78,6 +79,7 @@ class TaskPool:
         *,
         slots: int,
         queue_max: int,
+        depth_max: int,
         answer: Callable[[bytes], Awaitable[bytes]],
         name: str,
     ) -> None:
@@ -85,7 +87,9 @@ class TaskPool:
         self._crew = msgspec.msgpack.encode(crew)
         self._making = crew.making
         self._exchange = Exchange(answer)
-        self._groups = [_Group(self, each, Batching(slots, queue_max), name) for each in options]
+        self._groups = [
+            _Group(self, each, Batching(slots, queue_max, depth_max), name) for each in options
+        ]
         self._slips = _Slips(Path(crew.making.scratch))
         context: Any = module("ray").get_runtime_context()
         self._actor = str(context.get_actor_name())
@@ -143,17 +147,15 @@ class _Sent:
 class _Group:
     """Tasks with the same options."""
 
-    def __init__(
-        self, pool: TaskPool, options: TaskOptions, batching: Batching, name: str
-    ) -> None:
+    def __init__(self, pool: TaskPool, options: TaskOptions, batching: Batching, name: str) -> None:
         self._pool = pool
         self._loop = pool._loop
         self._batching = batching
         self._sent: dict[int, _Sent] = {}
         self._closed = False
-        self._run: Any = module("ray").remote(
-            max_retries=0, name=name, **options.of_ray()
-        )(run_errand)
+        self._run: Any = module("ray").remote(max_retries=0, name=name, **options.of_ray())(
+            run_errand
+        )
 
     async def start(self) -> None:
         slip = self._pool._slips.take()
@@ -191,9 +193,10 @@ class _Group:
         slip = self._pool._slips.take()
         number, crew, errand = self._pool._errand(batch.items, slip)
         self._pool._exchange.open(number)
-        ref = self._run.remote(crew, errand)
+        ref: Any = self._run.remote(crew, errand)
         self._sent[number] = _Sent(batch, number, slip, ref)
-        ref.future().add_done_callback(lambda ended: self._back(number, ended))
+        future: concurrent.futures.Future[bytes] = ref.future()
+        future.add_done_callback(lambda ended: self._back(number, ended))
 
     def _back(self, number: int, ended: concurrent.futures.Future[bytes]) -> None:
         """On a thread of Ray's."""

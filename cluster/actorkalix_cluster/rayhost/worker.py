@@ -1,10 +1,10 @@
 """What a worker of Ray does for a task: an errand, with what a factory has made in its process.
 
-Ray reuses its workers, and so what was imported and made stays. Works run on the main thread, one
-after the other, for there Ray interrupts them (`ray.cancel`) and libraries expect to be. Beside it
-runs one loop, on a thread of its own: for handlers that are coroutines, for what the works ask of
-the service (`Line`), and to look after a batch that takes longer than it was thought: answers that
-are there are said, and what stands behind a slow work is left to others.
+Ray reuses its workers, and so what was imported and made stays. Works run one after the other on a
+loop, which has a thread of its own. There they ask the service (`Line`), and there a batch is
+looked after that takes longer than it was thought (`Watch`): answers that are there are said, and
+what stands behind a slow work is left to others. What may block runs on the main thread, where
+libraries expect to be and Ray interrupts (`ray.cancel`).
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import queue
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from traceback import print_exception
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
 from actorkalix_cluster.rayhost import members
+from actorkalix_cluster.rayhost.actors import Making, value_of
 from actorkalix_cluster.rayhost.batching import ALONE_MS
 from actorkalix_cluster.rayhost.contract import CallRefused
-from actorkalix_cluster.rayhost.actors import Making, value_of
 from actorkalix_cluster.rayhost.errands import (
     METHOD,
     PROTOCOL,
@@ -47,6 +48,9 @@ from actorkalix_cluster.rayhost.process import TASKS, die_with
 from actorkalix_cluster.rayhost.slips import Slip
 from actorkalix_cluster.rayhost.sockets import take
 
+T = TypeVar("T")
+
+POLL_S = 0.05  # until a wait looks whether it was interrupted
 LOOK_MS = 10.0  # twice the budget of a batch: who waits longer than that waits for too long
 
 Call = Callable[[bytes], "concurrent.futures.Future[bytes]"]
@@ -90,30 +94,72 @@ class Worker:
         self._line = Line(self._loop)
         self._calls: dict[str, Call] = {}
         self._slips: dict[str, Slip] = {}
-        self._work: Work = factory_named(crew.factory)(crew.config, self._line.ask)
+        self._for_main: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._work: Work = factory_named(crew.factory)(crew.config, self)
 
+    # ---- what a work finds around it ----------------------------------------------------------
+    async def ask(self, text: bytes) -> bytes:
+        """See `Around`."""
+        return await self._line.ask(text)
+
+    async def on_main(self, fn: Callable[[], T]) -> T:
+        """See `Around`."""
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn())
+            except KeyboardInterrupt:  # for the errand, and none of the loop's business
+                future.cancel()
+                raise
+            except BaseException as error:  # noqa: BLE001  whoever waits gets it
+                future.set_exception(error)
+
+        self._for_main.put(run)
+        return await asyncio.wrap_future(future)
+
+    # ---- errands ------------------------------------------------------------------------------
     def run(self, errand: Errand) -> Done:
-        """Do what is to be done; see the module."""
+        """Do what is to be done; on the main thread."""
+        if not errand.works:
+            return Done()
         running = Running(errand, self._slip(errand.slip))
         call = self._call(errand.actor)
         self._line.begin(errand.batch, call)
         if len(errand.works) > 1:
             self._loop.call_soon_threadsafe(Watch(running, call, self._loop).start)
         try:
-            for place, work in enumerate(errand.works):
-                if not running.start(place):
-                    break
-                running.finish(self._done(work))
-        finally:
-            results = running.close()
-            self._line.end()
-        return Done(results)
+            self._loop.call_soon_threadsafe(self._begin, errand, running)
+            self._serve()
+        except KeyboardInterrupt:  # nobody waits any more
+            self._loop.call_soon_threadsafe(lambda: running.task.cancel())
+            self._serve()
+        self._line.end()
+        if running.task.cancelled():
+            running.finish(None)
+        else:
+            running.task.result()
+        return Done(running.close())
 
-    def _done(self, work: bytes) -> bytes | None:
-        try:
-            return self._work.do(work)
-        except KeyboardInterrupt:
-            return None
+    def _begin(self, errand: Errand, running: Running) -> None:
+        running.task = self._loop.create_task(self._do(errand, running))
+        running.task.add_done_callback(lambda _: self._for_main.put(None))
+
+    async def _do(self, errand: Errand, running: Running) -> None:
+        for place, work in enumerate(errand.works):
+            if not running.start(place):
+                break
+            running.finish(await self._work.do(work))
+
+    def _serve(self) -> None:
+        """Call what is to be called on this thread, until the errand is over."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                # A wait without an end would not be interrupted: Ray's signal is none of the OS.
+                call = self._for_main.get(timeout=POLL_S)
+                if call is None:
+                    return
+                call()
 
     def _slip(self, path: str) -> Slip:
         slip = self._slips.get(path)
@@ -122,17 +168,10 @@ class Worker:
         return slip
 
     def _call(self, actor: str) -> Call:
-        call = self._calls.get(actor)
-        if call is None:
+        if actor not in self._calls:
             handle: Any = module("ray").get_actor(actor, namespace=self._namespace)
-            method = handle.call.options(concurrency_group=TASKS)
-
-            def call(said: bytes) -> concurrent.futures.Future[bytes]:
-                future: concurrent.futures.Future[bytes] = method.remote(METHOD, said).future()
-                return future
-
-            self._calls[actor] = call
-        return call
+            self._calls[actor] = HostCall(handle)
+        return self._calls[actor]
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -158,51 +197,57 @@ def _enter(making: Making) -> None:
 _member = -1
 
 
+class HostCall:
+    """Calls a host's actor, on the threads that it has for workers."""
+
+    def __init__(self, handle: Any) -> None:
+        self._method = handle.call.options(concurrency_group=TASKS)
+
+    def __call__(self, said: bytes) -> concurrent.futures.Future[bytes]:
+        future: concurrent.futures.Future[bytes] = self._method.remote(METHOD, said).future()
+        return future
+
+
 class Running:
-    """An errand as it is done: told by the main thread, looked at by the loop's."""
+    """An errand as it is done; on the loop, and looked at by the main thread when it is over."""
 
     def __init__(self, errand: Errand, slip: Slip) -> None:
         self.batch = errand.batch
         self._slip = slip
-        self._lock = threading.Lock()
         self._until = len(errand.works)
-        self._count = len(errand.works)
         self._place = -1
         self._since = 0.0
         self._results: list[Result] = []
         self._said = 0  # of the results
         self.over = False
+        self.task: asyncio.Task[None]
 
     def start(self, place: int) -> bool:
         """A work begins; False when it was left to others."""
-        with self._lock:
-            if place >= self._until:
-                return False
-            self._slip.note(self.batch, place + 1)
-            self._place, self._since = place, time.perf_counter()
+        if place >= self._until:
+            return False
+        self._slip.note(self.batch, place + 1)
+        self._place, self._since = place, time.perf_counter()
         return True
 
     def finish(self, value: bytes | None) -> None:
         """It ended."""
         took_us = int((time.perf_counter() - self._since) * 1e6)
-        with self._lock:
-            self._results.append(Result(self._place, took_us, value))
+        self._results.append(Result(self._place, took_us, value))
 
     def close(self) -> tuple[Result, ...]:
         """Everything ended; gives all results."""
-        with self._lock:
-            self.over = True
-            return tuple(self._results)
+        self.over = True
+        return tuple(self._results)
 
     def unsaid(self) -> Said | None:
         """What is to be said now; leaves to others what stands behind a slow work."""
-        with self._lock:
-            new = tuple(self._results[self._said :])
-            self._said = len(self._results)
-            left = None
-            slow = (time.perf_counter() - self._since) * 1e3 >= ALONE_MS
-            if slow and len(self._results) == self._place and self._place + 1 < self._until:
-                left = self._until = self._place + 1
+        new = tuple(self._results[self._said :])
+        self._said = len(self._results)
+        left = None
+        slow = (time.perf_counter() - self._since) * 1e3 >= ALONE_MS
+        if slow and len(self._results) == self._place and self._place + 1 < self._until:
+            left = self._until = self._place + 1
         return Said(self.batch, results=new, left=left) if new or left is not None else None
 
 
@@ -272,12 +317,14 @@ class Line:
             raise RuntimeError("a call was sent when its handler had ended")
         self._number += 1
         number = self._number
-        future = self._open[number] = self._loop.create_future()
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self._open[number] = future
         if not self._unsent:
             self._loop.call_soon(self._send)
         self._unsent.append(Question(number, text))
         try:
-            return await future
+            answer: bytes = await future
+            return answer
         finally:
             self._open.pop(number, None)
 

@@ -46,6 +46,8 @@ class Limits:
         owner_wait: until a caller is told that a shard's owner is away; a little below
             `ask_timeout`, so that "not executed" comes before "outcome unknown".
         action_timeout: until a handler of an action that has not replied is cancelled (Kalix: 1 h).
+        actions_max: handlers of inline actions that run at once on a host, and streams; beyond it
+            503 (each holds some 10 kB).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
     """
@@ -72,6 +74,7 @@ class Limits:
     handler_strikes_max: int = 3
     owner_wait: timedelta = timedelta(seconds=4.5)
     action_timeout: timedelta = timedelta(hours=1)
+    actions_max: int = 4_096
     call_depth_max: int = 8
 
     def __post_init__(self) -> None:

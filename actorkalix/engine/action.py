@@ -51,7 +51,7 @@ from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
 from .replies import fault
-from .requests import caused_by
+from .requests import forward_of
 
 T = TypeVar("T")
 
@@ -74,9 +74,6 @@ _PASSED_ON = (
 
 _FAILED = (Exception, SystemExit)
 """What ends a handler by its own doing; anything else ends the task or the process around it."""
-
-FORWARDED = 1_000_000
-"""Number of a forwarded call among those of its handler: never that of one that it sent."""
 
 
 class ActionCode:
@@ -226,8 +223,7 @@ class ActionCode:
     def _forwarded(self, decision: Decision, message: Message) -> Reply:
         """Whoever is called next has the reply, in the encoding that was asked for (AC-30)."""
         assert decision.forward is not None, "there is a call"
-        forward = caused_by(message, decision.forward.request, nth=FORWARDED)
-        return Reply(forward=msgspec.structs.replace(forward, accept=message.accept))
+        return Reply(forward=forward_of(message, decision.forward.request))
 
     def _refuse_change(self, handler: HandlerDescriptor, decision: Decision) -> None:
         if decision.events or decision.has_state or decision.delete:

@@ -52,6 +52,7 @@ from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
 from .replies import StoredReply, digest, fault, pack, refusal, unpack
+from .requests import forward_of
 
 _NOTHING_WRITTEN: tuple[Record, ...] = ()
 _CALLS = Calls()
@@ -109,6 +110,15 @@ class EntityBehavior:
             return Reply(failure=failure_of(error))
         if stored.failure is not None:
             return Reply(failure=stored.failure, replayed=True)
+        if stored.forward is not None:
+            forward = msgspec.structs.replace(
+                stored.forward,
+                accept=message.accept,
+                correlation_id=message.correlation_id,
+                deadline_ms=message.deadline_ms,
+                depth=message.depth + 1,
+            )
+            return Reply(metadata=stored.metadata, replayed=True, forward=forward)
         payload = stored.payload
         if message.accept is not Encoding.MSGPACK:
             codec = self._replies[message.method]
@@ -208,10 +218,8 @@ class EntityBehavior:
         method, decision = run.handler.name, run.decision
         if decision.error is not None:
             return self._refused(decision.error, instance, message, now_ms)
-        if decision.forward is not None or decision.side_effects:
-            raise NotInThisVersion(
-                f"{self._cls.__name__}.{method}: forward and side_effect come later"
-            )
+        if decision.side_effects:
+            raise NotInThisVersion(f"{self._cls.__name__}.{method}: side_effect comes later")
         changed, records = instance, _NOTHING_WRITTEN
         if decision.events or decision.has_state or decision.delete:
             if life_of(instance) is Life.DELETED:
@@ -219,6 +227,8 @@ class EntityBehavior:
                 return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure_of(error)))
             changed, records = self._changes(decision, instance, now_ms)
             run.live.state = changed.state
+        if decision.forward is not None:
+            return self._forwarded(run, changed, records, message, now_ms)
         value = None if decision.reply is None else decision.reply(changed.state)
         payload = self._reply_bytes(method, value, message.accept)
         metadata = decision.metadata.pairs
@@ -232,10 +242,33 @@ class EntityBehavior:
             )
             stored = StoredReply(self._request_digest(message), kept, metadata)
             changed, records = self._remember(changed, records, message, stored, now_ms)
+        return self._done(changed, records, Reply(payload, None, metadata))
+
+    def _forwarded(
+        self,
+        run: Run,
+        changed: Instance,
+        records: tuple[Record, ...],
+        message: Message,
+        now_ms: int,
+    ) -> Step[Instance]:
+        """Somebody else replies, once the changes are durable (AC-30)."""
+        call, metadata = run.decision.forward, run.decision.metadata.pairs
+        assert call is not None, "there is a call"
+        forward = forward_of(message, call.request)
+        size = sum(len(record.payload) for record in records) + len(forward.payload)
+        self._check_size("changes and forwarded call", size, self._limits.command_bytes_max)
+        if _is_keyed(message):
+            digested = self._request_digest(message)
+            stored = StoredReply(digested, metadata=metadata, forward=forward)
+            changed, records = self._remember(changed, records, message, stored, now_ms)
+        return self._done(changed, records, Reply(metadata=metadata, forward=forward))
+
+    def _done(self, changed: Instance, records: tuple[Record, ...], reply: Reply) -> Step[Instance]:
         due = self._snapshot_due(changed)
         if due:
             changed = msgspec.structs.replace(changed, snapshot_number=changed.number)
-        return Step(changed, records, Reply(payload, None, metadata), due)
+        return Step(changed, records, reply, due)
 
     def _refused(
         self, error: CommandError, instance: Instance, message: Message, now_ms: int

@@ -13,12 +13,16 @@ from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
 
 class StoredReply(msgspec.Struct, frozen=True, array_like=True):
-    """What is stored under a key: hash of the request, and value (MessagePack) or domain error."""
+    """What is stored under a key: hash of the request, and value (MessagePack) or domain error.
+
+    Or the message to which it was forwarded: it is sent again, under a key of its own.
+    """
 
     request: bytes
     payload: bytes = b""
     metadata: tuple[tuple[str, str], ...] = ()
     failure: Failure | None = None
+    forward: Message | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()

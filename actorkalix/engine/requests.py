@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.errors import UnknownRoute
@@ -60,17 +62,15 @@ def message_of(
     )
 
 
-def caused_by(cause: Message, request: Request, *, nth: int, now_ms: int = 0) -> Message:
+def caused_by(cause: Message, request: Request, *, now_ms: int = 0) -> Message:
     """The message of a call that the handler of another message makes.
 
-    It has the correlation id and the tracing of its cause, is one deeper, has no more time than
-    what is left of it, and under a key of the cause a key of its own: when the cause is sent again,
-    its handler makes the same calls again, and each is answered as it was the first time.
+    It has the correlation id and the tracing of its cause, is one deeper, and has no more time than
+    what is left of it.
 
     Args:
         cause: the message whose handler calls.
-        request: what the call says.
-        nth: number of the call among those of the handler, 0 and up.
+        request: what the call says; `keyed` gives it a key.
         now_ms: time here, for the deadline that the call's own timeout makes.
 
     Raises:
@@ -84,29 +84,44 @@ def caused_by(cause: Message, request: Request, *, nth: int, now_ms: int = 0) ->
         for name, value in cause.metadata
         if name.lower() in TRACING and name.lower() not in named
     )
-    return Message(
-        made.kind,
-        made.component,
-        made.entity,
-        made.method,
-        made.payload,
-        made.encoding,
-        made.accept,
-        made.key or (derived_key(cause.key, made, nth) if cause.key else ""),
-        (*made.metadata, *traced),
-        made.correlation_id,
-        min(deadlines, default=0),
-        cause.depth + 1,
+    return msgspec.structs.replace(
+        made,
+        metadata=(*made.metadata, *traced),
+        deadline_ms=min(deadlines, default=0),
+        depth=cause.depth + 1,
     )
 
 
-def derived_key(root: str, message: Message, nth: int) -> str:
-    """The idempotency key of a call made under another key: 32 hex digits.
+FORWARDED = -1
+"""Number of a forwarded call among those of its handler, which are counted from 0."""
+
+
+def forward_of(cause: Message, request: Request) -> Message:
+    """The message that has the answer to another one in its place (AC-30).
+
+    It asks for the reply in the encoding that was asked for, and makes nothing sooner late.
+
+    Raises:
+        UnknownRoute, TypeError, InvalidEntityId, InvalidIdempotencyKey: as for `message_of`.
+    """
+    made = caused_by(cause, keyed(cause, request, FORWARDED))
+    return msgspec.structs.replace(made, accept=cause.accept)
+
+
+def keyed(cause: Message, request: Request, nth: int) -> Request:
+    """The call with an idempotency key of its own, if the message whose handler makes it has one.
+
+    When the message is sent again, its handler makes the same calls again, and each is answered as
+    it was the first time.
 
     Args:
-        root: key of the message whose handler calls.
-        message: the call's.
+        cause: the message whose handler calls.
+        request: what the call says; a key that it has stays.
         nth: number of the call among those of the handler, 0 and up.
     """
-    parts = (root, message.component, message.entity, message.method, str(nth))
-    return digest(*(part.encode() for part in parts)).hex()
+    if not cause.key or request.idempotency_key is not None:
+        return request
+    component = descriptor_of(request.component).component_id
+    parts = (cause.key, component, request.entity_id or "", request.method, str(nth))
+    key = digest(*(part.encode() for part in parts)).hex()
+    return msgspec.structs.replace(request, idempotency_key=key)

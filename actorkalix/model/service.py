@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actorkalix.errors import DefinitionError, NotInThisVersion
@@ -37,8 +37,13 @@ class Service:
         components: classes.
         acl: who may call; without one the service listens on loopback only.
         jwt: how bearer tokens are checked (a later version).
-        on_startup: called when the service starts (a later version).
-        resources: called once in every process that runs actions or steps (a later version).
+        on_startup: called with a client each time the service starts to serve, plain or a
+            coroutine. It may be called again while the service runs, when the host that called it
+            was replaced; what it raises is logged, and it is not called again for it.
+        resources: called once in every process that runs actions, before the first of them; what it
+            makes is `self.resources` there. A coroutine function runs on the event loop of its
+            host, a plain function in a thread. When the process ends its `aclose()` or `close()` is
+            called, if it has one.
         limits: bounds of the service.
 
     Attributes:
@@ -67,12 +72,13 @@ class Service:
         self.components = tuple(components)
         self.acl = acl
         self.limits = limits or Limits()
-        _check_options(name, acl, limits)
-        later = {"jwt": jwt, "on_startup": on_startup, "resources": resources}
-        given = [f"{option}=" for option, value in later.items() if value is not None]
-        if given:
+        self.on_startup = on_startup
+        self.resources = resources
+        called = {"on_startup": on_startup, "resources": resources}
+        _check_options(name, acl, limits, called)
+        if jwt is not None:
             raise NotInThisVersion(
-                f"Service({name!r}): {', '.join(given)} come with a later version; leave them out"
+                f"Service({name!r}): jwt= comes with a later version; leave it out"
             )
         on_service(self)
 
@@ -82,12 +88,15 @@ class Service:
         )
 
 
-def _check_options(name: str, acl: object, limits: object) -> None:
+def _check_options(name: str, acl: object, limits: object, called: Mapping[str, object]) -> None:
     problems: list[str] = []
     if acl is not None and not isinstance(acl, Acl):
         problems.append(f"Service({name!r}): acl= takes allow_all, got {acl!r}")
     if limits is not None and not isinstance(limits, Limits):
         problems.append(f"Service({name!r}): limits= takes Limits(...), got {limits!r}")
+    for option, value in called.items():
+        if value is not None and not callable(value):
+            problems.append(f"Service({name!r}): {option}= takes a function, got {value!r}")
     if problems:
         raise DefinitionError("\n".join(problems), tuple(problems))
 

@@ -52,6 +52,7 @@ def build_host(
     behaviors = {
         component_id: behavior_for(component, limits)
         for component_id, component in service.components.items()
+        if component.kind != "action"
     }
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}

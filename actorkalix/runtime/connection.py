@@ -76,6 +76,25 @@ def on_event_loop() -> bool:
     return True
 
 
+def wait_on(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, R], timeout_s: float | None
+) -> R:
+    """Run it on a loop of another thread and block until it is done.
+
+    Raises:
+        OutcomeUnknown: it took longer than `timeout_s`; it has been cancelled.
+    """
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result(timeout_s)
+    except FutureTimeout:
+        if future.done():  # its own TimeoutError, not ours
+            raise
+        raise OutcomeUnknown(f"no reply within {timeout_s:g} s") from None
+    finally:
+        future.cancel()
+
+
 class LoopThread:
     """An event loop in a thread of its own, for callers that have none."""
 
@@ -97,15 +116,7 @@ class LoopThread:
         Raises:
             OutcomeUnknown: it took longer than `timeout_s`; it has been cancelled.
         """
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(timeout_s)
-        except FutureTimeout:
-            if future.done():  # its own TimeoutError, not ours
-                raise
-            raise OutcomeUnknown(f"no reply within {timeout_s:g} s") from None
-        finally:
-            future.cancel()
+        return wait_on(self._loop, work, timeout_s)
 
     def stop(self) -> None:
         """Cancel what runs there and end the thread."""
@@ -120,6 +131,8 @@ class Connection:
         connect: makes the transport, at the first call.
         sleep: waits a number of seconds between two attempts.
         jitter: see `send_with_retries`.
+        loop: on which it sends whatever thread asks; for the clients of handlers.
+        prepare: makes of each request what is sent, as often as it is sent.
     """
 
     def __init__(
@@ -128,8 +141,12 @@ class Connection:
         *,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        loop: asyncio.AbstractEventLoop | None = None,
+        prepare: Callable[[Request], Request] | None = None,
     ) -> None:
         self._connect = connect
+        self._loop = loop
+        self._prepare = prepare
         self._sleep = sleep
         self._jitter = jitter
         self._transport: Transport | None = None
@@ -150,6 +167,8 @@ class Connection:
         if on_event_loop():
             raise RuntimeError("`.result()` would block this thread's event loop: write `await`")
         self._refuse_when_closed()
+        if self._loop is not None:
+            return wait_on(self._loop, self._send(request), timeout_s)
         if self._thread is None:
             raise RuntimeError(
                 "`.result()` needs a client entered by `with Client(...) as client:`"
@@ -160,6 +179,8 @@ class Connection:
         self._refuse_when_closed()
         if self._transport is None:
             self._transport = self._connect()
+        if self._prepare is not None:
+            request = self._prepare(request)
         return await send_with_retries(
             self._transport, request, sleep=self._sleep, jitter=self._jitter
         )

@@ -3,18 +3,59 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from typing import Protocol
+
+import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
-from actorkalix.errors import UnknownRoute
+from actorkalix.engine.requests import caused_by, message_of
 from actorkalix.failures import error_of
 from actorkalix.gateway import tokens
 from actorkalix.model.metadata import Metadata
-from actorkalix.model.names import check_entity_id, check_idempotency_key
 from actorkalix.model.transport import Reply, Request
 from actorkalix.ports import Ask, Clock
-from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
+from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.messages import Encoding, Message
+from actorkalix_cluster.shardhost.messages import Reply as Answer
+from actorkalix_cluster.shardhost.ticket import Tell, Ticket
+
+
+class Sending(Protocol):
+    """A host."""
+
+    def send(self, message: Message, /) -> Ticket: ...
+
+
+class LoneHost:
+    """Asks one host that has all shards; in place of a router, and it ends no waits.
+
+    Args:
+        host: the host.
+    """
+
+    def __init__(self, host: Sending) -> None:
+        self._host = host
+
+    async def ask(self, message: Message, /) -> Answer:
+        """Send a message and wait for its answer."""
+        return await self._host.send(message).wait()
+
+    def begin(self, message: Message, tell: Tell, /) -> Answer | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it."""
+        ticket = self._host.send(message)
+        if ticket.reply is not None:
+            return ticket.reply
+        asked = Asked(tell)
+        asked.ticket = ticket
+        ticket.then(asked.tell)
+        return asked
+
+    def drop(self, asked: Asked, /) -> None:
+        """Nobody waits any more."""
+        asked.forget()
+        if asked.ticket is not None:
+            asked.ticket.drop()
 
 
 class HostTransport:
@@ -49,26 +90,38 @@ class HostTransport:
         """Nothing is open."""
 
     def _message(self, request: Request) -> Message:
-        descriptor = descriptor_of(request.component)
-        handler = descriptor.handlers.get(request.method)
-        if handler is None:
-            raise UnknownRoute(f"{descriptor.component_id} has no handler {request.method!r}")
-        codec = codecs_for(descriptor).arguments[request.method]
-        deadline_ms = 0
-        if request.timeout is not None:
-            timeout_ms = request.timeout // timedelta(milliseconds=1)
-            deadline_ms = self._clock.now_ms() + max(1, timeout_ms)
-        key = request.idempotency_key
-        return Message(
-            MessageKind.QUERY if handler.kind == "query" else MessageKind.COMMAND,
-            descriptor.component_id,
-            check_entity_id(request.entity_id),
-            request.method,
-            codec.encode(request.args, dict(request.kwargs), Encoding.MSGPACK),
-            Encoding.MSGPACK,
-            Encoding.MSGPACK,
-            "" if key is None else check_idempotency_key(key),
-            request.metadata.pairs,
-            f"local-{next(self._numbers)}",
-            deadline_ms,
-        )
+        number = f"local-{next(self._numbers)}"
+        return message_of(request, now_ms=self._clock.now_ms(), correlation_id=number)
+
+
+class HandlerTransport(HostTransport):
+    """Carries the calls that the handler of a message makes.
+
+    A call without a timeout waits as long as what is left of the message's time; one to an entity
+    at most `ask_timeout_ms`.
+
+    Args:
+        ask: answers messages.
+        clock: whose time deadlines are in.
+        cause: the message.
+        ask_timeout_ms: of the service.
+    """
+
+    def __init__(self, ask: Ask, clock: Clock, cause: Message, ask_timeout_ms: int) -> None:
+        super().__init__(ask, clock)
+        self._cause = cause
+        self._ask_timeout_ms = ask_timeout_ms
+
+    def _message(self, request: Request) -> Message:
+        now_ms = self._clock.now_ms()
+        message = caused_by(self._cause, request, now_ms=now_ms)
+        if request.timeout is None:
+            return in_time(message, now_ms + self._ask_timeout_ms)
+        return message
+
+
+def in_time(message: Message, until_ms: int) -> Message:
+    """The message, which has to be answered by then, if it is for an entity."""
+    if not message.entity or 0 < message.deadline_ms <= until_ms:
+        return message
+    return msgspec.structs.replace(message, deadline_ms=until_ms)

@@ -31,15 +31,20 @@ from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
 from actorkalix.gateway.scraping import metrics_methods
 from actorkalix.gateway.server import Server
+from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
+from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.development import development, forbid_waiting
+from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
 from actorkalix.runtime.host_backup import backup_methods
+from actorkalix.runtime.in_process import HostTransport
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
+from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -57,6 +62,8 @@ from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.watchdog import Watch, Watchdog
 from actorkalix_storage.api import StoreError
 from actorkalix_storage.lmdbstore import Findings, LmdbStore, open_store, verify
+
+log = logging.getLogger("actorkalix.host")
 
 BLOCK_BYTES = 512  # of st_blocks, stat(2)
 FLUSH_S_MAX = 2.0  # for answers on their way to other hosts, when this one ends
@@ -93,6 +100,7 @@ class ServiceHost:
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._stack = AsyncExitStack()
+        self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
             "start": self._start,
             "retire": self._retire,
@@ -152,6 +160,8 @@ class ServiceHost:
         except StoreError as error:
             raise catalog().get(error.number, ActorkalixError)(str(error)) from error
         self._state = "serving"
+        if self._assignment.store == min(config.homes.stores()):
+            self._started_up = asyncio.create_task(self._start_up(), name="on_startup")
         return msgspec.msgpack.encode(facts)
 
     async def _retire(self, arguments: bytes) -> bytes:
@@ -174,6 +184,8 @@ class ServiceHost:
         """Answer what is in flight, commit everything, close the store."""
         grace_s = msgspec.msgpack.decode(arguments, type=float)
         self._state = "draining"
+        if self._started_up is not None:
+            self._started_up.cancel()
         await self._http.stop(grace_s)
         await self._host.drain(grace_s)
         await self._stack.aclose()
@@ -194,9 +206,10 @@ class ServiceHost:
         opened.callback(watchdog.stop)
         metrics.bind(self._host.stats, lambda: _use_of(folder))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
+        dispatch = self._dispatch = self._open_actions(neighbours, opened)
         app = http_app(
             service,
-            neighbours.router,
+            dispatch,
             limits=limits,
             ready=lambda: self._state == "serving",
             answered=metrics,
@@ -241,6 +254,28 @@ class ServiceHost:
             await host.start()
             unowned.pop_all()
         return store, host
+
+    def _open_actions(self, neighbours: Neighbours, opened: AsyncExitStack) -> Dispatch:
+        """What answers messages here: the router, and the actions of the service."""
+        service, limits, clock = self._service, self._service.limits, RealClock()
+        dispatch = Dispatch(neighbours.router, clock, limits)
+        resources = Resources(service.name, service.resources)
+        opened.push_async_callback(resources.aclose)
+        run_inline(dispatch, service.descriptor, Surroundings(dispatch, clock, limits, resources))
+        opened.push_async_callback(dispatch.aclose)
+        return dispatch
+
+    async def _start_up(self) -> None:
+        """Call the service's hook, on the host of its first store."""
+        hook = self._service.on_startup
+        if hook is None:
+            return
+        transport = HostTransport(self._dispatch, RealClock())
+        client = Client._over(transport, loop=asyncio.get_running_loop())
+        try:
+            await start_up(hook, client)
+        except Exception:
+            log.exception("on_startup of service %r failed", self._service.name)
 
     def _methods_of(
         self, store: LmdbStore, folder: Path, metrics: Metrics

@@ -7,8 +7,11 @@ from typing import TypeVar
 
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
+from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
-from actorkalix.runtime.in_process import HostTransport
+from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.in_process import HostTransport, LoneHost
+from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
@@ -41,6 +44,8 @@ class TestService:
         name = service.descriptor.name
         self._store = MemoryStore(StoreIdentity("0" * 32, name, 0, SHARDS_DEFAULT, lineage=1))
         self._host: ShardHost | None = None
+        self._dispatch: Dispatch | None = None
+        self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
@@ -62,6 +67,8 @@ class TestService:
         host, self._host = self._host, None
         if host is not None:
             await self._client.__aexit__(*exc)
+            await self._end_handlers()
+            await self._resources.aclose()
             await host.drain(DRAIN_S)
             await host.stop()
 
@@ -78,6 +85,7 @@ class TestService:
         Commands in flight are answered with an unknown outcome.
         """
         assert self._host is not None, "restart() within `async with`"
+        await self._end_handlers()
         self._host.abandon()
         await settle()
         self._store = self._store.crash()
@@ -90,9 +98,9 @@ class TestService:
             StateChangedInPlace: a handler did; the message names it.
             HandlerWaits: a handler waited; the message names it, and what it called.
         """
-        if self._host is None:
+        if self._dispatch is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
-        reply = await self._host.ask(message)
+        reply = await self._dispatch.ask(message)
         self._findings.raise_first()
         return reply
 
@@ -107,6 +115,18 @@ class TestService:
         )
         await host.start()
         self._host = host
+        self._dispatch = Dispatch(LoneHost(host), self._clock, self.service.limits)
+        around = Surroundings(
+            self, self._clock, self.service.limits, self._resources, sleep=self._sleep
+        )
+        run_inline(self._dispatch, self.service.descriptor, around)
+        if self.service.on_startup is not None:
+            await start_up(self.service.on_startup, self._client)
+
+    async def _end_handlers(self) -> None:
+        dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            await dispatch.aclose()
 
     async def _sleep(self, seconds: float) -> None:
         await self._clock.advance(int(seconds * 1000))

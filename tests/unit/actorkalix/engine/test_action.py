@@ -31,7 +31,7 @@ class OutOfStock(CommandError):
         self.product = product
 
 
-class Desk(Action, id="desk", runs="inline"):
+class Desk(Action, id="desk"):
     seen: int = 0
 
     @handler

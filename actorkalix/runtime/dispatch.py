@@ -1,0 +1,218 @@
+"""The dispatch: from a message to whoever answers it, an actor or an action, and on to the next.
+
+Theory of operation. Everybody in a host who asks something asks here: the HTTP gateway, the clients
+of handlers, consumers, timers. A message for an entity goes to the router, which knows the owner of
+its shard. A message for an action never leaves the host: its runner runs it, here or in a task.
+
+A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
+change was durable, so the message is sent at once, with the caller waiting as before. What becomes
+of it is the answer; the first change stays in any case. A chain of calls and forwards ends at
+`call_depth_max` (AK2016), which is told before anything of the last one is started.
+
+Answers are told from the midst of a host's work (`Tell`), where nothing may be sent; a forward goes
+on in the next turn of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol
+
+from actorkalix.errors import CallsTooDeep
+from actorkalix.failures import failure_of
+from actorkalix.gateway.prompt import Asking
+from actorkalix.limits import Limits
+from actorkalix.ports import Clock
+from actorkalix.runtime.in_process import in_time
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.ticket import Tell
+
+log = logging.getLogger("actorkalix.action")
+
+Elements = AsyncIterator[bytes]
+"""Elements of a stream that comes in, in the encoding of its message."""
+
+
+class ActionRunner(Protocol):
+    """Runs the handlers of an action."""
+
+    async def run(self, message: Message, elements: Elements | None = None, /) -> Reply:
+        """The answer to a message.
+
+        Cancellation: the caller has gone away; the handler is cancelled.
+        """
+        ...
+
+    def stream(
+        self, message: Message, elements: Elements | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """The elements of an answer; a failure is the last. Closing it ends the handler."""
+        ...
+
+
+class Pursued(Asked):
+    """A message that was sent, and whatever it was forwarded to.
+
+    Attributes:
+        at: who has it now; None when nobody waits any more.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(tell)
+        self.at: Asked | asyncio.Task[None] | None = None
+
+
+class Dispatch:
+    """Answers messages, for callers that are tasks (`ask`) or none (`begin`).
+
+    Args:
+        actors: answers those for entities.
+        clock: whose time deadlines are in.
+        limits: of the service.
+    """
+
+    def __init__(self, actors: Asking, clock: Clock, limits: Limits) -> None:
+        self._actors = actors
+        self._clock = clock
+        self._depth_max = limits.call_depth_max
+        self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
+        self._runners: dict[str, ActionRunner] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, component: str, runner: ActionRunner) -> None:
+        """From now on this one runs the action."""
+        self._runners[component] = runner
+
+    async def ask(self, message: Message, /) -> Reply:
+        """Send a message and wait for its answer.
+
+        Cancellation: a message for an entity that was not started is dropped, any other runs to its
+        end; the handler of an action is cancelled.
+        Durability: all that the answer rests on is on disk.
+        """
+        return await self.ask_with(message, None)
+
+    async def ask_with(self, message: Message, elements: Elements | None, /) -> Reply:
+        """`ask`, with a stream for the handler that takes one."""
+        while True:
+            refused = self._refused(message)
+            if refused is not None:
+                return refused
+            runner = self._runners.get(message.component)
+            if runner is None:
+                reply = await self._actors.ask(message)
+            else:
+                reply = await runner.run(message, elements)
+            if reply.forward is None:
+                return reply
+            message, elements = self._forwarded(reply.forward), None
+
+    async def stream(
+        self, message: Message, elements: Elements | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """Send a message and give the elements of its answer; a failure is the last.
+
+        Cancellation: the handler is cancelled; so it is when this is closed.
+        """
+        refused = self._refused(message)
+        runner = self._runners.get(message.component)
+        if refused is None and runner is None:
+            refused = Reply(failure=failures.unknown_component(message.component))
+        if refused is not None or runner is None:
+            yield refused or Reply()
+            return
+        async with aclosing(runner.stream(message, elements)) as replies:
+            async for reply in replies:
+                yield reply
+
+    # ---- for callers that are no tasks ----------------------------------------------------
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it."""
+        return self._go(Pursued(tell), message)
+
+    def drop(self, asked: Asked, /) -> None:
+        """Nobody waits any more; see `ask`, "Cancellation"."""
+        assert isinstance(asked, Pursued), "it was begun here"
+        asked.forget()
+        at, asked.at = asked.at, None
+        if isinstance(at, asyncio.Task):
+            at.cancel()
+        elif at is not None:
+            self._actors.drop(at)
+
+    def _go(self, pursued: Pursued, message: Message) -> Reply | Pursued:
+        refused = self._refused(message)
+        if refused is not None:
+            return refused
+        runner = self._runners.get(message.component)
+        if runner is not None:
+            pursued.at = self._spawn(self._run(pursued, runner, message))
+            return pursued
+        answer = self._actors.begin(message, partial(self._told, pursued))
+        if isinstance(answer, Asked):
+            pursued.at = answer
+            return pursued
+        if answer.forward is None:
+            return answer
+        return self._go(pursued, self._forwarded(answer.forward))
+
+    def _told(self, pursued: Pursued, reply: Reply) -> None:
+        if reply.forward is None:
+            pursued.tell(reply)
+        else:
+            asyncio.get_running_loop().call_soon(self._follow, pursued, reply.forward)
+
+    def _follow(self, pursued: Pursued, forward: Message) -> None:
+        if pursued.at is None:
+            return  # nobody waits any more
+        answer = self._go(pursued, self._forwarded(forward))
+        if isinstance(answer, Reply):
+            pursued.tell(answer)
+
+    async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
+        try:
+            reply = await runner.run(message)
+        except Exception:
+            log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
+            reply = Reply(failure=failures.bug(message.correlation_id))
+        self._told(pursued, reply)
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # ---- small things ----------------------------------------------------------------------
+    def _refused(self, message: Message) -> Reply | None:
+        if message.depth <= self._depth_max:
+            return None
+        return Reply(
+            failure=failure_of(
+                CallsTooDeep(
+                    f"{message.component}.{message.method} was called at depth {message.depth}, "
+                    f"call_depth_max is {self._depth_max}: is there a circle of calls?"
+                )
+            )
+        )
+
+    def _forwarded(self, message: Message) -> Message:
+        """A forward; a handler that had an hour has not an hour for an entity."""
+        return in_time(message, self._clock.now_ms() + self._ask_timeout_ms)
+
+    async def aclose(self) -> None:
+        """Cancel the handlers that were begun and still run."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

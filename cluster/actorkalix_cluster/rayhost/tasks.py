@@ -70,6 +70,9 @@ class TaskPool:
         depth_max: of calls.
         answer: answers what works ask of the service; it raises nothing.
         name: what workers call themselves while they work, as `ray::<name>`.
+
+    Attributes:
+        sent: tasks, so far.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class TaskPool:
         self._slips = _Slips(Path(crew.making.scratch))
         context: Any = module("ray").get_runtime_context()
         self._actor = str(context.get_actor_name())
-        self._number = 0
+        self.sent = 0
 
     async def start(self) -> None:
         """Have a worker ready for each set of options.
@@ -128,10 +131,10 @@ class TaskPool:
 
     # ---- for the groups -----------------------------------------------------------------------
     def _errand(self, items: Sequence[Item], slip: Path) -> tuple[int, bytes, bytes]:
-        self._number += 1  # of all groups: what a worker says names nothing else
+        self.sent += 1  # of all groups: what a worker says names nothing else
         works = tuple(item.work for item in items)
-        errand = Errand(self._actor, self._number, str(slip), works)
-        return self._number, self._crew, msgspec.msgpack.encode(errand)
+        errand = Errand(self._actor, self.sent, str(slip), works)
+        return self.sent, self._crew, msgspec.msgpack.encode(errand)
 
 
 class _Sent:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 import os
 import queue
 import sys
@@ -19,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from traceback import print_exception
 from typing import Any, TypeVar
 
 import msgspec
@@ -48,6 +48,8 @@ from actorkalix_cluster.rayhost.process import TASKS, die_with
 from actorkalix_cluster.rayhost.slips import Slip
 from actorkalix_cluster.rayhost.sockets import take
 
+log = logging.getLogger("actorkalix.tasks")
+
 T = TypeVar("T")
 
 POLL_S = 0.05  # until a wait looks whether it was interrupted
@@ -73,8 +75,8 @@ def run_errand(crew: bytes, errand: bytes) -> bytes:
     if worker is None:
         try:
             worker = Worker(msgspec.msgpack.decode(crew, type=Crew))
-        except Exception as error:  # noqa: BLE001  the host decides what becomes of it
-            print_exception(error)
+        except Exception as error:
+            log.exception("a worker cannot be made")
             return msgspec.msgpack.encode(Done((), f"{type(error).__name__}: {error}"))
         _crews[crew] = worker
     done = worker.run(msgspec.msgpack.decode(errand, type=Errand))
@@ -107,13 +109,8 @@ class Worker:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def run() -> None:
-            try:
+            with Raised(future):
                 future.set_result(fn())
-            except KeyboardInterrupt:  # for the errand, and none of the loop's business
-                future.cancel()
-                raise
-            except BaseException as error:  # noqa: BLE001  whoever waits gets it
-                future.set_exception(error)
 
         self._for_main.put(run)
         return await asyncio.wrap_future(future)
@@ -185,8 +182,8 @@ def _enter(making: Making) -> None:
     _member = members.enter(Path(making.scratch), f"{making.prefix}worker-{os.getpid()}")
     try:
         taken = take(Path(making.handover), making.ticket)
-    except OSError as error:  # the run process stands still: what is printed goes to Ray's files
-        print_exception(error)
+    except OSError:  # the run process stands still
+        log.warning("what this worker prints goes to Ray's files", exc_info=True)
         return
     for listening in taken.listening:
         os.close(listening)
@@ -195,6 +192,26 @@ def _enter(making: Making) -> None:
 
 
 _member = -1
+
+
+class Raised:
+    """Whoever waits gets what the block raises; not an interrupt: the errand is cancelled for it.
+
+    Args:
+        future: what they wait for.
+    """
+
+    def __init__(self, future: concurrent.futures.Future[T]) -> None:
+        self._future = future
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return False
+        self._future.set_exception(error)
+        return True
 
 
 class HostCall:

@@ -129,7 +129,7 @@ def test_a_slow_method_is_no_part_of_another_ones_batch() -> None:
 
 def test_each_depth_has_a_slot_of_its_own_so_nesting_ends() -> None:
     core = batching(slots=1)
-    running = []
+    running = list[Batch]()
     for depth in range(DEPTH_MAX + 1):
         put(core, 2, depth=depth)
         running.append(sent(core))

@@ -33,4 +33,5 @@ def test_it_is_read_as_it_was_written(said: msgspec.Struct) -> None:
 
 
 def test_a_factory_is_found_by_its_name() -> None:
-    assert factory_named("actorkalix_cluster.rayhost.errands:factory_named") is factory_named
+    found: object = factory_named("actorkalix_cluster.rayhost.errands:factory_named")
+    assert found is factory_named

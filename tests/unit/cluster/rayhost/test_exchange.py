@@ -20,15 +20,19 @@ class Service:
         self.asked = asyncio.Event()
 
     async def answer(self, text: bytes) -> bytes:
-        future = self.open[text] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.open[text] = future
         self.asked.set()
         return await future
 
-    async def when_asked(self, text: bytes) -> asyncio.Future[bytes]:
+    async def when_asked(self, text: bytes) -> None:
         while text not in self.open:
             self.asked.clear()
             await self.asked.wait()
-        return self.open[text]
+
+    async def say(self, text: bytes, answer: bytes) -> None:
+        await self.when_asked(text)
+        self.open[text].set_result(answer)
 
 
 def run(work: Callable[[Exchange, Service], Coroutine[Any, Any, None]]) -> None:
@@ -48,10 +52,10 @@ def test_a_call_returns_when_one_of_its_questions_is_answered() -> None:
     async def work(exchange: Exchange, service: Service) -> None:
         exchange.open(1)
         call = asyncio.create_task(exchange.hear(question(1, 1, 2)))
-        (await service.when_asked(b"2")).set_result(b"two")
+        await service.say(b"2", b"two")
         assert await call == Heard(((2, b"two"),))
         again = asyncio.create_task(exchange.hear(Said(1, waits=True)))
-        (await service.when_asked(b"1")).set_result(b"one")
+        await service.say(b"1", b"one")
         assert await again == Heard(((1, b"one"),))
 
     run(work)
@@ -64,7 +68,7 @@ def test_a_new_call_of_the_same_worker_lets_the_older_one_go() -> None:
         await service.when_asked(b"1")
         newer = asyncio.create_task(exchange.hear(question(1, 2)))
         assert await older == Heard()
-        (await service.when_asked(b"1")).set_result(b"one")
+        await service.say(b"1", b"one")
         assert await newer == Heard(((1, b"one"),))
 
     run(work)
@@ -74,7 +78,7 @@ def test_an_answer_that_came_between_two_calls_is_there_at_once() -> None:
     async def work(exchange: Exchange, service: Service) -> None:
         exchange.open(1)
         await exchange.hear(Said(1, (Question(1, b"1"),)))
-        (await service.when_asked(b"1")).set_result(b"one")
+        await service.say(b"1", b"one")
         assert await exchange.hear(Said(1, waits=True)) == Heard(((1, b"one"),))
         assert await exchange.hear(Said(1, waits=True)) == Heard(), "nothing is open"
 
@@ -106,7 +110,7 @@ def test_calls_that_wait_are_bounded_the_oldest_goes(more: int) -> None:
         assert released == [Heard()] * more
         assert not any(call.done() for call in calls[more:])
         for number in range(more, CALLS_WAITING_MAX + more):
-            (await service.when_asked(b"%d" % number)).set_result(b"!")
+            await service.say(b"%d" % number, b"!")
         assert [len((await call).answers) for call in calls[more:]] == [1] * CALLS_WAITING_MAX
 
     run(work)

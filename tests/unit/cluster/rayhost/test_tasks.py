@@ -116,7 +116,7 @@ OPTIONS = (TaskOptions(), TaskOptions(1, 0.5, 1_000, '{"env_vars": {"A": "b"}}')
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> Ray:
     ray = Ray()
-    monkeypatch.setattr(tasks, "module", lambda name: ray)
+    monkeypatch.setattr(tasks, "module", {"ray": ray}.__getitem__)
     return ray
 
 

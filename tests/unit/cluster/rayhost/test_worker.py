@@ -68,6 +68,8 @@ class Works:
             case b"gate":
                 self.at.set()
                 await asyncio.to_thread(self.go_on.wait)
+            case _:
+                return work
         return work
 
 
@@ -177,7 +179,7 @@ def test_a_host_that_is_gone_is_said_to_the_work(
 ) -> None:
     errors = ModuleType("ray.exceptions")
     vars(errors)["RayError"] = ConnectionError
-    monkeypatch.setattr(worker, "module", lambda name: errors)
+    monkeypatch.setattr(worker, "module", {"ray.exceptions": errors}.__getitem__)
     done = bench.begin(b"ask")
     _, call = bench.host.next()
     if died:

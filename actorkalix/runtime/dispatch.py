@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from actorkalix.engine.action import Elements
 from actorkalix.errors import CallsTooDeep
 from actorkalix.failures import failure_of
 from actorkalix.gateway.prompt import Asking
@@ -35,9 +36,6 @@ from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
-
-Elements = AsyncIterator[bytes]
-"""Elements of a stream that comes in, in the encoding of its message."""
 
 
 class ActionRunner(Protocol):
@@ -92,17 +90,17 @@ class Dispatch:
         """From now on this one runs the action."""
         self._runners[component] = runner
 
-    async def ask(self, message: Message, /) -> Reply:
+    async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
+
+        Args:
+            message: to send.
+            elements: for the handler of an action that takes a stream.
 
         Cancellation: a message for an entity that was not started is dropped, any other runs to its
         end; the handler of an action is cancelled.
         Durability: all that the answer rests on is on disk.
         """
-        return await self.ask_with(message, None)
-
-    async def ask_with(self, message: Message, elements: Elements | None, /) -> Reply:
-        """`ask`, with a stream for the handler that takes one."""
         while True:
             refused = self._refused(message)
             if refused is not None:

@@ -18,10 +18,11 @@ import msgspec
 
 from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
+from actorkalix.engine.action import Elements
 from actorkalix.limits import Limits
 from actorkalix.ports import Ask
 from actorkalix.runtime.actions import InlineRunner
-from actorkalix.runtime.dispatch import Dispatch, Elements
+from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.orders import HostConfig
 from actorkalix.runtime.task_messages import WorkerConfig, message_in, packed, reply_in
 from actorkalix.runtime.until import Until

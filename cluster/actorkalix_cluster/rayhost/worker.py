@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import io
 import logging
 import os
 import queue
@@ -53,6 +54,7 @@ log = logging.getLogger("actorkalix.tasks")
 T = TypeVar("T")
 
 POLL_S = 0.05  # until a wait looks whether it was interrupted
+RAYS_MARKS = (":task_name:", ":job_id:", ":actor_name:")
 LOOK_MS = 10.0  # twice the budget of a batch: who waits longer than that waits for too long
 
 Call = Callable[[bytes], "concurrent.futures.Future[bytes]"]
@@ -188,10 +190,19 @@ def _enter(making: Making) -> None:
     for listening in taken.listening:
         os.close(listening)
     threading.Thread(target=die_with, args=(taken.run,), name="run-watch", daemon=True).start()
-    sys.stdout = sys.stderr = os.fdopen(taken.log, "w", buffering=1, errors="replace")
+    log_file = os.fdopen(taken.log, "wb", buffering=0)
+    sys.stdout = sys.stderr = Printed(log_file, errors="replace", line_buffering=True)
 
 
 _member = -1
+
+
+class Printed(io.TextIOWrapper):
+    """What works print, without what Ray prints at the start of each task for its own log files."""
+
+    def write(self, text: str) -> int:
+        """Write it, unless it is a mark of Ray's."""
+        return len(text) if text.startswith(RAYS_MARKS) else super().write(text)
 
 
 class Raised:

@@ -27,7 +27,7 @@ import msgspec
 
 BUDGET_MS = 5.0  # of a batch: what the last in it waits longer at most, if all goes as before
 ALONE_MS = 50.0  # who takes that long goes alone: nobody is to stand behind it
-QUICK_RUNS = 32  # quick ones in a row until it counts as quick again
+QUICK_RUNS = 8  # quick ones in a row until it counts as quick again: the machine hiccups too
 WEIGHT = 0.2  # of the newest time in the average
 BATCH_MAX = 256  # calls, whatever they take
 SENDS_MAX = 3  # of a call that was never started: a worker that dies at its start kills each time
@@ -168,15 +168,15 @@ class Batching:
 
     def measured(self, method: str, took_ms: float) -> None:
         """A run of a method took so long."""
+        if took_ms >= ALONE_MS:  # the mark says it; in the average one hiccup would outlast it
+            self._slow[method] = QUICK_RUNS
+            return
         before = self._times.get(method, took_ms)
         self._times[method] = before + WEIGHT * (took_ms - before)
-        if took_ms >= ALONE_MS:
-            self._slow[method] = QUICK_RUNS
-        elif method in self._slow:
+        if method in self._slow:
             self._slow[method] = self._slow[method] - 1 if took_ms <= BUDGET_MS else QUICK_RUNS
             if not self._slow[method]:
                 del self._slow[method]
-                self._times[method] = took_ms
 
     def answered(self, batch: Batch, place: int) -> Item | None:
         """The call at this place has its answer; None when it had one before."""

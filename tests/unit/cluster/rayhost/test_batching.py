@@ -118,6 +118,7 @@ def test_a_slow_method_is_no_part_of_another_ones_batch() -> None:
     core = batching(slots=1)
     core.measured("quick", 0.1)
     core.measured("slow", 60.0)
+    core.measured("slow", 40.0)
     put(core, 1, "quick")
     running = sent(core)
     put(core, 2, "quick")

@@ -21,8 +21,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-import msgspec
-
 from actorkalix.codec import codecs_for
 from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
 from actorkalix.errors import (
@@ -42,7 +40,7 @@ from actorkalix.errors import (
     ResultTooLarge,
     UnknownRoute,
 )
-from actorkalix.failures import failure_of
+from actorkalix.failures import begun, failure_of
 from actorkalix.limits import Limits
 from actorkalix.model.component import MISSING, Context, Live
 from actorkalix.model.effects import Decision, Effect
@@ -278,9 +276,7 @@ class ActionCode:
             self._report(message, problem)
             return fault(problem, message).reply
         if isinstance(problem, ActorkalixError) and _says_something(problem):
-            failure = failure_of(problem)
-            outcome = "unknown" if problem.number.startswith("AK3") else failure.outcome
-            return Reply(failure=msgspec.structs.replace(failure, outcome=outcome))
+            return Reply(failure=begun(failure_of(problem)))
         self._report(message, problem)
         return Reply(failure=failures.unexpected(message.correlation_id))
 

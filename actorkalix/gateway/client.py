@@ -163,8 +163,7 @@ async def _lines(codec: ElementCodec, elements: AsyncIterable[Any]) -> AsyncGene
 def _values(value: Any) -> list[Any]:
     if value is None:
         return []
-    values: list[Any] = value if isinstance(value, list) else [value]
-    return values
+    return value if hasattr(value, "append") else [value]  # JSON has no other lists
 
 
 def _text(value: Any) -> str:

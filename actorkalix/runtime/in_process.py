@@ -86,7 +86,7 @@ class HostTransport:
             reply = await self._ask.ask(self._message(request))
         else:
             asked = self._streaming(request)
-            reply = await asked.ask(self._message(request), _encoded(request, elements))
+            reply = await asked.ask(self._message(request), encoded(request, elements))
         return _decoded(request, reply)
 
     async def stream(self, request: Request, /) -> AsyncGenerator[object]:
@@ -96,7 +96,7 @@ class HostTransport:
             CommandError, ActorkalixError: as for `send`.
         """
         request, given = without_elements(request)
-        elements = None if given is None else _encoded(request, given)
+        elements = None if given is None else encoded(request, given)
         replies = self._streaming(request).stream(self._message(request), elements)
         async with aclosing(replies):
             async for reply in replies:
@@ -115,7 +115,8 @@ class HostTransport:
         return message_of(request, now_ms=self._clock.now_ms(), correlation_id=number)
 
 
-async def _encoded(request: Request, elements: AsyncIterable[Any]) -> AsyncGenerator[bytes]:
+async def encoded(request: Request, elements: AsyncIterable[Any]) -> AsyncGenerator[bytes]:
+    """The elements of the stream that a call's handler takes, in MessagePack."""
     codec = codecs_for(descriptor_of(request.component)).elements[request.method]
     async for element in elements:
         yield codec.encode(element, Encoding.MSGPACK)

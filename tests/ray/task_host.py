@@ -50,6 +50,9 @@ class Works:
             case "hang":
                 await self._around.ask(f"at {rest} {os.getpid()}".encode())
                 await asyncio.get_running_loop().create_future()
+            case "block":
+                await self._around.ask(f"at {rest} {os.getpid()}".encode())
+                await self._around.on_main(block)
             case "spin":
                 await self._around.ask(f"at {rest} {os.getpid()}".encode())
                 await self._around.on_main(spin)
@@ -123,6 +126,11 @@ async def started(scratch: str, slots: int, options: list[TaskOptions]) -> Pool:
     pool = Pool(scratch, slots, options)
     await pool.tasks.start()
     return pool
+
+
+def block() -> None:
+    """Waits in one call that nothing interrupts."""
+    time.sleep(600)
 
 
 class TaskHost:

@@ -132,6 +132,18 @@ def test_a_caller_that_goes_away_ends_what_runs_alone(
     assert caller.silent()
 
 
+def test_what_blocks_when_its_caller_goes_away_does_not_keep_its_slot(
+    host: Callable[..., Caller],
+) -> None:
+    caller = host()
+    caller.submit(["block b"])
+    _, pid = caller.place()
+    caller.submit(["pid"])
+    caller.drop("block b")
+    told = dict(caller.outcome() for _ in range(2))
+    assert told["pid"] != Answer(b"%d" % pid)
+
+
 def test_options_reach_the_worker(host: Callable[..., Caller]) -> None:
     environment = '{"env_vars": {"SHOP": "open"}}'
     caller = host(options=(TaskOptions(), TaskOptions(num_cpus=1, runtime_env=environment)))

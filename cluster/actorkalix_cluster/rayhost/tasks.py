@@ -31,6 +31,9 @@ from actorkalix_cluster.rayhost.worker import run_errand
 
 log = logging.getLogger("actorkalix.tasks")
 
+START_S_MAX = 15.0  # for a worker, before its host serves without it; imports take seconds
+INTERRUPT_S_MAX = 3.0  # until a work that was interrupted has ended; then its process is
+
 
 class TaskOptions(msgspec.Struct, frozen=True):
     """What a task needs of Ray; tasks with the same options share workers and slots.
@@ -99,14 +102,13 @@ class TaskPool:
         self.sent = 0
 
     async def start(self) -> None:
-        """Have a worker ready for each set of options.
+        """Have a worker ready for each set of options, unless Ray has no room for it now.
 
         Raises:
             ValueError: Ray does not take the options.
             RuntimeError: no worker can be made.
         """
-        for group in self._groups:
-            await group.start()
+        await asyncio.gather(*(group.start() for group in self._groups))
 
     def submit(self, group: int, item: Item) -> bool:
         """Have a work done; False when too many wait."""
@@ -153,6 +155,7 @@ class _Group:
     def __init__(self, pool: TaskPool, options: TaskOptions, batching: Batching, name: str) -> None:
         self._pool = pool
         self._loop = pool._loop
+        self._options = options
         self._batching = batching
         self._sent: dict[int, _Sent] = {}
         self._closed = False
@@ -163,9 +166,14 @@ class _Group:
     async def start(self) -> None:
         slip = self._pool._slips.take()
         _, crew, errand = self._pool._errand((), slip)
-        ref = await aside(lambda: self._run.remote(crew, errand))
-        done = msgspec.msgpack.decode(await ref, type=Done)
         self._pool._slips.give(slip)
+        ref: Any = await aside(lambda: self._run.remote(crew, errand))
+        try:
+            async with asyncio.timeout(START_S_MAX):
+                done = msgspec.msgpack.decode(await ref, type=Done)
+        except TimeoutError:  # CPUs, GPUs or memory that others have, or nobody
+            log.warning("no worker yet for tasks with %s; their calls wait for one", self._options)
+            return
         if done.refused:
             raise RuntimeError(f"no worker can be made for tasks: {done.refused}")
 
@@ -181,6 +189,13 @@ class _Group:
         sent = next((each for each in self._sent.values() if each.batch is item.batch), None)
         if sent is not None and len(sent.batch.items) == 1:
             module("ray").cancel(sent.ref, force=False)
+            self._loop.call_later(INTERRUPT_S_MAX, self._kill, sent)
+
+    def _kill(self, sent: _Sent) -> None:
+        """An interrupt does not reach a function that blocks; its slot is not to be lost for it."""
+        if self._sent.get(sent.number) is sent:
+            log.warning("a worker is killed: what it runs does not end, and nobody waits for it")
+            module("ray").cancel(sent.ref, force=True)
 
     def close(self) -> None:
         self._closed = True

@@ -60,6 +60,7 @@ class Ray:
     def __init__(self) -> None:
         self.sent: list[Ref] = []
         self.cancelled: list[Ref] = []
+        self.killed: list[Ref] = []
         self.ready = True
 
     def get_runtime_context(self) -> Ray:
@@ -72,8 +73,7 @@ class Ray:
         return lambda fn: _Remote(self, options)
 
     def cancel(self, ref: Ref, *, force: bool) -> None:
-        assert not force
-        self.cancelled.append(ref)
+        (self.killed if force else self.cancelled).append(ref)
 
 
 class _Remote:
@@ -266,6 +266,37 @@ def test_a_caller_that_goes_away_interrupts_what_runs_alone(tmp_path: Path, ray:
         assert len(ray.sent) == 1, "the other one was never sent"
 
     run(tmp_path, work)
+
+
+def test_what_an_interrupt_does_not_end_is_killed(
+    tmp_path: Path, ray: Ray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "INTERRUPT_S_MAX", 0.0)
+
+    async def work(caller: Caller) -> None:
+        blocked = caller.submit(b"a", retries=1)
+        caller.pool.drop(0, blocked)
+        await settled()
+        assert ray.killed == [ray.sent[0]]
+        ray.sent[0].crash(started=1)
+        caller.submit(b"b")
+        await settled()
+        assert ray.sent[1].errand.works == (b"b",), "nobody waits for the other any more"
+
+    run(tmp_path, work)
+
+
+def test_a_host_does_not_wait_for_a_worker_that_ray_has_no_room_for(
+    tmp_path: Path, ray: Ray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tasks, "START_S_MAX", 0.0)
+    monkeypatch.setattr(Ref, "end", lambda self, refused="": None)
+
+    async def work(caller: Caller) -> None:
+        await caller.pool.start()
+
+    run(tmp_path, work)
+    assert caplog.text.count("no worker yet for tasks with TaskOptions(num_cpus=") == 2
 
 
 def test_too_many_are_refused_and_so_is_everything_when_it_is_closed(

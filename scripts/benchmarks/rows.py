@@ -175,13 +175,14 @@ def latency_row(
     others: Sequence[Load],
     *,
     targets: tuple[Target, ...],
+    durable: bool | None = True,
     payload_bytes: int = 0,
 ) -> Row:
-    """A row of median latencies of durable commands."""
+    """A row of median latencies."""
     return Row(
         what=what,
         beside=beside,
-        durable=True,
+        durable=durable,
         payload_bytes=payload_bytes,
         connections=mine[0].connections,
         percentile="p50",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .actions import action_inline, action_task
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
 from .hops import host_hop
@@ -23,6 +24,8 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "in-process": in_process_command,
     "host-hop": host_hop,
     "hosts": hosts,
+    "action-task": action_task,
+    "action-inline": action_inline,
     "idle-memory": idle_memory,
     "entities-start": entities_start,
     "entities-cold": entities_cold,

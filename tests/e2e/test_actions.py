@@ -1,4 +1,4 @@
-"""Actions of a running service over real HTTP: calls, streams, errors, leave-takings."""
+"""Actions of a running service over real HTTP: calls between hosts, streams, errors, ends."""
 
 from __future__ import annotations
 

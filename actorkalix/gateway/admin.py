@@ -26,7 +26,7 @@ from actorkalix import errors
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.failures import failure_of
 from actorkalix.gateway.headers import Head, checked_entity_id
-from actorkalix.gateway.http import BUG, raw_path_of
+from actorkalix.gateway.http import BUG
 from actorkalix.gateway.operations import (
     Backup,
     CancelTimer,
@@ -38,6 +38,7 @@ from actorkalix.gateway.operations import (
 from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s, status_of
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
+from actorkalix.gateway.scope import raw_path_of
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect
 from actorkalix_cluster.shardhost.messages import Failure

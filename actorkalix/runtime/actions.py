@@ -22,6 +22,7 @@ import msgspec
 from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine import ActionCode
+from actorkalix.engine.action import Elements
 from actorkalix.engine.requests import keyed
 from actorkalix.errors import HandlerFailed
 from actorkalix.limits import Limits
@@ -30,7 +31,7 @@ from actorkalix.model.component import Live
 from actorkalix.model.timers import Timers
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask
-from actorkalix.runtime.dispatch import Dispatch, Elements
+from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.timing import HostTimers
@@ -142,7 +143,8 @@ class InlineRunner:
         try:
             with self._slots, until:
                 try:
-                    return await self._code.run(message, await self._around.live(message))
+                    live = await self._around.live(message)
+                    return await self._code.run(message, live, elements)
                 except asyncio.CancelledError as problem:
                     if until.cancelled():
                         raise
@@ -169,7 +171,7 @@ class InlineRunner:
                 report(message, problem)
                 yield Reply(failure=failures.unexpected(message.correlation_id))
                 return
-            async with aclosing(self._code.stream(message, live)) as replies:
+            async with aclosing(self._code.stream(message, live, elements)) as replies:
                 async for reply in replies:
                     yield reply
 

@@ -182,6 +182,7 @@ class StoreInspection:
 
     def _known(self, component: str) -> None:
         if self._service is not None and component in self._service.components:
+            refuse_action(component, self._service)
             return
         if self._store.subjects(component, limit=1):
             return
@@ -351,6 +352,16 @@ def unknown_component(
     return UnknownRoute(
         f"{where} has no component {component!r}; {hint}there is {', '.join(names) or 'none'}"
     )
+
+
+def refuse_action(component: str, service: ServiceDescriptor) -> None:
+    """Actions have nothing that could be looked at.
+
+    Raises:
+        UnknownRoute: the component is one.
+    """
+    if service.components[component].kind == "action":
+        raise UnknownRoute(f"{component!r} is an action, which has no entities")
 
 
 def lineage_text(identity: StoreIdentity) -> str:

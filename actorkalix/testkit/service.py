@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TypeVar
 
@@ -98,7 +100,7 @@ class TestService:
         self._store = self._store.crash()
         await self._start()
 
-    async def ask(self, message: Message, /) -> Reply:
+    async def ask(self, message: Message, elements: AsyncIterator[bytes] | None = None, /) -> Reply:
         """Send a message as the gateway does; `client` is the usual way.
 
         Raises:
@@ -107,9 +109,20 @@ class TestService:
         """
         if self._dispatch is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
-        reply = await self._dispatch.ask(message)
+        reply = await self._dispatch.ask(message, elements)
         self._findings.raise_first()
         return reply
+
+    async def stream(
+        self, message: Message, elements: AsyncIterator[bytes] | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """Send a message for a handler that streams, as the gateway does."""
+        if self._dispatch is None:
+            raise RuntimeError("the service runs within `async with TestService(...)` alone")
+        async with aclosing(self._dispatch.stream(message, elements)) as replies:
+            async for reply in replies:
+                self._findings.raise_first()
+                yield reply
 
     async def _start(self) -> None:
         host = build_host(

@@ -21,6 +21,7 @@ from actorkalix.engine import timer
 from actorkalix.engine.timer import CANCEL, TimerBehavior, Waiting
 from actorkalix.testkit import TestService
 from actorkalix_cluster.shardhost.behavior import Step
+from actorkalix_cluster.shardhost.fired import Settled
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.timers import Timers
 from tests.unit.actorkalix.runtime.bell import Bell, service
@@ -105,9 +106,11 @@ def test_ti_03_timers_fire_once_and_in_time(acts: list[Act]) -> None:
 def _early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timers are due a second before their time."""
     right = timer._first
-    monkeypatch.setattr(
-        timer, "_first", lambda plan, now_ms: max(now_ms + 1, right(plan, now_ms) - 1_000)
-    )
+
+    def first(plan: timer.Plan, now_ms: int) -> int:
+        return max(now_ms + 1, right(plan, now_ms) - 1_000)
+
+    monkeypatch.setattr(timer, "_first", first)
 
 
 def _not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +139,11 @@ def _not_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due sooner than the next look is not looked for."""
-    monkeypatch.setattr(Timers, "written", lambda self, component, at_ms: None)
+
+    def written(self: Timers, component: str, at_ms: int) -> None:
+        """Nothing is noted."""
+
+    monkeypatch.setattr(Timers, "written", written)
 
 
 def _twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +156,7 @@ def _twice(monkeypatch: pytest.MonkeyPatch) -> None:
         if fired.number > 1:
             return right(self, instance, fired, now_ms, attempt)
         again = timer._next(fired, now_ms + 1_000)
-        return timer._stored(instance, again, again.due_ms, now_ms, timer.Settled(again.due_ms))
+        return timer._stored(instance, again, again.due_ms, now_ms, Settled(again.due_ms))
 
     monkeypatch.setattr(TimerBehavior, "_go_on", go_on)
 

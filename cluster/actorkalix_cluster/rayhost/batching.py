@@ -29,6 +29,7 @@ BUDGET_MS = 5.0  # of a batch: what the last in it waits longer at most, if all 
 ALONE_MS = 50.0  # who takes that long goes alone: nobody is to stand behind it
 QUICK_RUNS = 8  # quick ones in a row until it counts as quick again: the machine hiccups too
 WEIGHT = 0.2  # of the newest time in the average
+CLIP, CLIP_MS = 4.0, 0.1  # no more of it counts: a process that had to wait for a core says little
 BATCH_MAX = 256  # calls, whatever they take
 SENDS_MAX = 3  # of a call that was never started: a worker that dies at its start kills each time
 
@@ -172,6 +173,7 @@ class Batching:
             self._slow[method] = QUICK_RUNS
             return
         before = self._times.get(method, took_ms)
+        took_ms = min(took_ms, CLIP * before + CLIP_MS)
         self._times[method] = before + WEIGHT * (took_ms - before)
         if method in self._slow:
             self._slow[method] = self._slow[method] - 1 if took_ms <= BUDGET_MS else QUICK_RUNS

@@ -102,6 +102,23 @@ def test_the_average_follows_what_a_method_takes() -> None:
     assert len(sent(core).items) == 30
 
 
+def test_one_run_that_had_to_wait_for_a_core_hardly_counts() -> None:
+    core = batching(slots=1)
+    core.measured("m", 0.05)
+    core.measured("m", 30.0)
+    put(core, 30)
+    assert len(sent(core).items) == 30
+
+
+def test_a_method_that_takes_longer_from_now_on_is_soon_seen() -> None:
+    core = batching(slots=1)
+    core.measured("m", 0.05)
+    for _ in range(12):
+        core.measured("m", 4.0)
+    put(core, 30)
+    assert len(sent(core).items) == 1
+
+
 def test_a_method_that_took_long_goes_alone_until_it_was_quick_many_times() -> None:
     core = batching(slots=1)
     core.measured("m", ALONE_MS)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import lmdb
 from hypothesis import HealthCheck, settings
@@ -21,10 +22,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from actorkalix_storage.api import (
     Append,
     AppendRefused,
+    Head,
+    History,
     Record,
     RecordKind,
     Snapshot,
     Store,
+    StoredRecord,
     StoreFull,
     TimerKind,
 )
@@ -47,6 +51,7 @@ intents = st.sampled_from(
 )
 appends = st.lists(st.tuples(shards, entities, intents, payloads), min_size=1, max_size=4)
 
+Answers = tuple[Head | None, History | None, list[StoredRecord], list[StoredRecord | None]]
 What = list[tuple[int, str, str, bytes]]
 
 MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -329,7 +334,48 @@ class TwoPairs(TwoStores):
         assert ask(self.other_disk) == ask(self.other_memory)
 
 
+class Compacting(TwoStores):
+    """The store on disk reclaims all the time; what may still be asked for is the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk.abandon()
+        self.options = Options(
+            check=False,
+            checkpoint_records=3,
+            slice_rows=2,
+            keys_kept_ms=HOUR_MS,
+            compact_bytes=0,
+            compact_percent=0,
+            segment_frames=7,
+        )
+        self.disk = self.open(0)
+
+    @rule(slices=st.integers(5, 40))
+    def reclaim(self, slices: int) -> None:
+        self.disk.checkpoint()
+        self.disk._estimate.add(-1, 1)
+        self.maintain(slices)
+
+    def answers(self, store: Store) -> dict[str, object]:
+        """All but the records that another one has superseded."""
+        found = super().answers(store)
+        for shard in range(SHARDS):
+            records = store.records(shard, 0, limit=1000)
+            events = [
+                r for r in records if r.record.kind not in (RecordKind.STATE, RecordKind.REPLY)
+            ]
+            found[f"records {shard}"] = events
+            for entity in ENTITIES:
+                subject = (shard, "cart", entity)
+                head, load, history, remembered = cast("Answers", found[f"{subject}"])
+                needed = [r for r in history if head and r.position.offset >= head.state_offset]
+                found[f"{subject}"] = (head, load, needed, remembered)
+        return found
+
+
 TestTwoStores = TwoStores.TestCase
+TestCompacting = Compacting.TestCase
 TestTwoPairs = TwoPairs.TestCase
 SETTINGS = settings(
     max_examples=60,
@@ -338,4 +384,5 @@ SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestTwoStores.settings = SETTINGS
+TestCompacting.settings = SETTINGS
 TestTwoPairs.settings = settings(SETTINGS, max_examples=30)

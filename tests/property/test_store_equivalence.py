@@ -18,6 +18,7 @@ import lmdb
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
 from actorkalix_storage.api import (
     Append,
@@ -41,6 +42,7 @@ SHARDS = 2
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 ENTITIES = ["a", "b", "b\0", "é"]
+VALUES = ["v", "w"]  # have states, and no events
 KEYS = [bytes([n]) * 16 for n in range(3)]
 
 shards = st.integers(0, SHARDS - 1)
@@ -48,6 +50,10 @@ entities = st.sampled_from(ENTITIES)
 payloads = st.sampled_from([b"", b"x", b"y" * 100])
 intents = st.sampled_from(
     ["event", "event", "events", "state", "reply", "delete", "clean", "stale", "wrong"]
+)
+values = st.sampled_from(VALUES)
+intents_of_values = st.sampled_from(
+    ["state", *["state unkeyed"] * 6, "reply", "reply unkeyed", "delete", "clean"]
 )
 appends = st.lists(st.tuples(shards, entities, intents, payloads), min_size=1, max_size=4)
 
@@ -58,6 +64,8 @@ MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class TwoStores(RuleBasedStateMachine):
+    asked: tuple[str, ...] = tuple(ENTITIES)
+
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp(prefix="store-", dir=MEMORY_FOLDER))
@@ -182,7 +190,7 @@ class TwoStores(RuleBasedStateMachine):
                 store.receiving(shard),
             )
             found[f"records {shard}"] = store.records(shard, 0, limit=1000)
-            for entity in ENTITIES:
+            for entity in self.asked:
                 subject = (shard, "cart", entity)
                 found[f"{subject}"] = (
                     store.head(*subject),
@@ -337,6 +345,8 @@ class TwoPairs(TwoStores):
 class Compacting(TwoStores):
     """The store on disk reclaims all the time; what may still be asked for is the same."""
 
+    asked = (*ENTITIES, *VALUES)
+
     def __init__(self) -> None:
         super().__init__()
         self.disk.abandon()
@@ -350,6 +360,21 @@ class Compacting(TwoStores):
             segment_frames=7,
         )
         self.disk = self.open(0)
+
+    @rule(shard=shards, entity=values, what=st.lists(intents_of_values, min_size=1, max_size=6))
+    def change(self, shard: int, entity: str, what: list[str]) -> None:
+        """Commits of one record each."""
+        for intent in what:
+            batch = self.batch([(shard, entity, intent.removesuffix(" unkeyed"), b"z")])
+            if intent.endswith("unkeyed"):
+                batch = [
+                    replace(append, records=tuple(replace(r, key=b"") for r in append.records))
+                    for append in batch
+                ]
+            self.commit_both(batch)
+
+    def commit_both(self, batch: list[Append]) -> None:
+        self.both(lambda store: store.commit(batch))
 
     @rule(slices=st.integers(5, 40))
     def reclaim(self, slices: int) -> None:
@@ -366,7 +391,7 @@ class Compacting(TwoStores):
                 r for r in records if r.record.kind not in (RecordKind.STATE, RecordKind.REPLY)
             ]
             found[f"records {shard}"] = events
-            for entity in ENTITIES:
+            for entity in self.asked:
                 subject = (shard, "cart", entity)
                 head, load, history, remembered = cast("Answers", found[f"{subject}"])
                 needed = [r for r in history if head and r.position.offset >= head.state_offset]

@@ -66,7 +66,7 @@ class Fold(LogStore):
         touched: shards and subjects of the tail.
         pointers: shard -> where each of its records is, in order, without what is in holes.
         holes: shard -> holes that have been passed, in order.
-        begun_late: subjects whose first records have been reclaimed.
+        begun_late: subject -> incarnation whose first records have been reclaimed.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Fold(LogStore):
         self.touched: set[int | Subject] = set()
         self.pointers: dict[int, array[int]] = {}
         self.holes: dict[int, list[Hole]] = {}
-        self.begun_late: set[Subject] = set()
+        self.begun_late: dict[Subject, int] = {}
         self.on_disk = holes
         self._firsts = {shard: sorted(of_shard) for shard, of_shard in holes.items()}
 
@@ -117,9 +117,9 @@ class Fold(LogStore):
         """The log is over; a shard may end in a hole."""
         for shard in self.on_disk.keys() - self.unswept:
             self._pass_holes(shard)
-        for shard, component, entity in self.begun_late:
+        for (shard, component, entity), incarnation in self.begun_late.items():
             head = self._tables.head((shard, component, entity))
-            if head is not None and not head.state_offset:
+            if head and head.incarnation == incarnation and not head.state_offset:
                 self._report.add(
                     f"shard {shard}: the first records of {component}/{entity} are missing"
                 )
@@ -169,7 +169,7 @@ class Fold(LogStore):
         version, previous = (head.version, (head.epoch, head.offset)) if head else (0, (0, 0))
         incarnation = head.incarnation if head else stored.position.offset
         if head is None and self.is_in_hole(stored.shard, stored.previous[1], stored.incarnation):
-            self.begun_late.add(subject)
+            self.begun_late[subject] = stored.incarnation
             return
         if (stored.version, stored.previous, stored.incarnation) != (
             version + 1,

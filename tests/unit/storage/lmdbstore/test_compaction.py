@@ -206,6 +206,18 @@ def test_a_cleaned_entity_leaves_nothing_also_where_its_beginning_was_reclaimed(
     sound(tmp_path)
 
 
+def test_an_id_that_begins_anew_owes_nothing_to_its_reclaimed_life(tmp_path: Path) -> None:
+    store = opened(tmp_path, ALWAYS)
+    store.open_shards([0], START_MS)
+    for n in range(1, 4):
+        write(store, state(n, b"old"))
+    compacted(store)
+    write(store, cleaned(3))
+    write(store, reply(0, KEY, b"answer"))
+    store.close()
+    sound(tmp_path)
+
+
 def test_rows_of_many_frames_shrink_and_those_of_none_are_deleted(tmp_path: Path) -> None:
     store = opened(tmp_path, ALWAYS)
     store.open_shards(range(4), START_MS)

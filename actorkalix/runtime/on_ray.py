@@ -192,7 +192,7 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder))
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         app = http_app(
             service,
@@ -264,9 +264,10 @@ class ServiceHost:
         self._fatal(reason)
 
 
-def _use_of(folder: Path) -> FolderUse:
+def _use_of(folder: Path, store: LmdbStore) -> FolderUse:
     used = sum(file.stat().st_blocks * BLOCK_BYTES for file in folder.iterdir())
-    return FolderUse(used, shutil.disk_usage(folder).free)
+    reclaimed = store.reclaimed
+    return FolderUse(used, shutil.disk_usage(folder).free, reclaimed.bytes, reclaimed.frames)
 
 
 def log_to_stderr() -> None:

@@ -53,7 +53,7 @@ intents = st.sampled_from(
 )
 values = st.sampled_from(VALUES)
 intents_of_values = st.sampled_from(
-    ["state", *["state unkeyed"] * 6, "reply", "reply unkeyed", "delete", "clean"]
+    ["state", *["state unkeyed"] * 12, "reply", "reply unkeyed", "delete", "clean"]
 )
 appends = st.lists(st.tuples(shards, entities, intents, payloads), min_size=1, max_size=4)
 
@@ -361,7 +361,7 @@ class Compacting(TwoStores):
         )
         self.disk = self.open(0)
 
-    @rule(shard=shards, entity=values, what=st.lists(intents_of_values, min_size=1, max_size=6))
+    @rule(shard=shards, entity=values, what=st.lists(intents_of_values, min_size=3, max_size=12))
     def change(self, shard: int, entity: str, what: list[str]) -> None:
         """Commits of one record each."""
         for intent in what:
@@ -376,7 +376,7 @@ class Compacting(TwoStores):
     def commit_both(self, batch: list[Append]) -> None:
         self.both(lambda store: store.commit(batch))
 
-    @rule(slices=st.integers(5, 40))
+    @rule(slices=st.sampled_from([5, 40, 400]))
     def reclaim(self, slices: int) -> None:
         self.disk.checkpoint()
         self.disk._estimate.add(-1, 1)

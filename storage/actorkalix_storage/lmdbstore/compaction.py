@@ -93,7 +93,7 @@ class Compactor:
             if not begin and not self._is_due(state.mark.oldest_hour):
                 return None
             self._pass = Pass(max(begin, 1), state.mark.sequence - 1)
-            self._estimate.stale = {}  # what is superseded from now on is left for the next pass
+            self._estimate.stale = {}  # it is found, or gone
         try:
             mark = self._step(self._pass, state)
         except (Damaged, lmdb.Error) as error:

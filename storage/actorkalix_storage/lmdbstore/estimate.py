@@ -2,7 +2,8 @@
 
 A state supersedes one that was about as large and about as young, and a reply of an entity that has
 a state goes with its next one. Where such a record has a key it stays until that is forgotten, so
-its bytes count from that hour on. A pass of `compaction` puts what it found in the guess's place.
+its bytes count from that hour on. What a checkpoint has not brought to disk no pass of `compaction`
+can reclaim: it counts from the checkpoint on. A pass puts what it found in the guess's place.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ class Estimate:
 
     Attributes:
         log_bytes: of all rows of the log.
-        stale: hour of the keys that must be forgotten first, or `NOW` -> bytes.
+        stale: hour of the keys that must be forgotten first, or `NOW` -> bytes; as of the last
+            checkpoint.
     """
 
     def __init__(self, log_bytes: int, stale: Mapping[int, int]) -> None:
         self.log_bytes = log_bytes
         self.stale = dict(stale)
+        self._since: dict[int, int] = {}  # the same of what came after the checkpoint
 
     def take(self, stored: StoredRecord, heads: Mapping[Subject, Head | None]) -> None:
         """A record was written; `heads` has its subject's."""
@@ -40,10 +43,15 @@ class Estimate:
                 return
         else:
             return
-        self.add(
-            record.time_ms // HOUR_MS if record.key else NOW,
-            _FRAME_BYTES + len(record.key) + len(record.reply) + len(record.payload),
-        )
+        hour = record.time_ms // HOUR_MS if record.key else NOW
+        size = _FRAME_BYTES + len(record.key) + len(record.reply) + len(record.payload)
+        self._since[hour] = self._since.get(hour, 0) + size
+
+    def settle(self) -> None:
+        """A checkpoint begins: with it, all that came so far counts."""
+        since, self._since = self._since, {}
+        for hour, size in since.items():
+            self.add(hour, size)
 
     def add(self, hour: int, size: int) -> None:
         """So much is stale from when the keys of an hour are forgotten."""

@@ -308,6 +308,7 @@ class LmdbStore(MoveStore):
             sequence = min(sequence, (waiting.pointers[0] >> 16) - 1)
         sequence = max(sequence, self._mark_row.sequence)
         checkpoint = Checkpoint(frozen, sequence, self._oldest_hour)
+        self._estimate.settle()
         self._estimated = self._estimate.log_bytes, dict(self._estimate.stale)
         self._active = Generation(frozen)
         self._tables = self._active

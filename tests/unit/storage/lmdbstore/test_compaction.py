@@ -6,6 +6,7 @@ from pathlib import Path
 
 import lmdb
 import pytest
+from msgspec.structs import replace
 
 from actorkalix_storage.api import Append, Appended, Position, Record, RecordKind
 from actorkalix_storage.api.keys import STORE_LOG, KeyKind, hole_key, kind_key
@@ -373,5 +374,20 @@ def test_a_hole_that_covers_too_much_or_is_missing_is_found(tmp_path: Path) -> N
         with store._environment.write() as rows:
             rows.put(wrong[0], was) if was is not None else rows.delete(wrong[0])
         environment = store._environment
+    store.close()
+    sound(tmp_path)
+
+
+def test_a_pass_waits_for_the_checkpoint_that_lets_it_reclaim_something(tmp_path: Path) -> None:
+    store = opened(tmp_path, replace(TINY, checkpoint_records=10_000))
+    store.open_shards([0], START_MS)
+    for n in range(1, 100):
+        write(store, state(n, b"x" * 100))
+        store.maintain(START_MS)
+    assert store.reclaimed.passes == 0
+    store.close()
+    store = opened(tmp_path)
+    rest(store)
+    assert (store.reclaimed.passes, store.reclaimed.frames) == (1, 98), "not that at the mark"
     store.close()
     sound(tmp_path)

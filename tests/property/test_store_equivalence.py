@@ -12,24 +12,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import lmdb
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from msgspec.structs import replace
 
 from actorkalix_storage.api import (
     Append,
     AppendRefused,
-    Head,
-    History,
     Record,
     RecordKind,
     Snapshot,
     Store,
-    StoredRecord,
     StoreFull,
     TimerKind,
 )
@@ -42,7 +37,6 @@ SHARDS = 2
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 ENTITIES = ["a", "b", "b\0", "é"]
-VALUES = ["v", "w"]  # have states, and no events
 KEYS = [bytes([n]) * 16 for n in range(3)]
 
 shards = st.integers(0, SHARDS - 1)
@@ -51,13 +45,8 @@ payloads = st.sampled_from([b"", b"x", b"y" * 100])
 intents = st.sampled_from(
     ["event", "event", "events", "state", "reply", "delete", "clean", "stale", "wrong"]
 )
-values = st.sampled_from(VALUES)
-intents_of_values = st.sampled_from(
-    ["state", *["state unkeyed"] * 12, "reply", "reply unkeyed", "delete", "clean"]
-)
 appends = st.lists(st.tuples(shards, entities, intents, payloads), min_size=1, max_size=4)
 
-Answers = tuple[Head | None, History | None, list[StoredRecord], list[StoredRecord | None]]
 What = list[tuple[int, str, str, bytes]]
 
 MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -342,65 +331,7 @@ class TwoPairs(TwoStores):
         assert ask(self.other_disk) == ask(self.other_memory)
 
 
-class Compacting(TwoStores):
-    """The store on disk reclaims all the time; what may still be asked for is the same."""
-
-    asked = (*ENTITIES, *VALUES)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.disk.abandon()
-        self.options = Options(
-            check=False,
-            checkpoint_records=3,
-            slice_rows=2,
-            keys_kept_ms=HOUR_MS,
-            compact_bytes=0,
-            compact_percent=0,
-            segment_frames=7,
-        )
-        self.disk = self.open(0)
-
-    @rule(shard=shards, entity=values, what=st.lists(intents_of_values, min_size=3, max_size=12))
-    def change(self, shard: int, entity: str, what: list[str]) -> None:
-        """Commits of one record each."""
-        for intent in what:
-            batch = self.batch([(shard, entity, intent.removesuffix(" unkeyed"), b"z")])
-            if intent.endswith("unkeyed"):
-                batch = [
-                    replace(append, records=tuple(replace(r, key=b"") for r in append.records))
-                    for append in batch
-                ]
-            self.commit_both(batch)
-
-    def commit_both(self, batch: list[Append]) -> None:
-        self.both(lambda store: store.commit(batch))
-
-    @rule(slices=st.sampled_from([5, 40, 400]))
-    def reclaim(self, slices: int) -> None:
-        self.disk.checkpoint()
-        self.disk._estimate.add(-1, 1)
-        self.maintain(slices)
-
-    def answers(self, store: Store) -> dict[str, object]:
-        """All but the records that another one has superseded."""
-        found = super().answers(store)
-        for shard in range(SHARDS):
-            records = store.records(shard, 0, limit=1000)
-            events = [
-                r for r in records if r.record.kind not in (RecordKind.STATE, RecordKind.REPLY)
-            ]
-            found[f"records {shard}"] = events
-            for entity in self.asked:
-                subject = (shard, "cart", entity)
-                head, load, history, remembered = cast("Answers", found[f"{subject}"])
-                needed = [r for r in history if head and r.position.offset >= head.state_offset]
-                found[f"{subject}"] = (head, load, needed, remembered)
-        return found
-
-
 TestTwoStores = TwoStores.TestCase
-TestCompacting = Compacting.TestCase
 TestTwoPairs = TwoPairs.TestCase
 SETTINGS = settings(
     max_examples=60,
@@ -409,5 +340,4 @@ SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestTwoStores.settings = SETTINGS
-TestCompacting.settings = SETTINGS
 TestTwoPairs.settings = settings(SETTINGS, max_examples=30)

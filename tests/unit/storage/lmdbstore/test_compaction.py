@@ -1,19 +1,13 @@
-"""Reclaiming in the log: what goes, what stays, and that nothing is lost on the way."""
+"""Reclaiming in the log: what goes, and what stays."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import lmdb
-import pytest
 from msgspec.structs import replace
 
-from actorkalix_storage.api import Append, Appended, Position, Record, RecordKind
-from actorkalix_storage.api.keys import STORE_LOG, KeyKind, hole_key, kind_key
-from actorkalix_storage.lmdbstore import LmdbStore, Options, open_store
-from actorkalix_storage.lmdbstore.check import check_folder
-from actorkalix_storage.lmdbstore.child import Check
-from actorkalix_storage.lmdbstore.rows import Hole, pack_hole
+from actorkalix_storage.api import Append, Appended, Record, RecordKind
+from actorkalix_storage.api.keys import KeyKind
 from actorkalix_storage.memorystore import MemoryStore
 from actorkalix_storage.testing.harness import (
     START_MS,
@@ -24,65 +18,18 @@ from actorkalix_storage.testing.harness import (
     state,
     write,
 )
-
-HOUR_MS = 3_600_000
-KEY = b"0123456789abcdef"
-TINY = Options(
-    check=False,
-    checkpoint_records=50,
-    slice_rows=20,
-    compact_bytes=4_000,
-    segment_frames=100,
-    keys_kept_ms=24 * HOUR_MS,
+from tests.unit.storage.lmdbstore.compacting import (
+    ALWAYS,
+    HOUR_MS,
+    KEY,
+    TINY,
+    compacted,
+    count_of,
+    log_rows,
+    opened,
+    rest,
+    sound,
 )
-ALWAYS = Options(
-    check=False, checkpoint_records=1, slice_rows=20, compact_bytes=0, compact_percent=0
-)
-
-
-def opened(path: Path, options: Options = TINY, number: int = 0) -> LmdbStore:
-    return open_store(
-        path, service="shop", shards=4, cluster="0" * 32, number=number, lineage=77, options=options
-    )
-
-
-def rest(store: LmdbStore, now_ms: int = START_MS) -> None:
-    """Let the store do all that it has to do."""
-    while store.maintain(now_ms):
-        pass
-
-
-def compacted(store: LmdbStore, now_ms: int = START_MS) -> None:
-    """A checkpoint, so that the mark moves on, and a whole pass."""
-    store.checkpoint()
-    passes = store.reclaimed.passes
-    store._estimate.add(-1, 1)
-    rest(store, now_ms)
-    assert store.reclaimed.passes > passes
-    assert not store.reclaimed.given_up
-
-
-def log_rows(store: LmdbStore) -> dict[bytes, int]:
-    """Key and size of all rows of the log."""
-    rows = store._environment.read()
-    cursor = rows.cursor()
-    found = {}
-    if cursor.set_range(kind_key(KeyKind.LOG)):
-        found = {bytes(key): len(value) for key, value in cursor}
-    rows.abort()
-    return found
-
-
-def count_of(store: LmdbStore, kind: KeyKind) -> int:
-    rows = store._environment.read()
-    found = sum(1 for key, _ in rows.cursor() if bytes(key[:2]) == kind_key(kind))
-    rows.abort()
-    return found
-
-
-def sound(path: Path) -> None:
-    findings = check_folder(path, Check.FULL)
-    assert findings.ok, findings
 
 
 def test_the_log_of_value_entities_is_bounded_however_often_they_change(tmp_path: Path) -> None:
@@ -273,109 +220,6 @@ def test_a_moved_shard_has_its_holes_where_it_comes(tmp_path: Path) -> None:
     target.close()
     sound(tmp_path / "0")
     sound(tmp_path / "1")
-
-
-@pytest.mark.parametrize("step", range(1, 13))
-def test_a_crash_after_any_slice_loses_nothing(tmp_path: Path, step: int) -> None:
-    store = opened(tmp_path, ALWAYS)
-    store.open_shards(range(4), START_MS)
-    for n in range(1, 30):
-        for s in range(4):
-            write(store, state(n, b"%d" % n, entity="v"), shard=s)
-            write(store, event(n, entity="e"), shard=s)
-    store.checkpoint()
-    store._estimate.add(-1, 1)
-    for _ in range(step):
-        store.maintain(START_MS)
-    for s in range(4):
-        write(store, state(30, b"30", entity="v"), shard=s)
-    store.abandon()
-    sound(tmp_path)
-    store = opened(tmp_path, ALWAYS)
-    for s in range(4):
-        history = store.load(s, "cart", "v")
-        assert history is not None
-        assert history.records[0].record.payload == b"30"
-        assert [r.version for r in store.history(s, "cart", "e", limit=99)] == [*range(1, 30)]
-    compacted(store)
-    assert all(len(store.records(s, 0)) == 31 for s in range(4))
-    store.close()
-    sound(tmp_path)
-
-
-@pytest.mark.parametrize("failing", range(1, 8))
-def test_a_slice_that_finds_no_space_is_done_again(tmp_path: Path, failing: int) -> None:
-    store = opened(tmp_path, ALWAYS)
-    store.open_shards([0], START_MS)
-    for n in range(1, 60):
-        write(store, state(n, b"%d" % n))
-    store.checkpoint()
-    store._estimate.add(-1, 1)
-    environment, commits = store._environment, [0]
-
-    def commit(transaction: lmdb.Transaction[bytes]) -> None:
-        commits[0] += 1
-        if commits[0] == failing:
-            transaction.abort()
-            raise lmdb.MapFullError("no space")
-        transaction.commit()
-
-    vars(environment)["commit"] = commit
-    rest(store)
-    vars(environment).pop("commit")
-    sound_beside = store.load(0, "cart", "a")
-    assert sound_beside is not None
-    rest(store)
-    compacted(store)
-    assert [s.version for s in store.history(0, "cart", "a")] == [59]
-    store.close()
-    sound(tmp_path)
-
-
-def test_a_reader_with_generations_of_before_finds_a_hole(tmp_path: Path) -> None:
-    store = opened(tmp_path, ALWAYS)
-    store.open_shards([0], START_MS)
-    for n in range(1, 10):
-        write(store, state(n, b"%d" % n))
-    view = store._source()
-    compacted(store)
-    with view:
-        assert view.at(0, 3) is None
-        assert view.gap_end(0, 3) == 9
-        assert view.place(0, 3) == Position(77, 1, 3)
-        newest = view.at(0, 10)
-        assert newest is not None
-        assert newest.record.payload == b"9"
-    store.close()
-
-
-def test_a_hole_that_covers_too_much_or_is_missing_is_found(tmp_path: Path) -> None:
-    store = opened(tmp_path, ALWAYS)
-    store.open_shards([0], START_MS)
-    for n in range(1, 10):
-        write(store, state(n, b"%d" % n))
-        write(store, event(n, entity="e"))
-    compacted(store)
-    environment = store._environment
-    first = 2
-    for wrong in (
-        (hole_key(0, first), pack_hole(0, Hole(first, Position(77, 1, 3)))),
-        (hole_key(0, first), b""),
-        (hole_key(STORE_LOG, 2), b""),
-        (hole_key(0, 19), pack_hole(0, Hole(19, Position(77, 1, 19)))),
-    ):
-        with environment.write() as rows:
-            was = rows.get(wrong[0])
-            rows.put(*wrong) if wrong[1] else rows.delete(wrong[0])
-        store.abandon()
-        findings = check_folder(tmp_path, Check.FULL)
-        assert not findings.ok, wrong
-        store = opened(tmp_path, ALWAYS)
-        with store._environment.write() as rows:
-            rows.put(wrong[0], was) if was is not None else rows.delete(wrong[0])
-        environment = store._environment
-    store.close()
-    sound(tmp_path)
 
 
 def test_a_pass_waits_for_the_checkpoint_that_lets_it_reclaim_something(tmp_path: Path) -> None:

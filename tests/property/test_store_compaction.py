@@ -1,0 +1,97 @@
+"""A store on disk that reclaims all the time still answers as one in memory that never does."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+from msgspec.structs import replace
+
+from actorkalix_storage.api import (
+    Append,
+    Head,
+    History,
+    RecordKind,
+    Store,
+    StoredRecord,
+)
+from actorkalix_storage.lmdbstore import Options
+from actorkalix_storage.lmdbstore.estimate import NOW
+from tests.property.test_store_equivalence import (
+    ENTITIES,
+    HOUR_MS,
+    SETTINGS,
+    SHARDS,
+    TwoStores,
+    shards,
+)
+
+VALUES = ["v", "w"]  # have states, and no events
+Answers = tuple[Head | None, History | None, list[StoredRecord], list[StoredRecord | None]]
+
+values = st.sampled_from(VALUES)
+intents_of_values = st.sampled_from(
+    ["state", *["state unkeyed"] * 12, "reply", "reply unkeyed", "delete", "clean"]
+)
+
+
+class Compacting(TwoStores):
+    """The store on disk reclaims all the time; what may still be asked for is the same."""
+
+    asked = (*ENTITIES, *VALUES)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk.abandon()
+        self.options = Options(
+            check=False,
+            checkpoint_records=3,
+            slice_rows=2,
+            keys_kept_ms=HOUR_MS,
+            compact_bytes=0,
+            compact_percent=0,
+            segment_frames=7,
+        )
+        self.disk = self.open(0)
+
+    @rule(shard=shards, entity=values, what=st.lists(intents_of_values, min_size=3, max_size=12))
+    def change(self, shard: int, entity: str, what: list[str]) -> None:
+        """Commits of one record each."""
+        for intent in what:
+            batch = self.batch([(shard, entity, intent.removesuffix(" unkeyed"), b"z")])
+            if intent.endswith("unkeyed"):
+                batch = [
+                    replace(append, records=tuple(replace(r, key=b"") for r in append.records))
+                    for append in batch
+                ]
+            self.commit_both(batch)
+
+    def commit_both(self, batch: list[Append]) -> None:
+        self.both(lambda store: store.commit(batch))
+
+    @rule(slices=st.sampled_from([5, 40, 400]))
+    def reclaim(self, slices: int) -> None:
+        self.disk.checkpoint()
+        self.disk._estimate.add(NOW, 1)
+        self.maintain(slices)
+
+    def answers(self, store: Store) -> dict[str, object]:
+        """All but the records that another one has superseded."""
+        found = super().answers(store)
+        for shard in range(SHARDS):
+            records = store.records(shard, 0, limit=1000)
+            events = [
+                r for r in records if r.record.kind not in (RecordKind.STATE, RecordKind.REPLY)
+            ]
+            found[f"records {shard}"] = events
+            for entity in self.asked:
+                subject = (shard, "cart", entity)
+                head, load, history, remembered = cast("Answers", found[f"{subject}"])
+                needed = [r for r in history if head and r.position.offset >= head.state_offset]
+                found[f"{subject}"] = (head, load, needed, remembered)
+        return found
+
+
+TestCompacting = Compacting.TestCase
+TestCompacting.settings = SETTINGS

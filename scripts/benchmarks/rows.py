@@ -33,6 +33,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         idle: live entities whose memory is taken.
         storm: cold entities that are activated in a burst.
         events: of the entity that has many; one below a snapshot, so that most is replayed.
+        updates: of value entities, while the data file is looked at.
         hosts: numbers of hosts on this node.
     """
 
@@ -47,6 +48,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     idle: int = 50_000
     storm: int = 100_000
     events: int = 99_999
+    updates: int = 2_000_000
     hosts: tuple[int, ...] = (1, 2, 4)
 
 

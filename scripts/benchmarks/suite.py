@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
+from .growth import log_growth
 from .hops import host_hop
 from .hosts import hosts
 from .http import http_command, http_hot_key, http_latency, http_query
@@ -28,6 +29,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "entities-rate": entities_rate,
     "activation-storm": activation_storm,
     "replay": replayed,
+    "log-growth": log_growth,
     "group-commit": group_commit,
     "entities": entities,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from tests.property.test_store_equivalence import (
     HOUR_MS,
     SETTINGS,
     SHARDS,
+    TwoPairs,
     TwoStores,
     shards,
 )
@@ -93,5 +95,45 @@ class Compacting(TwoStores):
         return found
 
 
+class CompactingPairs(Compacting, TwoPairs):
+    """Shards move with their holes; each copy is made at once, for its pages differ."""
+
+    @rule(shard=shards, limit=st.sampled_from([1, 3, 100]), most=st.just(0))
+    def copy(self, shard: int, limit: int, most: int) -> None:
+        source = self.memory.durable(shard)
+        if source.offset == 0 or source != self.memory.applied(shard):
+            return
+        self.both_others(lambda store: store.drop(shard))
+        carry(self.memory, self.other_memory, shard, limit)
+        carry(self.disk, self.other_disk, shard, limit)
+
+    @rule(shard=shards, limit=st.sampled_from([1, 3, 100]))
+    def bring_back(self, shard: int, limit: int) -> None:
+        source = self.memory.durable(shard)
+        if source.offset == 0 or self.other_memory.durable(shard) != source:
+            return
+        if source != self.memory.applied(shard):
+            return
+        self.both(lambda store: store.drop(shard))
+        carry(self.other_memory, self.memory, shard, limit)
+        carry(self.other_disk, self.disk, shard, limit)
+
+    @rule(slices=st.sampled_from([5, 40, 400]))
+    def reclaim_other(self, slices: int) -> None:
+        self.other_disk.checkpoint()
+        self.other_disk._estimate.add(NOW, 1)
+        self.maintain_other(slices)
+
+
+def carry(store: Store, target: Store, shard: int, limit: int) -> None:
+    """Copy a whole shard."""
+    source, after = store.durable(shard), 0
+    while page := store.export(shard, after, limit):
+        after = target.receive(shard, source, page)
+        assert after == page.through
+
+
 TestCompacting = Compacting.TestCase
 TestCompacting.settings = SETTINGS
+TestCompactingPairs = CompactingPairs.TestCase
+TestCompactingPairs.settings = settings(SETTINGS, max_examples=30)

@@ -45,8 +45,8 @@ class Upkeep:
         self._timer: Handle | None = None
         self._stopped = False
         self._lock = threading.Lock()
-        self._now_ms = 0  # of the slices
-        self._asked_ms: int | None = None  # when the store was asked last, until a slice takes it
+        self._asked_ms = 0  # when the store was asked last
+        self._asked = False  # since the last slice began
         self._maintaining = False  # slices are under way; they take what is asked meanwhile
         self._waiting: dict[Subject, Snapshot] = {}
         self._waiting_bytes = 0
@@ -101,23 +101,26 @@ class Upkeep:
 
     def _maintain_once(self) -> bool:
         with self._lock:
-            now_ms, self._asked_ms = self._asked_ms or self._now_ms, None
-            self._now_ms = now_ms
+            now_ms, self._asked = self._asked_ms, False
         try:
             more = not self._stopped and self._store.maintain(now_ms)
         except Exception:
             with self._lock:
                 self._maintaining = False
             raise
+        return self._goes_on(more)
+
+    def _goes_on(self, more: bool) -> bool:
+        """Whether another slice follows; the store may have been asked again meanwhile."""
         with self._lock:
-            self._maintaining = more or (self._asked_ms is not None and not self._stopped)
+            self._maintaining = more or (self._asked and not self._stopped)
             return self._maintaining
 
     # ---- on the loop --------------------------------------------------------------------------
     def _maintain(self) -> None:
         self._timer = None
         with self._lock:
-            self._asked_ms = self._clock.now_ms()
+            self._asked_ms, self._asked = self._clock.now_ms(), True
             is_under_way, self._maintaining = self._maintaining, True
         if not is_under_way:
             self._committer.background(self._maintain_once, self._failed)

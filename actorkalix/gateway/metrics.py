@@ -13,7 +13,12 @@ from itertools import accumulate
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from actorkalix_cluster.shardhost.observer import Fired, HostStats
 
@@ -26,10 +31,18 @@ BYTES = tuple(float(4**power) for power in range(3, 12))  # 64 B to 4 MiB
 
 
 class FolderUse(msgspec.Struct, frozen=True):
-    """Bytes that the data folder has, and that its disk has left."""
+    """The data folder and its disk.
+
+    Attributes:
+        used_bytes: of the folder.
+        free_bytes: of its disk.
+        reclaimed_bytes, reclaimed_records: that this host has reclaimed in the log.
+    """
 
     used_bytes: int
     free_bytes: int
+    reclaimed_bytes: int = 0
+    reclaimed_records: int = 0
 
 
 class Metrics:
@@ -226,6 +239,14 @@ class _Gauges:
             use = self.folder()
             yield _gauge("data_bytes", "Bytes of the data folder.", use.used_bytes)
             yield _gauge("disk_free_bytes", "Bytes free on its disk.", use.free_bytes)
+            yield _counter("reclaimed_bytes", "Bytes reclaimed in the log.", use.reclaimed_bytes)
+            yield _counter(
+                "reclaimed_records", "Records reclaimed in the log.", use.reclaimed_records
+            )
+
+
+def _counter(name: str, text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"actorkalix_{name}", text, value=value)
 
 
 def _gauge(name: str, text: str, value: int) -> GaugeMetricFamily:

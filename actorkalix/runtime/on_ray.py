@@ -207,7 +207,7 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder))
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
         app = http_app(
@@ -311,6 +311,7 @@ class ServiceHost:
         self._fatal(reason)
 
 
-def _use_of(folder: Path) -> FolderUse:
+def _use_of(folder: Path, store: LmdbStore) -> FolderUse:
     used = sum(file.stat().st_blocks * BLOCK_BYTES for file in folder.iterdir())
-    return FolderUse(used, shutil.disk_usage(folder).free)
+    reclaimed = store.reclaimed
+    return FolderUse(used, shutil.disk_usage(folder).free, reclaimed.bytes, reclaimed.frames)

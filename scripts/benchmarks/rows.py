@@ -35,6 +35,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         events: of the entity that has many; one below a snapshot, so that most is replayed.
         timers: named timers that are started, and fire.
         waiting: those that wait while nothing happens.
+        updates: of value entities, while the data file is looked at.
         hosts: numbers of hosts on this node.
     """
 
@@ -51,6 +52,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 99_999
     timers: int = 50_000
     waiting: int = 1_000_000
+    updates: int = 2_000_000
     hosts: tuple[int, ...] = (1, 2, 4)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from .actions import action_inline, action_task
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
+from .growth import log_growth
 from .hops import host_hop
 from .hosts import hosts
 from .http import http_command, http_hot_key, http_latency, http_query
@@ -33,6 +34,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
+    "log-growth": log_growth,
     "group-commit": group_commit,
     "entities": entities,
 }

@@ -12,6 +12,7 @@ from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
+from scripts.benchmarks.growth import log_growth
 from scripts.benchmarks.load import load_of
 from scripts.benchmarks.memory import idle_memory
 from scripts.benchmarks.replay import replayed
@@ -60,6 +61,7 @@ def tiny(tmp_path: Path) -> Setting:
         events=120,
         timers=40,
         waiting=60,
+        updates=40,
     )
 
 
@@ -84,6 +86,13 @@ def test_an_entity_with_many_events(tiny: Setting) -> None:
     (row,) = replayed(tiny)
     assert "of 120 events" in row.what
     assert row.value > 0
+
+
+def test_the_data_file_under_updates(tiny: Setting) -> None:
+    half, whole = log_growth(tiny)
+    assert ("after 20 updates" in half.what, "after 40 updates" in whole.what) == (True, True)
+    assert half.value > 0
+    assert half.other == whole.other
 
 
 def test_memory_of_idle_entities(tiny: Setting) -> None:

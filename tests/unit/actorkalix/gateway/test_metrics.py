@@ -46,7 +46,7 @@ def test_gauges_are_asked_for_at_each_scrape() -> None:
     metrics = Metrics()
     assert "actorkalix_live_entities" not in text_of(metrics)
     stats = [HostStats({"cart": 2}, 3, 4, 1024, {7: "crc"})]
-    metrics.bind(lambda: stats[0], lambda: FolderUse(10, 20))
+    metrics.bind(lambda: stats[0], lambda: FolderUse(10, 20, 30, 40))
     text = text_of(metrics)
     for line in (
         'actorkalix_live_entities{component="cart"} 2.0',
@@ -56,6 +56,8 @@ def test_gauges_are_asked_for_at_each_scrape() -> None:
         "actorkalix_damaged_shards 1.0",
         "actorkalix_data_bytes 10.0",
         "actorkalix_disk_free_bytes 20.0",
+        "actorkalix_reclaimed_bytes_total 30.0",
+        "actorkalix_reclaimed_records_total 40.0",
     ):
         assert f"\n{line}\n" in text
     stats[0] = HostStats({}, 0, 0, 0, {})

@@ -77,9 +77,9 @@ class Firings:
         return len(self._tasks) + len(self._queue)
 
     @property
-    def connected(self) -> bool:
-        """Calls can leave the host."""
-        return self._reach is not None
+    def wanted(self) -> bool:
+        """Others that are due are to be handed in; else that is asked for when it is time."""
+        return self._reach is not None and not self._starved
 
     @property
     def full(self) -> bool:
@@ -100,7 +100,7 @@ class Firings:
 
     def may_begin(self, name: str) -> bool:
         """The timer is not about to fire, and timers fire."""
-        return self.connected and name not in self._tasks and name not in self._queue
+        return self._reach is not None and name not in self._tasks and name not in self._queue
 
     def begin(self, names: Iterable[str]) -> None:
         """Fire these, as far as there is room; who is left over is asked for again."""

@@ -37,6 +37,7 @@ log = logging.getLogger("actorkalix.timers")
 
 PAGE = 256  # due subjects at once; they are messages in flight like any other
 ROWS_MAX = 4_096  # read in one look; who expires behind as many that must wait is late, no more
+GAP_MS = 5  # from look to look for what was written: each reads a page, and late is not early
 FAR_MS = 1 << 62
 Consumers = Callable[[int], Mapping[str, Position]]
 
@@ -67,6 +68,7 @@ class Timers:
         self._firings = Firings(parts, send, self.due_at)
         self._look: Handle | None = None
         self._look_at_ms = 0
+        self._begun_ms = -GAP_MS  # the newest look
         self._page = PAGE  # of due times; it grows while pages are full
         self._told_ms = FAR_MS
         self._clean: Handle | None = None
@@ -100,8 +102,8 @@ class Timers:
     # ---- expiry -------------------------------------------------------------------------------
     def written(self, component: str, at_ms: int) -> None:
         """A record was written whose time comes then."""
-        if component != TIMER or self._firings.connected:
-            self.due_at(at_ms)
+        if component != TIMER or self._firings.wanted:
+            self.due_at(max(at_ms, self._begun_ms + GAP_MS))
 
     def due_at(self, at_ms: int) -> None:
         """There is something to look for then."""
@@ -119,6 +121,7 @@ class Timers:
 
     def _begin_looking(self) -> None:
         self._look = None
+        self._begun_ms = self._clock.now_ms()
         self._told_ms = FAR_MS  # what was told until now is durable, so the store tells it as well
         self._run(self._expire(), self._looked)
 

@@ -9,6 +9,10 @@ change was durable, so the message is sent at once, with the caller waiting as b
 of it is the answer; the first change stays in any case. A chain of calls and forwards ends at
 `call_depth_max` (AK2016), which is told before anything of the last one is started.
 
+A reply may have messages that go before it: what its handler publishes. They are sent first, one
+after the other, and where one is not taken, that is the answer; what the handler did stays, so the
+outcome is unknown. Whoever handled the message under a key may do so again: topics know ids.
+
 Answers are told from the midst of a host's work (`Tell`), where nothing may be sent; a forward goes
 on in the next turn of the loop.
 """
@@ -22,6 +26,8 @@ from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
+
+import msgspec
 
 from actorkalix.errors import CallsTooDeep
 from actorkalix.failures import failure_of
@@ -111,7 +117,7 @@ class Dispatch:
             if runner is None:
                 reply = await self._actors.ask(message)
             else:
-                reply = await runner.run(message, elements)
+                reply = await self._whole(await runner.run(message, elements))
             if reply.forward is None:
                 return reply
             message, elements = self._forwarded(reply.forward), None
@@ -180,7 +186,7 @@ class Dispatch:
 
     async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
         try:
-            reply = await runner.run(message)
+            reply = await self._whole(await runner.run(message))
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
@@ -191,6 +197,14 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _whole(self, reply: Reply) -> Reply:
+        """A reply when all that goes before it is done."""
+        for message in reply.before:
+            answer = await self._actors.ask(self._forwarded(message))
+            if answer.failure is not None:
+                return Reply(failure=msgspec.structs.replace(answer.failure, outcome="unknown"))
+        return msgspec.structs.replace(reply, before=()) if reply.before else reply
 
     # ---- small things ----------------------------------------------------------------------
     def _refused(self, message: Message) -> Reply | None:

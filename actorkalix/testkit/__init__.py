@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.simulating import SimulationFailed as SimulationFailed
     from actorkalix.testkit.simulation.simulating import simulate as simulate
     from actorkalix.testkit.simulation.workload import Workload as Workload
+    from actorkalix.testkit.topics import TestMessage as TestMessage
+    from actorkalix.testkit.topics import TestTopic as TestTopic
 
 _MODULES = {
     "Chance": "simulation.chance",
@@ -42,7 +44,9 @@ _MODULES = {
     "Run": "simulation.run",
     "Simulation": "simulation.simulating",
     "SimulationFailed": "simulation.simulating",
+    "TestMessage": "topics",
     "TestService": "service",
+    "TestTopic": "topics",
     "ViewTestKit": "later",
     "WorkflowTestKit": "later",
     "Workload": "simulation.workload",

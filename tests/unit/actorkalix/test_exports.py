@@ -23,8 +23,8 @@ CRDT_NAMES = """
 """
 TESTKIT_NAMES = """
     Chance EntityTestKit Faults History Invariant NotDeterministic Outcome Recorder Result Run
-    Simulation SimulationFailed TestService ViewTestKit WorkflowTestKit Workload concurrent
-    invariant linearizable simulate
+    Simulation SimulationFailed TestMessage TestService TestTopic ViewTestKit WorkflowTestKit
+    Workload concurrent invariant linearizable simulate
 """
 
 

@@ -9,6 +9,7 @@ from typing import Any
 COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
+TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,10 @@ class Limits:
             options; beyond it 503 (some 1 kB each, beside their payloads).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
+        topic_partitions: of every topic: messages of so many subjects are handled at once, and a
+            message on which a consumer fails holds up that part of the topic. (16 keep the cores of
+            some hosts busy, and an idle one costs nothing.) Do not change it while the order of
+            messages counts: with another number a subject goes on in another partition.
     """
 
     payload_bytes_max: int = 1_000_000
@@ -85,6 +90,7 @@ class Limits:
     tasks_per_core_max: int = 1
     tasks_waiting_max: int = 4_096
     call_depth_max: int = 8
+    topic_partitions: int = 16
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -52,7 +52,8 @@ from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
-from .changes import ChangeCode
+from .changes import Called, ChangeCode
+from .publishing import Publisher
 from .replies import fault
 from .requests import forward_of
 
@@ -116,7 +117,9 @@ class ActionCode:
         self._replies = codec.replies
         self._changes = ChangeCode(descriptor)
         self._elements = codec.elements
-        self._size_max = (limits or Limits()).payload_bytes_max
+        limits = limits or Limits()
+        self._publisher = Publisher(descriptor.component_id, limits)
+        self._size_max = limits.payload_bytes_max
         self._report = report
         self._threads = threads
 
@@ -190,21 +193,29 @@ class ActionCode:
 
     # ---- running ---------------------------------------------------------------------------------
     async def _take(self, message: Message, live: Live, component: Any) -> Reply:
-        """Run the method of a subscription; what it returns is nobody's reply."""
+        """Run the method of a subscription."""
         try:
             called = self._changes.called(message)
-        except UnknownRoute as problem:
+        except (InvalidPayload, UnknownRoute) as problem:
             raise _Refused(problem) from None
         component._live = _with_context(live, message, called.context)
         returned = await self._returned(called.handler, component, called.args, {})
-        if not isinstance(returned, Effect):
-            return Reply()
-        self._refuse_change(called.handler, returned.decision)
-        if returned.decision.error is not None:
-            return self._failed(returned.decision.error, message)
-        if returned.decision.forward is not None:
-            return self._forwarded(returned.decision, message)
-        return Reply()
+        return self._taken(called, returned, message)
+
+    def _taken(self, called: Called, returned: Any, message: Message) -> Reply:
+        """What a method returns goes to its topics, if it has any; it is nobody's reply."""
+        decision, value = Decision(), returned
+        if isinstance(returned, Effect):
+            decision = returned.decision
+            self._refuse_change(called.handler, decision)
+            if decision.error is not None:
+                return self._failed(decision.error, message)
+            if decision.forward is not None:
+                return self._forwarded(decision, message)
+            value = None if decision.reply is None else decision.reply(None)
+        subject = called.context.subject
+        orders = self._publisher.of(called.handler, value, decision.metadata, message, subject)
+        return Reply(before=orders)
 
     def _called(
         self, message: Message, elements: Elements | None
@@ -279,7 +290,8 @@ class ActionCode:
             )
         payload = self._replies[handler.name].encode(value, message.accept)
         self._check_size("reply", len(payload))
-        return Reply(payload, None, decision.metadata.pairs)
+        orders = self._publisher.of(handler, value, decision.metadata, message)
+        return Reply(payload, None, decision.metadata.pairs, before=orders)
 
     def _forwarded(self, decision: Decision, message: Message) -> Reply:
         """Whoever is called next has the reply, in the encoding that was asked for (AC-30)."""

@@ -24,6 +24,7 @@ E = TypeVar("E")
 D = TypeVar("D", bound="Crdt")
 M = TypeVar("M")
 F = TypeVar("F", bound=Callable[..., Any])
+H = TypeVar("H")
 RT = TypeVar("RT")
 Row = TypeVar("Row")
 A = TypeVar("A", bound="Action")
@@ -244,9 +245,24 @@ def subscribe(
     return _marks(mark)
 
 
-def publish(target: Source[Any], /) -> Callable[[F], F]:
-    """Publish what this method returns (None: nothing)."""
-    return _marks(SourceMark("publish", target))
+def publish(target: Source[Any], /) -> Callable[[H], H]:
+    """Publish what this method of an action returns (None: nothing), before it counts as done.
+
+    Bytes are published as they are, text as text, anything else as JSON. Metadata of an `Effect`
+    go with the message; those that begin with `ce-` are its attributes. Its subject is that of the
+    change or message that was handled, or `ce-subject`: messages of one subject are in order. What
+    a subscription publishes is published once, also when it handles a change again.
+
+    Args:
+        target: `topic(...)`; several marks publish to several topics.
+    """
+
+    def add(method: H) -> H:
+        mark = SourceMark("publish", target)
+        setattr(method, _MARKS, (*source_marks_of(method), mark))
+        return method
+
+    return add
 
 
 @overload

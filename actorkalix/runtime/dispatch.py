@@ -10,6 +10,10 @@ of it is the answer; the first change stays in any case, so of one that was not 
 is unknown (`begun`). A chain of calls and forwards ends at
 `call_depth_max` (AK2016), which is told before anything of the last one is started.
 
+A reply may have messages that go before it: what its handler publishes. They are sent first, one
+after the other, and where one is not taken, that is the answer; what the handler did stays, so the
+outcome is unknown. Whoever handled the message under a key may do so again: topics know ids.
+
 Answers are told from the midst of a host's work (`Tell`), where nothing may be sent; a forward goes
 on in the next turn of the loop.
 """
@@ -118,7 +122,7 @@ class Dispatch:
         runner = self._runners.get(message.component)
         if runner is None:
             return await self._actors.ask(message)
-        return await runner.run(message, elements)
+        return await self._whole(await runner.run(message, elements))
 
     async def stream(
         self, message: Message, elements: Elements | None = None, /
@@ -187,7 +191,7 @@ class Dispatch:
 
     async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
         try:
-            reply = await runner.run(message)
+            reply = await self._whole(await runner.run(message))
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
@@ -198,6 +202,14 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _whole(self, reply: Reply) -> Reply:
+        """A reply when all that goes before it is done."""
+        for message in reply.before:
+            answer = await self._actors.ask(self._forwarded(message))
+            if answer.failure is not None:
+                return Reply(failure=msgspec.structs.replace(answer.failure, outcome="unknown"))
+        return msgspec.structs.replace(reply, before=()) if reply.before else reply
 
     # ---- small things ----------------------------------------------------------------------
     def _refused(self, message: Message) -> Reply | None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.simulating import SimulationFailed as SimulationFailed
     from actorkalix.testkit.simulation.simulating import simulate as simulate
     from actorkalix.testkit.simulation.workload import Workload as Workload
+    from actorkalix.testkit.topics import TestMessage as TestMessage
+    from actorkalix.testkit.topics import TestTopic as TestTopic
 
 _MODULES = {
     "ActionResult": "results",
@@ -48,7 +50,9 @@ _MODULES = {
     "Run": "simulation.run",
     "Simulation": "simulation.simulating",
     "SimulationFailed": "simulation.simulating",
+    "TestMessage": "topics",
     "TestService": "service",
+    "TestTopic": "topics",
     "ViewTestKit": "later",
     "WorkflowTestKit": "later",
     "Workload": "simulation.workload",

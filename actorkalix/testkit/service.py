@@ -8,6 +8,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import TypeVar
 
+from actorkalix.describe.topics import topics_of
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
 from actorkalix.model.timers import Timers
@@ -18,6 +19,7 @@ from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
+from actorkalix.testkit.topics import TestTopic
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
@@ -52,6 +54,7 @@ class TestService:
         self._dispatch: Dispatch | None = None
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
+        self._topics: dict[str, TestTopic] = {}
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -63,6 +66,25 @@ class TestService:
     def timers(self) -> Timers:
         """The service's timers, as its actions have them."""
         return Timers(HostTimers(self, self._clock))
+
+    def topic(self, name: str, /) -> TestTopic:
+        """A topic that the service names: publish to it, and look at what is published.
+
+        Raises:
+            ValueError: no component of the service names it.
+        """
+        known = topics_of(self.service.descriptor)
+        if name not in known:
+            there = ", ".join(map(repr, known)) or "none"
+            raise ValueError(f"the service names no topic {name!r}; there are {there}")
+        return self._topics.setdefault(
+            name,
+            TestTopic(
+                *(name, self, lambda: self._store),
+                lambda: self.advance(timedelta(0)),
+                self.service.limits.topic_partitions,
+            ),
+        )
 
     @property
     def now_ms(self) -> int:

@@ -285,6 +285,9 @@ class Endpoint:
         """
         assert self._streams is not None, "a service with streams has somebody who asks for them"
         scope, receive, head, request_id, _ = given
+        if scope["method"] == "HEAD":  # and runs no handler whose elements nobody sees
+            await events.head(self._opening(request_id, Reply()))
+            return None
         handler, elements, body = opened.route.handler, None, b""
         leaves = partial(gone, receive)
         if handler.elements is not None:

@@ -91,6 +91,11 @@ class Events:
             await ended(upcoming, leaving, ending)
             await replies.aclose()
 
+    async def head(self, headers: Headers) -> None:
+        """Send the headers of such an answer, without elements."""
+        await self._start(headers)
+        await self._write(b"", more=False)
+
     async def _start(self, headers: Headers) -> None:
         if not self.started:
             self.started = True

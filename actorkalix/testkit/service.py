@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -134,7 +135,10 @@ class TestService:
         )
         run_inline(self._dispatch, self.service.descriptor, around)
         if self.service.on_startup is not None:
-            await start_up(self.service.on_startup, self._client)
+            loop = asyncio.get_running_loop()
+            transport = HostTransport(self, self._clock)
+            client = Client._over(transport, sleep=self._sleep, loop=loop)
+            await start_up(self.service.on_startup, client)
 
     async def _end_handlers(self) -> None:
         dispatch, self._dispatch = self._dispatch, None

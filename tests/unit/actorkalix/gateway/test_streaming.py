@@ -92,6 +92,15 @@ def test_what_is_refused_before_the_first_element_has_a_status_of_its_own() -> N
     asking(test)
 
 
+def test_a_head_runs_no_handler() -> None:
+    async def test(http: httpx.AsyncClient) -> None:
+        answer = await http.head("/numbers", params={"to": 2})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+        assert ENDED == []
+
+    asking(test)
+
+
 def test_the_client_reads_them() -> None:
     async def test(client: Client) -> None:
         numbers = aiter(client.action(Errands).numbers(2, "refuse"))

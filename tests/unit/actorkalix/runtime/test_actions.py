@@ -195,6 +195,18 @@ def test_the_startup_hook_runs_at_every_start() -> None:
     run(test)
 
 
+def test_a_plain_startup_hook_asks_by_result() -> None:
+    def hook(client: Client) -> None:
+        client.entity(Tally, "plain").add(3).result()
+
+    plain = Service("plain", components=[Tally], on_startup=hook)
+
+    async def test(running: TestService) -> None:
+        assert await running.client.entity(Tally, "plain").get() == Sum(3)
+
+    run(test, plain)
+
+
 @pytest.mark.parametrize("method", ["add_here_and_there", "through_an_action"])
 def test_an_entity_forwards(method: str) -> None:
     """AC-30: the target's reply is the reply, its failure the caller's error."""

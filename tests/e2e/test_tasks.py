@@ -102,3 +102,9 @@ def test_a_caller_that_goes_away_ends_its_handler(running: Running) -> None:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{running.url}/errand/hang", json={"board": board}, timeout=2.0)
     assert value(running, "errand/pid"), "no slot is held by one of them"
+
+
+def test_a_host_that_takes_over_has_tasks_again(running: Running) -> None:
+    assert value(running, "errand/add", board="kept", amount=2) == 2
+    os.kill(running.status()["hosts"][0]["pid"], signal.SIGKILL)
+    assert value(running, "errand/add", board="kept", amount=2) == 4

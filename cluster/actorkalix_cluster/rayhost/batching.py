@@ -2,10 +2,11 @@
 
 Theory of operation. A host has *slots*: so many Ray tasks it has under way at a time, for Ray with
 `num_cpus=0` would start a worker for each. A call waits for a slot; while one is free it waits for
-nothing and goes alone. A *batch* is formed only when a slot becomes free and more calls wait than
-there are slots: its share of those that wait, in their order, as many as are expected to take
-`BUDGET_MS` together by what their methods took before (a moving average). A method that nobody has
-seen run goes alone, and so does one that has taken `ALONE_MS`, until it was quick many times.
+nothing and goes alone. A *batch* is formed only when all slots are busy but the one that becomes
+free: those that wait, in their order, as many as are expected to take `BUDGET_MS` together by what
+their methods took before (a moving average). A method that nobody has seen run goes alone, and so
+does one that has taken `ALONE_MS`, until it was quick many times. To leave some of those that wait
+to the other slots was tried: a task of Ray's costs more than they do, so more of them were slower.
 
     waiting --next--> sent --answered--> done
        ^               | |
@@ -162,9 +163,9 @@ class Batching:
             if not self._waiting[depth]:
                 continue
             if self._shared < self._slots:
-                return self._sent(depth, self._share(depth), reserve=False)
+                return self._sent(depth, reserve=False)
             if depth and depth not in self._reserves:
-                return self._sent(depth, self._share(depth), reserve=True)
+                return self._sent(depth, reserve=True)
         return None
 
     def measured(self, method: str, took_ms: float) -> None:
@@ -230,16 +231,12 @@ class Batching:
         return told
 
     # ---- inside -------------------------------------------------------------------------------
-    def _share(self, depth: int) -> int:
-        """How many of those that wait one slot takes, when all slots take as many."""
-        return math.ceil(self._waiting[depth] / self._slots)
-
-    def _sent(self, depth: int, share: int, *, reserve: bool) -> Batch:
+    def _sent(self, depth: int, *, reserve: bool) -> Batch:
         if reserve:
             self._reserves.add(depth)
         else:
             self._shared += 1
-        items = self._taken(depth, share if self._all_busy() else 1)
+        items = self._taken(depth, BATCH_MAX if self._shared >= self._slots else 1)
         self._number += 1
         batch = Batch(self._number, items, depth, reserve=reserve)
         for item in items:
@@ -247,13 +244,10 @@ class Batching:
             item.sends += 1
         return batch
 
-    def _all_busy(self) -> bool:
-        return self._shared >= self._slots
-
     def _taken(self, depth: int, count: int) -> list[Item]:
         """The first that waits, and those behind it that fit into a batch with it."""
         queue, items, left_ms = self._queues[depth], list[Item](), BUDGET_MS
-        while queue and len(items) < min(count, BATCH_MAX):
+        while queue and len(items) < count:
             item = queue[0]
             if item.dropped:
                 queue.popleft()

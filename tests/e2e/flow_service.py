@@ -1,4 +1,4 @@
-"""A flow: what happens to a source is mirrored by a subscription, and counted by a side effect."""
+"""A flow: what happens to an origin goes through a topic to its mirror, and is counted beside it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from actorkalix import (
     Service,
     ValueEntity,
     command,
+    publish,
     query,
     subscribe,
+    topic,
 )
 
 
@@ -80,11 +82,20 @@ class Mirror(EventSourcedEntity[tuple[int, ...], Numbered], id="mirror"):
 
 
 class Follower(Action, id="follower", runs="inline"):
-    """Tells the mirror of each origin what has happened to it."""
+    """Publishes what happens to origins."""
 
     @subscribe(Origin)
+    @publish(topic("numbers"))
+    async def on_number(self, event: Numbered) -> Numbered:
+        return event
+
+
+class Reader(Action, id="reader", runs="inline"):
+    """Tells the mirror of each origin what was published."""
+
+    @subscribe(topic("numbers", Numbered))
     async def on_number(self, event: Numbered) -> None:
         await self.client.entity(Mirror, self.context.subject).take(event.number)
 
 
-service = Service("flow", components=[Tally, Origin, Mirror, Follower])
+service = Service("flow", components=[Tally, Origin, Mirror, Follower, Reader])

@@ -1,4 +1,4 @@
-"""A flow: what happens to an origin goes through a topic to its mirror, and is counted beside it."""
+"""A flow: what happens to an origin goes over a topic to its mirror, and is counted beside it."""
 
 from __future__ import annotations
 

@@ -254,6 +254,8 @@ class Consumer:
             if not lane.entries or self._stopped:
                 break
             failure = await self._try([lane.entries[0]])
+            if not self._has(lane):
+                return
             if failure:
                 self._failed(lane, failure)
                 return
@@ -270,13 +272,15 @@ class Consumer:
             entries += list(lane.entries)[:count]
             counts.append((lane, count))
             left -= count
-        if await self._try(entries):
-            for lane in lanes:
-                await self._run(lane)
-            return
+        failure = await self._try(entries)
         for lane, count in counts:
-            self._handled(lane, count)
-            self._rest(lane)
+            if not self._has(lane):
+                continue
+            if failure:
+                await self._run(lane)
+            else:
+                self._handled(lane, count)
+                self._rest(lane)
 
     async def _try(self, entries: Sequence[Entry]) -> str:
         """Hand entries over; what went wrong, or nothing."""
@@ -290,6 +294,10 @@ class Consumer:
             log.warning("%s goes on", self.id)
         return ""
 
+    def _has(self, lane: Lane) -> bool:
+        """Whether a lane's shard is still ours."""
+        return self.progress.get(lane.progress.shard) is lane.progress
+
     def _handled(self, lane: Lane, count: int) -> None:
         lane.progress.handled(lane, count)
         self._waiting -= count
@@ -302,8 +310,6 @@ class Consumer:
     # ---- failures -----------------------------------------------------------------------------
     def _failed(self, lane: Lane, failure: str) -> None:
         progress = lane.progress
-        if self.progress.get(progress.shard) is not progress:
-            return
         many = sum(one.parked is not None for one in progress.lanes.values())
         if self._pause(lane, failure) or many >= self._limits.parked_max:
             lane.state = LaneState.WAITING
@@ -363,7 +369,7 @@ class Consumer:
                 return
             for entry in entries:
                 failure = await self._try([entry]) if self.wants(entry.record) else ""
-                if self.progress.get(shard) is not progress:
+                if not self._has(lane):
                     return
                 if failure:
                     self._retry_failed(lane, failure)

@@ -30,7 +30,7 @@ from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
-from actorkalix_storage.api import Append, Position
+from actorkalix_storage.api import Append, Position, StoreError
 
 log = logging.getLogger("actorkalix.consumer")
 
@@ -89,12 +89,21 @@ class Consumers:
             some = shards[at : at + LOADS]
             loaded = await read(self._committer, partial(self._load_some, some))
             for shard, cursors in zip(some, loaded, strict=True):
+                if isinstance(cursors, StoreError):
+                    log.error("consumers cannot begin with shard %d: %s", shard, cursors)
+                    continue
                 for consumer in self.consumers:
                     consumer.attach(shard, cursors.get(consumer.id))
 
-    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor]]:
-        """On the reader's thread."""
-        return [self._load(shard) for shard in shards]
+    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor] | StoreError]:
+        """Cursors of shards, or why they cannot be read. On the reader's thread."""
+        loaded: list[Mapping[str, Cursor] | StoreError] = []
+        for shard in shards:
+            try:
+                loaded.append(self._load(shard))
+            except StoreError as error:
+                loaded.append(error)
+        return loaded
 
     def _load(self, shard: int) -> Mapping[str, Cursor]:
         """Cursors of a shard; one that has seen another history is rewound to where it parts."""

@@ -9,8 +9,8 @@ is handled entry by entry, so that only what is at fault waits.
     handles the entry           goes on                          go on
     fails on it                 is parked: tried again after     go on
                                 3 s, 6 s … 30 s, without end
-    fails on `pause_after`      those that failed before are     wait: the first in line is tried
-      in a row, none handled    parked, later ones wait in       after 3 s … 30 s, and when it is
+    fails on `pause_after`      those that failed before are     wait: one after the other is tried,
+      in a row, none handled    parked, later ones wait in       3 s … 30 s apart, and when one is
       in between                their lanes, nothing counted     handled all go on
 
 Both are `Retries`' work, and so is giving an entry up where the subscriber has dead letters.
@@ -357,9 +357,10 @@ class Consumer:
         if not self.has(progress):
             return
         many = sum(one.parked is not None for one in progress.lanes.values())
-        if self.pause(lane, failure) or many >= self._limits.parked_max:
+        if self.pause(lane, failure, full=many >= self._limits.parked_max):
             lane.state = LaneState.WAITING
-            self._ready.appendleft(lane)
+            # To the end: another may be handled. Who blocks stays at what it failed on.
+            (self._ready.appendleft if self._subscriber.blocks else self._ready.append)(lane)
             return
         before = progress.waiting
         parked = progress.park(lane, failure, self._clock.now_ms())
@@ -368,9 +369,9 @@ class Consumer:
         self.retries.add(lane)
         self._moved(progress.shard)
 
-    def pause(self, lane: Lane, failure: str, /) -> bool:
+    def pause(self, lane: Lane, failure: str, /, *, full: bool = False) -> bool:
         """Take note of a failure; whether the consumer waits as a whole now."""
-        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms())
+        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms(), full)
         if not wait_ms:
             return False
         pauses = self._patience.pauses

@@ -98,6 +98,40 @@ def test_subjects_that_were_parked_one_by_one_end_a_wait_as_a_whole() -> None:
     run(case())
 
 
+def test_in_a_wait_as_a_whole_one_after_the_other_is_tried() -> None:
+    async def case() -> None:
+        reader = Reader()
+        reader.failing = {"a", "b"}
+        one_by_one = ConsumerLimits(pause_after=2, runs_max=1)
+        async with rig(subscribers=[reader], consumers=one_by_one) as r:
+            for name in ("a", "b", "c", "d"):
+                await r.add(1, name)
+            await r.advance(60_000)
+            assert reader.seen == [("c", "1"), ("d", "1")]
+
+    run(case())
+
+
+def test_with_too_many_parked_it_waits_as_a_whole() -> None:
+    async def case() -> None:
+        reader = Reader()
+        names = [f"e{at}" for at in range(40)]
+        reader.failing = set(names)
+        few = ConsumerLimits(parked_max=1, pause_after=100)
+        async with rig(subscribers=[reader], consumers=few) as r:
+            for name in names:
+                await r.add(1, name)
+            await r.clock.advance(LONG_MS)
+            seen = stats(r)
+            assert seen.paused_until_ms > 0
+            assert seen.failures < 100  # it is not tried without a pause
+            reader.failing = set()
+            await r.advance(LONG_MS)
+            assert sorted(reader.seen) == sorted((name, "1") for name in names)
+
+    run(case())
+
+
 def test_a_wait_as_a_whole_is_ended_by_hand() -> None:
     async def case() -> None:
         reader = Reader(blocks=True)

@@ -1,8 +1,8 @@
 """Consumers of one store for operators: of a running host, or by the cursors of one at rest.
 
 A host that runs knows all of it. Of a store at rest the cursors are known: which shards a consumer
-has read, the records behind them, and the subjects that are parked. The cursors' own records are
-not counted, for a store at rest ends with them.
+has read, the records behind them, and the subjects that are parked. Records about the
+shard itself are not counted, for a store at rest ends with its cursors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from actorkalix.consumer_views import ConsumerView, ParkedView
-from actorkalix_cluster.placement.sharding import pinned_id
+from actorkalix_cluster.placement.sharding import PINNED, pinned_id
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.cursors import CURSORS, Cursor, Parked, unpack_cursors
 from actorkalix_storage.api import Store
@@ -133,13 +133,14 @@ def _cursors(store: Store, shard: int) -> Mapping[str, Cursor]:
 
 
 def _behind(store: Store, shard: int, cursors: Mapping[str, Cursor]) -> dict[str, int]:
-    """Records behind each cursor, those of cursors apart."""
+    """Records behind each cursor."""
     counts = dict.fromkeys(cursors, 0)
     at = min((cursor.offset for cursor in cursors.values()), default=0)
     while cursors and (page := store.records(shard, at, limit=READ_PAGE)):
         for stored in page:
             at = stored.position.offset
-            if stored.record.component in ("", CURSORS):  # "": a new owner of the shard
+            component = stored.record.component
+            if not component or component.startswith(PINNED):  # about the shard itself
                 continue
             for name, cursor in cursors.items():
                 counts[name] += cursor.offset < at

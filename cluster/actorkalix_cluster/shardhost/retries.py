@@ -23,7 +23,7 @@ from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.patience import Patience
 from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
 from actorkalix_cluster.shardhost.subscriber import Subscriber
-from actorkalix_storage.api import Store
+from actorkalix_storage.api import Store, StoreError
 
 log = logging.getLogger("actorkalix.consumer")
 
@@ -165,6 +165,18 @@ class Retries:
         self._runs.begin(self._try(lane))
 
     async def _try(self, lane: Lane) -> None:
+        try:
+            await self._handle(lane)
+        except StoreError as error:
+            shard = lane.progress.shard
+            log.error(
+                "%s cannot read shard %d for %s %r: %s", self._id, shard, *lane.subject, error
+            )
+            lane.state = LaneState.PARKED
+            if self._runs.has(lane.progress):
+                self.add(lane)
+
+    async def _handle(self, lane: Lane) -> None:
         """Handle what waits in the store for a parked lane."""
         progress = lane.progress
         shard, subject, page = progress.shard, lane.subject, self._limits.page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actorkalix.runtime.virtual import settle
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.dead_letters import (
@@ -12,6 +14,7 @@ from actorkalix_cluster.shardhost.dead_letters import (
 )
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.observer import ConsumerStats
+from actorkalix_storage.api import StoredRecord, StoreError
 from tests.unit.cluster.shardhost.reader import Reader
 from tests.unit.cluster.shardhost.rig import Rig, rig, run
 
@@ -222,6 +225,27 @@ def test_attempts_do_not_count_while_all_fail() -> None:
             reader.failing = set()
             await r.advance(LONG_MS)
             assert sorted(reader.seen) == [("a", "1"), ("b", "1")]
+
+    run(case())
+
+
+def test_what_cannot_be_read_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **more: object) -> list[StoredRecord]:
+        raise StoreError("a page is damaged")
+
+    async def case() -> None:
+        reader = Reader()
+        reader.failing = {"a"}
+        async with rig(subscribers=[reader]) as r:
+            await r.add(1, "a")
+            await settle()
+            reader.failing = set()
+            with monkeypatch.context() as broken:
+                broken.setattr(r.store, "history", fails)
+                await r.advance(60_000)
+            assert reader.seen == []
+            await r.advance(60_000)
+            assert reader.seen == [("a", "1")]
 
     run(case())
 

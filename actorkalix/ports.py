@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import msgspec
 
+from actorkalix.consumer_views import Consuming
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
 
@@ -255,6 +256,9 @@ class Inspect(Protocol):
     async def status(self) -> ServiceStatus: ...
 
     async def timers(self, *, page: str, limit: int) -> TimerPage: ...
+
+    @property
+    def consuming(self) -> Consuming: ...
 
 
 class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,6 +34,7 @@ from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host, host_limits
+from actorkalix.runtime.consuming import acting_methods
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -303,6 +304,7 @@ class ServiceHost:
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
+            **acting_methods(self._host),
         }
 
     def _hang(self, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actorkalix.gateway.http import Answered
 from actorkalix.gateway.metrics import FolderUse, Metrics
-from actorkalix_cluster.shardhost.observer import HostStats, Observer
+from actorkalix_cluster.shardhost.observer import ConsumerStats, HostStats, Observer
 
 
 def text_of(metrics: Metrics, accept: str = "") -> str:
@@ -76,3 +76,21 @@ def test_two_hosts_in_one_process_do_not_meet() -> None:
     first, second = Metrics(), Metrics()
     first.answered(200, "")
     assert 'status="200"' not in text_of(second)
+
+
+def test_each_consumer_is_shown() -> None:
+    metrics = Metrics()
+    bill = ConsumerStats("bill:cart", 8, 3, 2, 1, 90, 40, 5, 6, "no", 7)
+    metrics.bind(lambda: HostStats({}, 0, 0, 0, {}, (bill,)))
+    text = text_of(metrics)
+    for line in (
+        "entries_total{consumer} 40.0",
+        "failures_total{consumer} 5.0",
+        "dead_letters_total{consumer} 6.0",
+        "parked_subjects{consumer} 1.0",
+        "lag_records{consumer} 3.0",
+        "waiting_entries{consumer} 2.0",
+        "paused{consumer} 1.0",
+    ):
+        wanted = line.replace("{consumer}", '{consumer="bill:cart"}')
+        assert f"\nactorkalix_consumer_{wanted}\n" in text

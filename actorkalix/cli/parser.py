@@ -183,6 +183,18 @@ def _timers(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
 
 
+def _topics(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "action", metavar="publish", nargs="?", choices=("publish",), help="publish JSON to NAME"
+    )
+    sub.add_argument("name", metavar="NAME", nargs="?", help="name of the topic")
+    sub.add_argument("message", metavar="JSON", nargs="?", help="what to publish")
+    sub.add_argument("--subject", default="", metavar="TEXT", help="order is kept within it")
+    sub.add_argument("--id", default="", metavar="TEXT", help="the topic drops one that it has")
+    sub.add_argument("--type", default="", metavar="TYPE", help="as handlers' only= names it")
+    _source(sub)
+
+
 def _source(sub: argparse.ArgumentParser) -> None:
     where = sub.add_argument_group(
         "where to look",
@@ -324,6 +336,7 @@ def _sentence(summary: str) -> str:
 
 _RUN = "actorkalix.cli.run:execute"
 _TIMERS = "actorkalix.cli.timers:execute"
+_TOPICS = "actorkalix.cli.topics:execute"
 _LOOK = "actorkalix.cli.look:execute"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
@@ -341,6 +354,7 @@ COMMANDS = (
     Command("state", "print the state of an entity", _LOOK, _state),
     Command("events", "print the changes of an entity", _LOOK, _events),
     Command("timers", "list named timers, or cancel one", _TIMERS, _timers),
+    Command("topics", "list topics, or publish to one", _TOPICS, _topics),
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),

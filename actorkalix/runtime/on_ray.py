@@ -46,6 +46,7 @@ from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.timer_listing import cancel_methods
+from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -295,6 +296,7 @@ class ServiceHost:
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
+            **topic_methods(self._dispatch, limits.topic_partitions),
         }
 
     def _hang(self, reason: str) -> None:

@@ -261,6 +261,51 @@ class Inspect(Protocol):
     def consuming(self) -> Consuming: ...
 
 
+class TopicView(msgspec.Struct, frozen=True):
+    """A topic: its name, and how many messages each partition has."""
+
+    name: str
+    partitions: list[int]
+
+
+class PublishOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /admin/topics/{name}`.
+
+    Attributes:
+        data: any JSON; a text is published as text, anything else as JSON.
+        subject: messages of one subject are in order.
+        id: by which the topic knows it again, 1 to 128 bytes, or "".
+        type: of the data, for handlers that take one type only.
+        metadata: attributes of the CloudEvent and other pairs.
+    """
+
+    data: Any
+    subject: str = ""
+    id: str = ""
+    type: str = ""
+    metadata: dict[str, str] = {}
+
+
+class PublishedView(msgspec.Struct, frozen=True):
+    """Answer of `POST /admin/topics/{name}`: where the message stands."""
+
+    topic: str
+    partition: int
+    number: int
+
+
+class TopicDesk(Protocol):
+    """What operators do with topics of a running service."""
+
+    async def listed(self) -> list[TopicView]:
+        """Every topic that the service names."""
+        ...
+
+    async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
+        """Publish a message; it is on disk when this returns."""
+        ...
+
+
 class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /admin/backup`: absolute path of a folder on the service's machine."""
 

@@ -27,11 +27,14 @@ from actorkalix.ports import (
     EntityPage,
     EntityView,
     EventView,
+    PublishedView,
+    PublishOrder,
     Replaced,
     ReplaceOrder,
     ServiceStatus,
     StreamError,
     TimerPage,
+    TopicView,
 )
 
 TIMEOUT_S = 10.0
@@ -143,6 +146,15 @@ class AdminInspection:
         """Have a dead letter forgotten."""
         order = msgspec.json.encode(LetterOrder(letter))
         return await self._ask(Dropped, "POST", "dead-letters/drop", content=order)
+
+    async def topics(self) -> list[TopicView]:
+        """The topics that the service names."""
+        return await self._get(list[TopicView], "topics")
+
+    async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
+        """Have a message published."""
+        body = msgspec.json.encode(order)
+        return await self._ask(PublishedView, "POST", f"topics/{_segment(topic)}", content=body)
 
     async def replace(self, store: int) -> Replaced:
         """Have a store's host replaced; returns when the next one serves, however long it takes."""

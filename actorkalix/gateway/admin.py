@@ -10,7 +10,7 @@ is not this machine's (DNS rebinding) and an `Origin` of elsewhere are refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -44,7 +44,7 @@ from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.gateway.scope import raw_path_of
 from actorkalix.limits import Limits
-from actorkalix.ports import Fleet, Inspect
+from actorkalix.ports import Fleet, Inspect, TopicDesk
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
@@ -83,6 +83,7 @@ def admin_app(
     backup: Backup | None = None,
     replace: Replace | None = None,
     cancel_timer: CancelTimer | None = None,
+    topics: TopicDesk | None = None,
     local: bool = True,
 ) -> ASGIApp:
     """The ASGI app of the admin port.
@@ -95,12 +96,12 @@ def admin_app(
         limits: of the service; None for the usual.
         health: more reasons why the service is not ready.
         verify, backup, replace: what the paths of these names do; without it they answer 404.
-        cancel_timer: the same for `/admin/timers/cancel`.
+        cancel_timer, topics: the same for `/admin/timers/cancel` and `/admin/topics`.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
     consuming = ConsumingAnswers(inspect.consuming)
-    operations = Operations(fleet, verify, backup, replace, cancel_timer)
+    operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
     async def live(_: Request) -> Response:
@@ -124,6 +125,7 @@ def admin_app(
         "/admin/state/{component}/{entity:path}": admin.state,
         "/admin/events/{component}/{entity:path}": admin.events,
         "/admin/timers": admin.timers,
+        "/admin/topics": operations.topics,
         "/admin/status": admin.status,
         **consuming.get,
     }
@@ -133,13 +135,17 @@ def admin_app(
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
         **consuming.post,
+        "/admin/topics/{name}": operations.publish,
     }
-    routes = [Route(path, _guarded(answer, local)) for path, answer in get.items()]
-    routes += [
-        Route(path, _guarded(answer, local), methods=["POST"]) for path, answer in post.items()
-    ]
+    routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
     refusals = {404: _refused, 405: _refused}
     return Starlette(routes=routes, exception_handlers=refusals)
+
+
+def _routes(answers: Mapping[str, Answer], verb: str, local: bool) -> list[Route]:
+    return [
+        Route(path, _guarded(answer, local), methods=[verb]) for path, answer in answers.items()
+    ]
 
 
 def components_of(service: ServiceDescriptor) -> list[ComponentView]:

@@ -1,4 +1,4 @@
-"""What operators have done through the admin port: verify, backup, replace, cancel a timer."""
+"""What operators do through the admin port: verify, backup, replace, cancel a timer, publish."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from starlette.types import Receive, Scope, Send
 from actorkalix import errors
 from actorkalix.failures import failure_of
 from actorkalix.gateway.http import BUG
+from actorkalix.gateway.routes import decoded_segments
+from actorkalix.gateway.scope import raw_path_of
 from actorkalix.ports import (
     BackupOrder,
     Cancelled,
     CancelOrder,
     Fleet,
     HostView,
+    PublishOrder,
     Replaced,
     ReplaceOrder,
     StreamError,
+    TopicDesk,
 )
 from actorkalix_cluster.shardhost.messages import Failure
 
@@ -54,6 +58,7 @@ class Operations:
         fleet: the processes of the service.
         verify: checks all stores and tells what it found, as JSON.
         backup, replace, cancel_timer: as their types say.
+        topics: of the service.
     """
 
     def __init__(
@@ -63,12 +68,14 @@ class Operations:
         backup: Backup | None,
         replace: Replace | None,
         cancel_timer: CancelTimer | None = None,
+        topics: TopicDesk | None = None,
     ) -> None:
         self._fleet = fleet
         self._verify = verify
         self._backup = backup
         self._replace = replace
         self._cancel_timer = cancel_timer
+        self._topics = topics
 
     async def verify(self, _: Request) -> Response:
         """What the check of all stores has found."""
@@ -100,6 +107,17 @@ class Operations:
         cancel = _offered(self._cancel_timer)
         order = await body_of(request, CancelOrder)
         return json_response(Cancelled(order.name, await cancel(order.name)))
+
+    async def topics(self, _: Request) -> Response:
+        """The service's topics."""
+        return json_response(await _offered(self._topics).listed())
+
+    async def publish(self, request: Request) -> Response:
+        """Where a message stands that is now in its topic."""
+        desk = _offered(self._topics)
+        order = await body_of(request, PublishOrder)
+        name = decoded_segments(raw_path_of(request.scope))[-1]
+        return json_response(await desk.publish(name, order))
 
     def _host(self, store: int) -> HostView | None:
         return next((host for host in self._fleet.fleet().hosts if host.store == store), None)

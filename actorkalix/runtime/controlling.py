@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.describe.topics import topics_of
 from actorkalix.errors import InternalError, OwnerAway, UnknownRoute, catalog
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.scraping import ClusterMetrics
@@ -30,6 +31,7 @@ from actorkalix.runtime.loading import load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.orders import ControllerConfig, StoreConfig
 from actorkalix.runtime.timer_listing import TimerCancel
+from actorkalix.runtime.topics import Topics
 from actorkalix.runtime.verification import verified
 from actorkalix_cluster.rayhost.contract import (
     Beat,
@@ -194,6 +196,7 @@ class Controller:
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
             cancel_timer=TimerCancel(calls, lambda: config.homes),
+            topics=Topics(topics_of(service), limits.topic_partitions, calls, lambda: config.homes),
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()

@@ -43,12 +43,7 @@ from actorkalix.ports import (
     TimerPage,
 )
 from actorkalix.runtime.fold import Fold
-from actorkalix.runtime.presentation import (
-    as_stored,
-    event_view,
-    page_token,
-    place_of,
-)
+from actorkalix.runtime.presentation import as_stored, event_view, page_token, place_of
 from actorkalix.runtime.timer_listing import timers_of
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
@@ -66,6 +61,8 @@ PAGE_MAX = 1000
 
 FOLD_PAGE = 500
 """Records read at a time while states are folded."""
+
+NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX)
 
 R = TypeVar("R")
 
@@ -264,7 +261,7 @@ class StoreInspection:
     def _changes(
         self, shard: int, component: str, entity: str, after: int
     ) -> Iterator[StoredRecord]:
-        """Records beyond sequence number `after` without remembered replies.
+        """Changes beyond sequence number `after`.
 
         A version is never below its sequence number, so reading begins at version `after`.
         """
@@ -275,7 +272,7 @@ class StoreInspection:
                 if stored.incarnation != life:
                     return  # cleaned and begun anew while we read
                 number = stored.record.number
-                if stored.record.kind is not RecordKind.REPLY and (number > after or not after):
+                if stored.record.kind not in NO_CHANGES and (number > after or not after):
                     yield stored
             version = page[-1].version
 

@@ -48,6 +48,7 @@ from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.tasks import ActionTasks, task_actions
 from actorkalix.runtime.timer_listing import cancel_methods
+from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -305,6 +306,7 @@ class ServiceHost:
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
             **acting_methods(self._host),
+            **topic_methods(self._dispatch, limits.topic_partitions),
         }
 
     def _hang(self, reason: str) -> None:

@@ -12,11 +12,12 @@ from starlette.types import ASGIApp
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine.timer import CANCEL
+from actorkalix.errors import UnknownRoute
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.scraping import ClusterMetrics
 from actorkalix.gateway.server import Server, bind
 from actorkalix.model.names import check_timer_name
-from actorkalix.ports import HostView
+from actorkalix.ports import HostView, PublishedView, PublishOrder, TopicView
 from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix_storage.api import HomeTable
@@ -40,7 +41,25 @@ def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
         metrics=ClusterMetrics(calls, fleet).scrape,
         replace=replace,
         cancel_timer=cancel_timer,
+        topics=Desk(),
     )
+
+
+class Desk:
+    """Topics that remember nothing but a number."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    async def listed(self) -> list[TopicView]:
+        return [TopicView("orders", [1_000, self._size, 0])]
+
+    async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
+        if topic != "orders":
+            raise UnknownRoute(f"the service names no topic {topic!r}; there are orders")
+        assert (order.data, order.subject, order.id, order.type) == ({"a": 1}, "s", "i", "T")
+        self._size += 1
+        return PublishedView(topic, 1, self._size)
 
 
 async def replace(_: int) -> None:

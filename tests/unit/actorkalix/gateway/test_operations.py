@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from actorkalix.errors import StoredDataDamaged, StoreFull
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.operations import EventStream
-from actorkalix.ports import HostView
+from actorkalix.ports import HostView, PublishedView, PublishOrder, TopicView
 from actorkalix.runtime.fanout import ClusterInspection, LocalCalls
 from actorkalix_storage.api import HomeTable
 from tests.unit.actorkalix.cli.answering import answering
@@ -77,6 +77,17 @@ async def cancel_timer(name: str) -> bool:
     return name == "nightly"
 
 
+class Desk:
+    """One topic, which takes everything."""
+
+    async def listed(self) -> list[TopicView]:
+        return [TopicView("a topic", [1, 2])]
+
+    async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
+        assert order == PublishOrder({"a": 1}, "s", metadata={"x": "y"})
+        return PublishedView(topic, 3, 4)
+
+
 def app_of(machine: Machine | None) -> ASGIApp:
     """An admin port; without a machine it offers nothing."""
     calls = LocalCalls({})
@@ -89,6 +100,7 @@ def app_of(machine: Machine | None) -> ASGIApp:
         backup=machine.backup if machine is not None else None,
         replace=machine.replace if machine is not None else None,
         cancel_timer=cancel_timer if machine is not None else None,
+        topics=Desk() if machine is not None else None,
     )
 
 
@@ -131,6 +143,18 @@ def test_a_timer_is_cancelled() -> None:
     answer = post(machine, "/admin/timers/cancel", b'{"timer":"nightly"}')
     assert "a JSON object of name: " in is_problem(answer, 400, "AK2002")["detail"]
     is_problem(post(None, "/admin/timers/cancel", b'{"name":"nightly"}'), 404, "AK2003")
+
+
+def test_a_message_is_published() -> None:
+    machine = Machine()
+    body = b'{"data":{"a":1},"subject":"s","metadata":{"x":"y"}}'
+    answer = post(machine, "/admin/topics/a%20topic", body)
+    assert (answer.status, answer.json) == (200, {"topic": "a topic", "partition": 3, "number": 4})
+    is_problem(post(machine, "/admin/topics/t", b'{"subject":"s"}'), 400, "AK2002")
+    is_problem(post(None, "/admin/topics/t", body), 404, "AK2003")
+    shown = asyncio.run(fetch(app_of(machine), "GET", "/admin/topics"))
+    assert shown.json == [{"name": "a topic", "partitions": [1, 2]}]
+    is_problem(asyncio.run(fetch(app_of(None), "GET", "/admin/topics")), 404, "AK2003")
 
 
 @pytest.mark.parametrize("path", ["/admin/replace", "/admin/backup", "/admin/verify"])

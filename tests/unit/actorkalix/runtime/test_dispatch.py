@@ -152,6 +152,36 @@ def test_a_task_that_asks_follows_too() -> None:
     Rig(Actors(forward("desk")), desk=Runner(Reply(b"end"))).play(case)
 
 
+def publishing() -> Reply:
+    """What an action replies that publishes twice."""
+    return Reply(b"done", before=(message("~topic", "a/1"), message("~topic", "b/2")))
+
+
+def test_what_goes_before_a_reply_is_sent_first() -> None:
+    async def case(rig: Rig) -> None:
+        assert await rig.dispatch.ask(message("desk")) == Reply(b"done")
+        assert [each.entity for each in rig.actors.asked] == ["a/1", "b/2"]
+        assert {each.deadline_ms for each in rig.actors.asked} == {6_000}
+        rig.begin(message("desk"))
+        await settle()
+        assert rig.told == [Reply(b"done")]
+        assert len(rig.actors.asked) == 4
+
+    Rig(Actors(*[Reply(b"1")] * 4), desk=Runner(publishing())).play(case)
+
+
+def test_where_it_is_not_taken_the_outcome_is_unknown() -> None:
+    async def case(rig: Rig) -> None:
+        reply = await rig.dispatch.ask(message("desk"))
+        assert number(reply) == "AK3001"
+        assert reply.failure is not None
+        assert reply.failure.outcome == "unknown"
+        assert len(rig.actors.asked) == 1
+
+    full = Reply(failure=Failure("AK3001", "unavailable", "later"))
+    Rig(Actors(full), desk=Runner(publishing())).play(case)
+
+
 def test_a_chain_is_bounded() -> None:
     async def case(rig: Rig) -> None:
         assert number(rig.begin(message("cart", "a", depth=9))) == "AK2016"

@@ -1,0 +1,71 @@
+"""`actorkalix topics`: the topics of a running service, and publishing to one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actorkalix.cli.exits import Exit
+from actorkalix.cli.output import Output
+from actorkalix.cli.source import running
+from actorkalix.errors import InvalidCommandLine
+from actorkalix.ports import PublishOrder, TopicView
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> int:
+    """List topics, or publish a message."""
+    if arguments.action is None:
+        return asyncio.run(_list(arguments, output))
+    if arguments.name is None or arguments.message is None:
+        raise InvalidCommandLine("actorkalix topics publish NAME JSON: one of them is missing")
+    try:
+        value = msgspec.json.decode(arguments.message)
+    except msgspec.DecodeError as problem:
+        raise InvalidCommandLine(f"the message is no JSON: {problem}") from problem
+    order = PublishOrder(value, arguments.subject, arguments.id, arguments.type)
+    return asyncio.run(_publish(arguments, order, output))
+
+
+async def _list(arguments: argparse.Namespace, output: Output) -> int:
+    async with running(arguments) as service:
+        topics = await service.topics()
+    if output.as_json:
+        output.document(topics)
+    elif topics:
+        output.show(_table(topics))
+    else:
+        output.note("the service names no topics")
+    return Exit.OK
+
+
+async def _publish(arguments: argparse.Namespace, order: PublishOrder, output: Output) -> int:
+    async with running(arguments) as service:
+        published = await service.publish(arguments.name, order)
+    if output.as_json:
+        output.document(published)
+    else:
+        output.show(
+            f"published to {published.topic}, partition {published.partition}, "
+            f"message {published.number}"
+        )
+    return Exit.OK
+
+
+def _table(topics: list[TopicView]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("topic", "messages", "partitions in use"):
+        table.add_column(title, overflow="fold")
+    for topic in topics:
+        used = sum(size > 0 for size in topic.partitions)
+        table.add_row(
+            topic.name, f"{sum(topic.partitions):,}", f"{used} of {len(topic.partitions)}"
+        )
+    return table

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from actorkalix.consumer_views import DeadLetterPage, DeadLetterView, Dropped, Replayed
+from actorkalix.engine.topic import TOPIC, read_message
 from actorkalix.errors import InvalidPayload, StoredDataUnreadable, UnknownRoute
 from actorkalix.failures import error_of
 from actorkalix.runtime.paging import page_of
@@ -88,6 +91,8 @@ def letter_shown(store: Store, shard: int, name: str) -> DeadLetterView:
     if letter is None:
         raise unknown_letter(name)
     view, entry = view_of(letter), letter.entry()
+    if letter.component == TOPIC:
+        return _of_topic(view, letter.payload)
     stored = StoredRecord(letter.shard, entry.position, (0, 0), letter.version, 0, entry.record)
     try:
         event = event_view(stored, None)
@@ -100,6 +105,21 @@ def letter_shown(store: Store, shard: int, name: str) -> DeadLetterView:
         payload=event.payload,
         metadata=event.metadata,
     )
+
+
+def _of_topic(view: DeadLetterView, payload: bytes) -> DeadLetterView:
+    """A letter with a message of a topic: its data as JSON, else as text, else their size."""
+    try:
+        message = read_message(payload)
+    except msgspec.MsgspecError as error:
+        return msgspec.structs.replace(view, note=f"the payload is not shown: {error}")
+    view = msgspec.structs.replace(view, type=message.type, metadata=dict(message.metadata))
+    reads: tuple[Callable[[bytes], Any], ...] = (msgspec.json.decode, bytes.decode)
+    for read in reads:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # then it is the next, or neither
+            return msgspec.structs.replace(view, payload=read(message.data))
+    note = f"the payload is not shown: {len(message.data):,} bytes, {message.content_type}"
+    return msgspec.structs.replace(view, note=note)
 
 
 def view_of(letter: DeadLetter) -> DeadLetterView:

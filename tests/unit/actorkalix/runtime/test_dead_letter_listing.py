@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
+from actorkalix.engine.topic import TOPIC, TopicMessage
 from actorkalix.errors import InvalidPayload, StoredDataUnreadable, UnknownRoute
 from actorkalix.runtime.dead_letter_listing import (
     HostLetters,
@@ -64,6 +66,34 @@ def test_letters_are_listed_and_shown(reader: Reader) -> None:
             assert "the payload is not shown: counter 'a', event 3" in shown.note
             with pytest.raises(UnknownRoute, match="there is no dead letter"):
                 letter_shown(r.store, 5, "5:reader/99")
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize(
+    "data, payload, note",
+    [
+        (b'{"n":1}', {"n": 1}, ""),
+        (b"not JSON", "not JSON", ""),
+        (b"\xff\xfe", None, "the payload is not shown: 2 bytes, text/plain"),
+        (None, None, "the payload is not shown: "),
+    ],
+)
+def test_a_message_of_a_topic_is_shown(
+    reader: Reader, data: bytes | None, payload: object, note: str
+) -> None:
+    message = TopicMessage("Paid", "s", "i", "shop", "text/plain", (("a", "b"),), data or b"")
+    stored = b"\xc1" if data is None else msgspec.msgpack.encode(message)
+    one = msgspec.structs.replace(letter(30, payload=stored), component=TOPIC, entity="orders/3")
+
+    async def case() -> None:
+        async with holding(reader, one) as (r, _):
+            shown = letter_shown(r.store, 5, one.id)
+            assert shown.payload == payload
+            assert shown.note.startswith(note)
+            assert bool(shown.note) == bool(note)
+            if data is not None:
+                assert (shown.type, shown.metadata) == ("Paid", {"a": "b"})
 
     asyncio.run(case())
 

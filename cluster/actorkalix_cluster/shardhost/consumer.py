@@ -29,6 +29,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from actorkalix_cluster.shardhost.ahead import read_ahead
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer, read
 from actorkalix_cluster.shardhost.cursors import Cursor
@@ -346,20 +347,17 @@ class Consumer:
 
     async def _retry(self, lane: Lane) -> None:
         """Handle what waits in the store for a parked lane."""
-        progress = lane.progress
+        assert lane.parked is not None, "only what is parked is tried again"
+        progress, after = lane.progress, lane.parked.offset - 1
         shard, subject, page = progress.shard, lane.subject, self._limits.page
-        while lane.parked is not None and not self._stopped:
+        while not self._stopped:
             lane.news = False
-            version, up_to = lane.parked.version, progress.read.offset
-            records = await read(
+            up_to = progress.read.offset
+            entries, after = await read(
                 self._committer,
-                partial(self._store.history, shard, *subject, after=version, limit=page),
+                partial(read_ahead, self._store, shard, subject, after, up_to, limit=page),
             )
-            entries = [entry_of(s) for s in records if s.position.offset <= up_to]
-            if not entries and progress.caught_up(lane):
-                del self._retries[lane]
-                self._moved(shard)
-                log.info("%s goes on with %s %r", self.id, *subject)
+            if self.progress.get(shard) is not progress:
                 return
             for entry in entries:
                 failure = await self._try([entry]) if self.wants(entry.record) else ""
@@ -370,6 +368,11 @@ class Consumer:
                     return
                 progress.retried(lane, entry, entry.position.offset + 1)
                 self._moved(shard)
+            if after >= up_to and progress.caught_up(lane):
+                del self._retries[lane]
+                self._moved(shard)
+                log.info("%s goes on with %s %r", self.id, *subject)
+                return
 
     def _retry_failed(self, lane: Lane, failure: str) -> None:
         parked = lane.progress.failed_again(lane, failure)

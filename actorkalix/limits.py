@@ -51,6 +51,10 @@ class Limits:
         action_timeout: until a handler of an action that has not replied is cancelled (Kalix: 1 h).
         actions_max: handlers of inline actions that run at once on a host, and streams; beyond it
             503 (each holds some 10 kB).
+        tasks_per_core_max: tasks of actions that a host has under way at a time, for each core that
+            it may use (a handler that computes fills one; raise it for handlers that wait).
+        tasks_waiting_max: calls that wait for one of these, of each depth of calls and each set of
+            options; beyond it 503 (some 1 kB each, beside their payloads).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
         topic_partitions: of every topic: messages of so many subjects are handled at once, and a
@@ -83,6 +87,8 @@ class Limits:
     owner_wait: timedelta = timedelta(seconds=4.5)
     action_timeout: timedelta = timedelta(hours=1)
     actions_max: int = 4_096
+    tasks_per_core_max: int = 1
+    tasks_waiting_max: int = 4_096
     call_depth_max: int = 8
     topic_partitions: int = 16
 

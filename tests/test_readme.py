@@ -51,6 +51,6 @@ def test_scripts_are_there() -> None:
 def test_commands_exist() -> None:
     from actorkalix.cli.parser import COMMANDS
 
-    named = set(re.findall(r"(?:^|`)actorkalix ([a-z]+)\b", README, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)actorkalix ([a-z-]+)\b", README, re.MULTILINE))
     assert named <= {command.name for command in COMMANDS}
     assert named >= {command.name for command in COMMANDS} - {"version"}

@@ -38,7 +38,7 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
         # argparse forgets the indentation of commands when it measures them, and breaks the line.
-        self._action_max_length = 14
+        self._action_max_length = 16
 
 
 class Parser(argparse.ArgumentParser):
@@ -133,25 +133,18 @@ def _run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--dev", action="store_true", help="find handlers that wait or change a state in place"
     )
-    sub.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
+    _app_dir(sub)
 
 
 def _components(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
-    sub.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
+    _app_dir(sub)
 
 
 def _entities(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("component", metavar="COMPONENT", help="component id")
     _source(sub)
-    sub.add_argument(
-        "--limit", type=_count, default=100, metavar="N", help="ids of a page (%(default)s)"
-    )
-    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+    _pages(sub, "ids")
 
 
 def _state(sub: argparse.ArgumentParser) -> None:
@@ -177,22 +170,53 @@ def _timers(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("name", metavar="NAME", nargs="?", help="name of the timer to cancel")
     _source(sub)
+    _pages(sub, "timers")
+
+
+def _consumers(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--limit", type=_count, default=100, metavar="N", help="timers of a page (%(default)s)"
+        "consumer", metavar="CONSUMER", nargs="?", help="one of them; or `retry`, and its id"
     )
-    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+    sub.add_argument("retried", metavar="ID", nargs="?", help="of the consumer that is to retry")
+    _source(sub)
+    sub.add_argument("--entity", default="", metavar="ID", help="retry this entity alone")
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="parked subjects (%(default)s)"
+    )
+
+
+def _dead_letters(sub: argparse.ArgumentParser) -> None:
+    words = ("list", "show", "replay", "drop")
+    sub.add_argument(
+        "action", metavar="|".join(words), nargs="?", default="list", choices=words, help="(list)"
+    )
+    sub.add_argument("id", metavar="ID", nargs="?", help="of the letter; to list, of a consumer")
+    _source(sub)
+    _pages(sub, "letters")
 
 
 def _topics(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "action", metavar="publish", nargs="?", choices=("publish",), help="publish JSON to NAME"
-    )
+    publish = ("publish",)
+    sub.add_argument("action", metavar="publish", nargs="?", choices=publish, help="JSON to NAME")
     sub.add_argument("name", metavar="NAME", nargs="?", help="name of the topic")
     sub.add_argument("message", metavar="JSON", nargs="?", help="what to publish")
     sub.add_argument("--subject", default="", metavar="TEXT", help="order is kept within it")
     sub.add_argument("--id", default="", metavar="TEXT", help="the topic drops one that it has")
     sub.add_argument("--type", default="", metavar="TYPE", help="as handlers' only= names it")
     _source(sub)
+
+
+def _pages(sub: argparse.ArgumentParser, what: str) -> None:
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help=f"{what} of a page (%(default)s)"
+    )
+    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+
+
+def _app_dir(sub: argparse._ActionsContainer) -> None:
+    sub.add_argument(
+        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
+    )
 
 
 def _source(sub: argparse.ArgumentParser) -> None:
@@ -208,9 +232,7 @@ def _source(sub: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--admin", metavar="URL", help=f"its admin address, as http://127.0.0.1:{ADMIN_PORT}"
     )
-    where.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
+    _app_dir(where)
 
 
 def _status(sub: argparse.ArgumentParser) -> None:
@@ -252,9 +274,7 @@ def _check(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="fewer judged are a finding (%(default)s)",
     )
-    sub.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
+    _app_dir(sub)
 
 
 def _simulate(sub: argparse.ArgumentParser) -> None:
@@ -277,9 +297,7 @@ def _simulate(sub: argparse.ArgumentParser) -> None:
         help="for what is known of a run that fails (.actorkalix/simulation/<seed>)",
     )
     sub.add_argument("--no-shrink", action="store_true", help="leave a run that fails as it is")
-    sub.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
+    _app_dir(sub)
 
 
 def _explain(sub: argparse.ArgumentParser) -> None:
@@ -338,6 +356,8 @@ _RUN = "actorkalix.cli.run:execute"
 _TIMERS = "actorkalix.cli.timers:execute"
 _TOPICS = "actorkalix.cli.topics:execute"
 _LOOK = "actorkalix.cli.look:execute"
+_READS = "list subscriptions, how far they are, what is parked; or retry"
+_DEAD = "list what consumers gave up, replay or drop it"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
 _COPIES = "back up a service, while it runs or at rest"
@@ -354,6 +374,8 @@ COMMANDS = (
     Command("state", "print the state of an entity", _LOOK, _state),
     Command("events", "print the changes of an entity", _LOOK, _events),
     Command("timers", "list named timers, or cancel one", _TIMERS, _timers),
+    Command("consumers", _READS, "actorkalix.cli.consumers:execute", _consumers),
+    Command("dead-letters", _DEAD, "actorkalix.cli.dead_letters:execute", _dead_letters),
     Command("topics", "list topics, or publish to one", _TOPICS, _topics),
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
@@ -372,7 +394,6 @@ LATER = frozenset(
         "cluster",
         "workflows",
         "views",
-        "dead-letters",
         "openapi",
         "proto",
     )

@@ -117,6 +117,7 @@ class Subscription(msgspec.Struct, frozen=True):
         handlers: by name.
         batch_max: changes that it takes at once, 1 and up.
         blocks: a failure stops it as a whole.
+        dead_letters: what it fails on for long is put away.
         from_now: a new one begins with what comes.
         from_ms: what is older is skipped, milliseconds since 1970.
     """
@@ -128,6 +129,7 @@ class Subscription(msgspec.Struct, frozen=True):
     blocks: bool = False
     from_now: bool = False
     from_ms: int = 0
+    dead_letters: bool = False
 
 
 class StoredType(msgspec.Struct, frozen=True):

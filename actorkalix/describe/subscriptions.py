@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from actorkalix.describe.descriptors import ChangeHandler, Subscription, described
 from actorkalix.describe.handlers import Scope
@@ -15,9 +15,11 @@ from actorkalix.describe.topics import taken_type
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
 from actorkalix.model.names import topic_problem
-from actorkalix.model.sources import SourceMark
+from actorkalix.model.sources import OnFailure, SourceMark
 
-CONSUMER_BYTES_MAX = 256
+CONSUMER_BYTES_MAX = 200
+"""Dead letters have it in their ids, which have 256 bytes, beside a shard and an offset."""
+
 BATCH_MAX = 10_000
 """Changes that one call of a handler may take; a list of them is one payload."""
 
@@ -66,6 +68,7 @@ def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) ->
         on_failure == "block",
         start_from == "now",
         int(start_from.timestamp() * 1000) if isinstance(start_from, datetime) else 0,
+        on_failure == "dead_letter",
     )
 
 
@@ -109,8 +112,8 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield "is a generator; a change is handled once, write async def"
     if type(mark.batch_max) is not int or not 0 <= mark.batch_max <= BATCH_MAX:
         yield f"takes batch_max={mark.batch_max!r}; it is a number from 1 to {BATCH_MAX:,}"
-    if mark.on_failure not in ("park", "block"):
-        yield f'takes on_failure={mark.on_failure!r}; it is "park" or "block"'
+    if mark.on_failure not in get_args(OnFailure):
+        yield f'takes on_failure={mark.on_failure!r}; it is "park", "block" or "dead_letter"'
     start = mark.start_from
     if isinstance(start, datetime):
         if start.tzinfo is None:
@@ -172,6 +175,10 @@ def _check_ids(scope: Scope, made: Sequence[Subscription]) -> None:
     seen: set[str] = set()
     for one in made:
         if one.consumer in seen or len(one.consumer.encode()) > CONSUMER_BYTES_MAX:
-            why = "is there twice" if one.consumer in seen else "has more than 256 bytes"
+            why = (
+                "is there twice"
+                if one.consumer in seen
+                else f"has more than {CONSUMER_BYTES_MAX} bytes"
+            )
             scope.problems.add(scope.place, f"the consumer {one.consumer!r} {why}; change group=")
         seen.add(one.consumer)

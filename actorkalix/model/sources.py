@@ -31,8 +31,9 @@ A = TypeVar("A", bound="Action")
 V = TypeVar("V", bound="View")
 M_co = TypeVar("M_co", covariant=True)
 
-OnFailure: TypeAlias = Literal["park", "block"]
-"""`park`: the subject waits and the others go on. `block`: all wait, as in Kalix."""
+OnFailure: TypeAlias = Literal["park", "block", "dead_letter"]
+"""`park`: the subject waits and the others go on. `block`: all wait, as in Kalix. `dead_letter`: as
+`park`, but what fails ten times is put away, and its subject goes on without it."""
 
 StartFrom: TypeAlias = Literal["beginning", "now"] | datetime
 
@@ -231,7 +232,9 @@ def subscribe(
             calls are not told apart when it is repeated with another list, so give them keys.
         group: name of the consumer within the action; by it a topic's messages are shared.
         on_failure: "park": the entity on which it fails waits, with its order kept, and is tried
-            again after 3 s to 30 s without end; "block": all wait.
+            again after 3 s to 30 s without end; "block": all wait; "dead_letter": as "park", but a
+            change on which it failed ten times becomes a dead letter (`actorkalix dead-letters`),
+            so the entity's later changes are handled before it.
         start_from: where the consumer begins that is new; a `datetime` with a zone skips what is
             older.
     """

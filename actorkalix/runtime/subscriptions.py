@@ -48,6 +48,7 @@ class ActionSubscriber:
         self.consumer = subscription.consumer
         self.batch_max = subscription.batch_max
         self.blocks = subscription.blocks
+        self.dead_letters = subscription.dead_letters
         self.from_now = subscription.from_now
         self._from_ms = subscription.from_ms
         self._action = action.component_id

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TypeVar
 
@@ -120,7 +123,7 @@ class TestService:
         self._store = self._store.crash()
         await self._start()
 
-    async def ask(self, message: Message, /) -> Reply:
+    async def ask(self, message: Message, elements: AsyncIterator[bytes] | None = None, /) -> Reply:
         """Send a message as the gateway does; `client` is the usual way.
 
         Raises:
@@ -129,9 +132,20 @@ class TestService:
         """
         if self._dispatch is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
-        reply = await self._dispatch.ask(message)
+        reply = await self._dispatch.ask(message, elements)
         self._findings.raise_first()
         return reply
+
+    async def stream(
+        self, message: Message, elements: AsyncIterator[bytes] | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """Send a message for a handler that streams, as the gateway does."""
+        if self._dispatch is None:
+            raise RuntimeError("the service runs within `async with TestService(...)` alone")
+        async with aclosing(self._dispatch.stream(message, elements)) as replies:
+            async for reply in replies:
+                self._findings.raise_first()
+                yield reply
 
     async def _start(self) -> None:
         host = build_host(
@@ -151,7 +165,10 @@ class TestService:
         run_inline(self._dispatch, self.service.descriptor, around)
         host.connect(self._dispatch)
         if self.service.on_startup is not None:
-            await start_up(self.service.on_startup, self._client)
+            loop = asyncio.get_running_loop()
+            transport = HostTransport(self, self._clock)
+            client = Client._over(transport, sleep=self._sleep, loop=loop)
+            await start_up(self.service.on_startup, client)
 
     async def _end_handlers(self) -> None:
         dispatch, self._dispatch = self._dispatch, None

@@ -19,6 +19,7 @@ import msgspec
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.limits import Limits
 from actorkalix.runtime.composition import build_host
+from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.virtual import START_MS
 from actorkalix_cluster.rayhost.contract import Assignment
@@ -142,6 +143,7 @@ class SimulatedHost:
         )
         assignment = Assignment(number, incarnation, b"")
         self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
+        self._dispatch = Dispatch(self.neighbours.router, clock, limits)
 
     def receive(self, batch: bytes) -> None:
         """A batch of another host. In this process."""
@@ -155,7 +157,7 @@ class SimulatedHost:
         """A client's request, as the gateway has decoded it. In this process."""
         self._requests += 1
         self._idle.clear()
-        asked = self.neighbours.router.begin(message, partial(self._answer_soon, answer))
+        asked = self._dispatch.begin(message, partial(self._answer_soon, answer))
         if isinstance(asked, Reply):
             self._answer(answer, asked)
 

@@ -9,9 +9,11 @@ is handled entry by entry, so that only what is at fault waits.
     handles the entry           goes on                          go on
     fails on it                 is parked: tried again after     go on
                                 3 s, 6 s … 30 s, without end
-    fails on `pause_after`      those that failed before are     wait: the first in line is tried
-      in a row, none handled    parked, later ones wait in       after 3 s … 30 s, and when it is
+    fails on `pause_after`      those that failed before are     wait: one after the other is tried,
+      in a row, none handled    parked, later ones wait in       3 s … 30 s apart, and when one is
       in between                their lanes, nothing counted     handled all go on
+
+Both are `Retries`' work, and so is giving an entry up where the subscriber has dead letters.
 
 A consumer that blocks (`pause_after` of 1) parks nothing: the first failure stops it until that
 very entry is handled, as Kalix does it.
@@ -29,14 +31,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from actorkalix_cluster.shardhost.ahead import read_ahead
 from actorkalix_cluster.shardhost.clock import Clock
-from actorkalix_cluster.shardhost.committer import Committer, read
+from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.cursors import Cursor
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
+from actorkalix_cluster.shardhost.observer import ConsumerStats
 from actorkalix_cluster.shardhost.patience import Patience
 from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
-from actorkalix_cluster.shardhost.subscriber import Subscriber
+from actorkalix_cluster.shardhost.retries import PutAway, Retries
+from actorkalix_cluster.shardhost.subscriber import Subscriber, reason_of
 from actorkalix_storage.api import Position, Store, StoredRecord
 
 log = logging.getLogger("actorkalix.consumer")
@@ -52,6 +55,15 @@ class Consumer:
         clock: the host's.
         limits: bounds.
         moved: told of each shard whose cursor has moved.
+        put_away: makes dead letters of entries.
+
+    Attributes:
+        id: the consumer's.
+        wants: whether it wants a record.
+        progress: by shard.
+        handled, failures: entries that were handled; times that it failed.
+        failure, failed_ms: the last of them and its time; "" and 0 while there was none.
+        retries: what is parked.
     """
 
     def __init__(
@@ -63,11 +75,15 @@ class Consumer:
         clock: Clock,
         limits: ConsumerLimits,
         moved: Callable[[int], object],
+        put_away: PutAway,
     ) -> None:
         self.id = subscriber.consumer
         self.wants = subscriber.wants
         self.progress: dict[int, Progress] = {}
         self.handled = 0
+        self.failures = 0
+        self.failure = ""
+        self.failed_ms = 0
         self._subscriber = subscriber
         self._store = store
         self._committer = committer
@@ -80,8 +96,18 @@ class Consumer:
         self._waiting = 0  # entries in memory
         self._reads = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._retries: dict[Lane, None] = {}
         self._stopped = False
+        self.retries = Retries(
+            self,
+            subscriber,
+            store=store,
+            committer=committer,
+            clock=clock,
+            limits=limits,
+            patience=self._patience,
+            moved=moved,
+            put_away=put_away,
+        )
 
     # ---- what there is ------------------------------------------------------------------------
     @property
@@ -91,19 +117,36 @@ class Consumer:
         return bool(self._tasks or self._reads or more)
 
     @property
-    def parked(self) -> list[Lane]:
-        """Subjects that wait."""
-        return list(self._retries)
+    def stopped(self) -> bool:
+        """It begins nothing more."""
+        return self._stopped
 
     @property
-    def paused(self) -> bool:
-        """It waits as a whole."""
-        return self._patience.paused
+    def under_way(self) -> int:
+        """Runs that have not ended."""
+        return len(self._tasks)
 
-    @property
-    def lag(self) -> int:
-        """Entries in memory, not handled yet."""
-        return self._waiting
+    def stats(self) -> ConsumerStats:
+        """A look at it."""
+        behind = sum(
+            progress.behind(self._store.applied(shard)) for shard, progress in self.progress.items()
+        )
+        return ConsumerStats(
+            *(self.id, len(self.progress), behind, self._waiting, len(self.retries)),
+            self._patience.resume_ms if self._patience.paused else 0,
+            *(self.handled, self.failures, self.retries.dead, self.failure, self.failed_ms),
+        )
+
+    def retry(self, entity: str = "") -> int:
+        """Try parked subjects now, and end a wait as a whole; how many subjects that are.
+
+        Args:
+            entity: those of this entity alone; "" is all.
+        """
+        count = self.retries.now(entity)
+        self._patience.resume_ms = 0
+        self._pump()
+        return count
 
     # ---- what comes ---------------------------------------------------------------------------
     def attach(self, shard: int, cursor: Cursor | None) -> None:
@@ -113,7 +156,7 @@ class Consumer:
         start = newest if self._subscriber.from_now else Position(newest.lineage, 0, 0)
         progress = self.progress[shard] = Progress(shard, self.id, cursor, start)
         for lane in progress.lanes.values():
-            self._retry_at(lane)
+            self.retries.add(lane)
         if progress.moved:
             self._moved(shard)
         last = self._subscriber.nothing_after(state)
@@ -131,7 +174,7 @@ class Consumer:
         self._behind.pop(shard, None)
         self._waiting -= progress.waiting
         for lane in progress.lanes.values():
-            self._retries.pop(lane, None)
+            self.retries.forget(lane)
         self._ready = deque(lane for lane in self._ready if lane.progress is not progress)
 
     def landed(self, shard: int, entries: list[Entry], through: Position) -> None:
@@ -189,7 +232,7 @@ class Consumer:
     ) -> None:
         self._reads -= 1
         shard = progress.shard
-        if self._stopped or self.progress.get(shard) is not progress:
+        if self._stopped or not self.has(progress):
             return
         if isinstance(found, Exception):
             log.error("%s cannot read shard %d: %s", self.id, shard, found)
@@ -206,8 +249,12 @@ class Consumer:
             progress.synced = True
         self._pump()
 
+    def has(self, progress: Progress, /) -> bool:
+        """The shard is still ours."""
+        return self.progress.get(progress.shard) is progress
+
     def _read_again(self, progress: Progress) -> None:
-        if self.progress.get(progress.shard) is progress:
+        if self.has(progress):
             self._behind[progress.shard] = None
             self._fill()
 
@@ -220,11 +267,11 @@ class Consumer:
             if paused and (self._tasks or not self._patience.may_try(self._clock.now_ms())):
                 return
             if self._subscriber.batch_max > 1 and not paused:
-                self._begin(self._run_batch(self._next_lanes()))
+                self.begin(self._run_batch(self._next_lanes()))
             else:
                 lane = self._ready.popleft()
                 lane.state = LaneState.RUNNING
-                self._begin(self._run(lane))
+                self.begin(self._run(lane))
         self._fill()
 
     def _next_lanes(self) -> list[Lane]:
@@ -238,7 +285,8 @@ class Consumer:
             lanes.append(lane)
         return lanes
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None], /) -> None:
+        """Run this; when it ends there is room for others."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -254,7 +302,9 @@ class Consumer:
         for _ in range(self._limits.run_entries_max):
             if not lane.entries or self._stopped:
                 break
-            failure = await self._try([lane.entries[0]])
+            failure = await self.attempt([lane.entries[0]])
+            if not self.has(lane.progress):
+                return
             if failure:
                 self._failed(lane, failure)
                 return
@@ -271,21 +321,26 @@ class Consumer:
             entries += list(lane.entries)[:count]
             counts.append((lane, count))
             left -= count
-        if await self._try(entries):
-            for lane in lanes:
-                await self._run(lane)
-            return
+        failure = await self.attempt(entries)
         for lane, count in counts:
-            self._handled(lane, count)
-            self._rest(lane)
+            if not self.has(lane.progress):
+                continue
+            if failure:
+                await self._run(lane)
+            else:
+                self._handled(lane, count)
+                self._rest(lane)
 
-    async def _try(self, entries: Sequence[Entry]) -> str:
+    async def attempt(self, entries: Sequence[Entry], /) -> str:
         """Hand entries over; what went wrong, or nothing."""
         try:
             await self._subscriber.handle(entries)
         except Exception as error:  # whatever it is, it is tried again
             log.debug("%s failed", self.id, exc_info=True)
-            return f"{type(error).__name__}: {error}"
+            self.failures += 1
+            self.failed_ms = self._clock.now_ms()
+            self.failure = reason_of(error)
+            return self.failure
         self.handled += len(entries)
         if self._patience.handled():
             log.warning("%s goes on", self.id)
@@ -303,23 +358,22 @@ class Consumer:
     # ---- failures -----------------------------------------------------------------------------
     def _failed(self, lane: Lane, failure: str) -> None:
         progress = lane.progress
-        if self.progress.get(progress.shard) is not progress:
-            return
         many = sum(one.parked is not None for one in progress.lanes.values())
-        if self._pause(lane, failure) or many >= self._limits.parked_max:
+        if self.pause(lane, failure, full=many >= self._limits.parked_max):
             lane.state = LaneState.WAITING
-            self._ready.appendleft(lane)
+            # To the end: another may be handled. Who blocks stays at what it failed on.
+            (self._ready.appendleft if self._subscriber.blocks else self._ready.append)(lane)
             return
         before = progress.waiting
         parked = progress.park(lane, failure, self._clock.now_ms())
         self._waiting += progress.waiting - before
         log.warning("%s waits with %s %r: %s", self.id, *lane.subject, parked.failure)
-        self._retry_at(lane)
+        self.retries.add(lane)
         self._moved(progress.shard)
 
-    def _pause(self, lane: Lane, failure: str) -> bool:
+    def pause(self, lane: Lane, failure: str, /, *, full: bool = False) -> bool:
         """Take note of a failure; whether the consumer waits as a whole now."""
-        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms())
+        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms(), full)
         if not wait_ms:
             return False
         pauses = self._patience.pauses
@@ -327,63 +381,6 @@ class Consumer:
         log.log(level, "%s waits as a whole, at %s %r: %s", self.id, *lane.subject, failure)
         self._clock.call_later(wait_ms, self._pump)
         return True
-
-    def _retry_at(self, lane: Lane) -> None:
-        """Try a parked lane again when its time has come."""
-        assert lane.parked is not None, "only what is parked is tried again"
-        wait_ms = self._patience.wait_ms(max(1, lane.parked.attempts), lane.subject[1])
-        lane.retry_ms = self._clock.now_ms() + wait_ms
-        self._retries[lane] = None
-        self._clock.call_later(wait_ms, lambda: self._retry_due(lane))
-
-    def _retry_due(self, lane: Lane) -> None:
-        if self._stopped or lane not in self._retries or lane.state is not LaneState.PARKED:
-            return
-        if self._patience.paused or len(self._tasks) >= self._limits.runs_max:
-            self._clock.call_later(self._limits.retry_ms, lambda: self._retry_due(lane))
-            return
-        lane.state = LaneState.RETRYING
-        self._begin(self._retry(lane))
-
-    async def _retry(self, lane: Lane) -> None:
-        """Handle what waits in the store for a parked lane."""
-        assert lane.parked is not None, "only what is parked is tried again"
-        progress, after = lane.progress, lane.parked.offset - 1
-        shard, subject, page = progress.shard, lane.subject, self._limits.page
-        while not self._stopped:
-            lane.news = False
-            up_to = progress.read.offset
-            entries, after = await read(
-                self._committer,
-                partial(read_ahead, self._store, shard, subject, after, up_to, limit=page),
-            )
-            if self.progress.get(shard) is not progress:
-                return
-            for entry in entries:
-                failure = await self._try([entry]) if self.wants(entry.record) else ""
-                if self.progress.get(shard) is not progress:
-                    return
-                if failure:
-                    self._retry_failed(lane, failure)
-                    return
-                progress.retried(lane, entry, entry.position.offset + 1)
-                self._moved(shard)
-            if after >= up_to and progress.caught_up(lane):
-                del self._retries[lane]
-                self._moved(shard)
-                log.info("%s goes on with %s %r", self.id, *subject)
-                return
-
-    def _retry_failed(self, lane: Lane, failure: str) -> None:
-        parked = lane.progress.failed_again(lane, failure)
-        self._pause(lane, failure)
-        if parked.attempts % self._limits.visible_attempts == 0:
-            log.error(
-                "%s fails on %s %r, %d times now: %s",
-                *(self.id, *lane.subject, parked.attempts, failure),
-            )
-        self._retry_at(lane)
-        self._moved(lane.progress.shard)
 
     # ---- the end ------------------------------------------------------------------------------
     def stop(self) -> None:

@@ -38,6 +38,7 @@ from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.cursors import CURSORS, CursorBehavior
+from actorkalix_cluster.shardhost.dead_letters import DEAD_LETTERS, DeadLetterBehavior
 from actorkalix_cluster.shardhost.driver import Driver
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.landing import Landing
@@ -119,9 +120,13 @@ class ShardHost:
         self._upkeep = Upkeep(parts, self._fatal)
         self._parts = parts
         self._subscribers = subscribers
-        self._consumers: Consumers | None = None
+        self.consumers: Consumers | None = None  # from `connect` on
         if subscribers is not None:
-            self._behaviors = {**behaviors, CURSORS: CursorBehavior()}
+            self._behaviors = {
+                **behaviors,
+                CURSORS: CursorBehavior(),
+                DEAD_LETTERS: DeadLetterBehavior(),
+            }
         self._timers = Timers(parts, self.send, frozenset(behaviors), self._passed)
         self._landing = Landing(
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
@@ -158,13 +163,13 @@ class ShardHost:
         if self._subscribers is None:
             return
         consumers = Consumers(self._parts, self.send, self._subscribers(reach))
-        self._consumers = self._landing.consumers = consumers
+        self.consumers = self._landing.consumers = consumers
         consumers.start(self._shards.numbers())
 
     def _passed(self, shard: int) -> Mapping[str, Position]:
         """Up to where each consumer needs nothing of a shard any more."""
-        if self._consumers is not None:
-            return self._consumers.passed(shard)
+        if self.consumers is not None:
+            return self.consumers.passed(shard)
         if self._subscribers is None:
             return {}
         return {"of the service": Position(self._store.identity.lineage, 0, 0)}
@@ -177,8 +182,8 @@ class ShardHost:
         Returns:
             False when `timeout_s` passed before that.
         """
-        if self._consumers is not None and self._phase is Phase.SERVING:
-            await self._consumers.drain(timeout_s)
+        if self.consumers is not None and self._phase is Phase.SERVING:
+            await self.consumers.drain(timeout_s)
         if self._phase is Phase.SERVING:
             self._phase = Phase.DRAINING
             self._timers.stop()
@@ -216,8 +221,8 @@ class ShardHost:
         """Begin nothing of our own any more."""
         self._timers.stop()
         self._upkeep.stop()
-        if self._consumers is not None:
-            self._consumers.stop()
+        if self.consumers is not None:
+            self.consumers.stop()
 
     def _settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         try:
@@ -322,7 +327,7 @@ class ShardHost:
     @property
     def idle(self) -> bool:
         """Nothing is under way that does not wait for a time to come."""
-        consuming = self._consumers is not None and self._consumers.busy
+        consuming = self.consumers is not None and self.consumers.busy
         return not self._desk.pending and not self._timers.busy and not consuming
 
     def owns(self, shard: int) -> bool:
@@ -337,4 +342,7 @@ class ShardHost:
             commit_queue=len(self._commits),
             shards=len(self._shards),
             damaged=dict(self._shards.damaged),
+            consumers=tuple(each.stats() for each in self.consumers.consumers)
+            if self.consumers is not None
+            else (),
         )

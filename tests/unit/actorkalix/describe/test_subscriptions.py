@@ -67,10 +67,13 @@ def test_methods_of_one_source_are_one_consumer() -> None:
         @subscribe(Note, start_from=datetime(2026, 1, 2, tzinfo=UTC), on_failure="block")
         async def on_note(self, text: str) -> None: ...
 
+        @subscribe(Note, group="strict", on_failure="dead_letter")
+        async def strict(self, text: str) -> None: ...
+
         @subscribe(Note, group="archive", start_from="now", batch_max=50)
         async def archive(self, texts: list[str]) -> None: ...
 
-    counts, notes, archive = descriptor_of(Reader).subscriptions
+    counts, notes, strict, archive = descriptor_of(Reader).subscriptions
     assert counts.consumer == "reader:count"
     assert {name: one.only for name, one in counts.handlers.items()} == {
         "on_up": Up,
@@ -85,6 +88,7 @@ def test_methods_of_one_source_are_one_consumer() -> None:
     )
     assert (notes.consumer, notes.blocks, notes.from_ms) == ("reader:note", True, 1_767_312_000_000)
     assert (archive.consumer, archive.batch_max, archive.from_now) == ("reader:archive", 50, True)
+    assert (strict.blocks, strict.dead_letters, notes.dead_letters) == (False, True, False)
     assert archive.handlers["archive"].batch
 
 

@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from actorkalix_cluster.shardhost.ahead import read_ahead
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer, read
 from actorkalix_cluster.shardhost.cursors import Parked
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.patience import Patience
-from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
+from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import Store, StoreError
 
@@ -178,20 +179,17 @@ class Retries:
 
     async def _handle(self, lane: Lane) -> None:
         """Handle what waits in the store for a parked lane."""
-        progress = lane.progress
+        assert lane.parked is not None, "only what is parked is tried again"
+        progress, after = lane.progress, lane.parked.offset - 1
         shard, subject, page = progress.shard, lane.subject, self._limits.page
-        while lane.parked is not None and not self._runs.stopped:
+        while not self._runs.stopped:
             lane.news = False
-            version, up_to = lane.parked.version, progress.read.offset
-            records = await read(
+            up_to = progress.read.offset
+            entries, after = await read(
                 self._committer,
-                partial(self._store.history, shard, *subject, after=version, limit=page),
+                partial(read_ahead, self._store, shard, subject, after, up_to, limit=page),
             )
-            entries = [entry_of(s) for s in records if s.position.offset <= up_to]
-            if not entries and progress.caught_up(lane):
-                self.forget(lane)
-                self._moved(shard)
-                log.info("%s goes on with %s %r", self._id, *subject)
+            if not self._runs.has(progress):
                 return
             for entry in entries:
                 wanted = self._subscriber.wants(entry.record)
@@ -205,6 +203,11 @@ class Retries:
                     return
                 progress.retried(lane, entry, entry.position.offset + 1)
                 self._moved(shard)
+            if after >= up_to and progress.caught_up(lane):
+                self.forget(lane)
+                self._moved(shard)
+                log.info("%s goes on with %s %r", self._id, *subject)
+                return
 
     async def _failed(self, lane: Lane, entry: Entry, failure: str) -> str:
         """A try has failed; the failure with which the lane waits on, or nothing."""

@@ -160,6 +160,7 @@ def encode_request(number: int, round_: int, message: Message) -> bytes:
 
 def encode_answer(number: int, reply: Reply) -> bytes:
     """A frame that answers."""
+    assert not reply.before, "what goes before a reply is sent in the host that has it"
     failure, position, forward = reply.failure, reply.position, reply.forward
     return _encode(
         _Answer(

@@ -10,12 +10,25 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from actorkalix import Action, Client, CommandError, Effect, Limits, handler
+from actorkalix import (
+    Action,
+    Client,
+    CommandError,
+    Effect,
+    Limits,
+    handler,
+    publish,
+    subscribe,
+    topic,
+)
 from actorkalix.describe import descriptor_of
 from actorkalix.engine.action import ActionCode
+from actorkalix.engine.changes import Change, pack_changes
+from actorkalix.engine.topic import TopicMessage, read_message
 from actorkalix.errors import OwnerAway
 from actorkalix.model.component import Live
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_storage.api import RecordKind
 
 from .ledger import Book
 
@@ -263,3 +276,67 @@ def test_a_stream_that_is_closed_closes_the_handlers(rig: Rig) -> None:
         assert CLOSED[-1] == 77
 
     asyncio.run(main())
+
+
+class Press(Action, id="press"):
+    """Publishes what callers say, and what others have published."""
+
+    @handler
+    @publish(topic("news"))
+    async def tell(self, text: str) -> Effect[str]:
+        return self.effects.reply(text).with_metadata({"ce-subject": "here"})
+
+    @subscribe(topic("rumours"))
+    @publish(topic("news"))
+    async def check(self, text: str) -> str | None:
+        if text == "false":
+            raise CommandError("it is false")
+        return text if text != "dull" else None
+
+    @subscribe(topic("orders"))
+    async def on_order(self, order: Quote) -> None: ...
+
+
+def pressed(message: Message) -> Reply:
+    code = ActionCode(descriptor_of(Press), report=lambda message, problem: None)
+    return asyncio.run(code.run(message, Live()))
+
+
+def delivered(method: str, data: bytes, content_type: str = "text/plain") -> Message:
+    made = TopicMessage("str", "s", "", "there", content_type, (), data)
+    payload = msgspec.msgpack.encode(made)
+    change = Change(RecordKind.EVENT, "rumours/3", 7, 0, payload, "i", "~d")
+    changes = pack_changes([change])
+    return Message(
+        *(MessageKind.COMMAND, "press", "", method, changes, Encoding.CHANGES, Encoding.MSGPACK),
+        key="~d",
+    )
+
+
+def test_what_is_returned_goes_before_the_reply() -> None:
+    arguments = msgspec.msgpack.encode({"text": "hot"})
+    reply = pressed(
+        Message(*(MessageKind.COMMAND, "press", "", "tell", arguments, Encoding.MSGPACK))
+    )
+    assert reply.payload == b'"hot"'
+    (order,) = reply.before
+    made = read_message(order.payload)
+    assert (made.data, made.subject, made.source) == (b"hot", "here", "press")
+
+
+def test_what_a_subscription_returns_is_published_once_a_delivery() -> None:
+    reply = pressed(delivered("check", b"new"))
+    (order,) = reply.before
+    assert (reply.payload, read_message(order.payload).subject) == (b"", "s")
+    assert order.key
+    assert pressed(delivered("check", b"new")) == reply
+    assert pressed(delivered("check", b"dull")).before == ()
+    refused = pressed(delivered("check", b"false"))
+    assert refused.before == ()
+    assert refused.failure is not None
+
+
+def test_a_message_that_the_method_does_not_take_is_refused() -> None:
+    reply = pressed(delivered("on_order", b"{}", "application/json"))
+    assert reply.failure is not None
+    assert (reply.failure.number, "cents: missing" in reply.failure.message) == ("AK2002", True)

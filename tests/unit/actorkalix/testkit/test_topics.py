@@ -262,6 +262,30 @@ def test_a_message_that_fails_waits_with_its_partition_and_others_go_on() -> Non
     run(case)
 
 
+def test_all_that_waits_behind_a_message_comes_in_order() -> None:
+    """More than is read at once, with others between, and some that come while it is handled."""
+
+    async def case(running: TestService) -> None:
+        orders = running.topic("orders")
+        Billing.broken.add("bad")
+        await orders.publish(Order("bad"), subject="s")
+        await running.advance(SOON)
+        for cents in range(600):
+            await orders.publish(Order("late", cents), subject="s")
+            await running.client.entity(Sum, f"other-{cents % 7}").add(1)
+        await running.restart()
+        await running.advance(SOON)
+        assert [order for subject, order in Billing.seen if subject == "s"] == []
+        Billing.broken.clear()
+        await running.advance(timedelta(minutes=1))
+        await orders.publish(Order("late", 600), subject="s")
+        await running.advance(SOON)
+        mine = [order for subject, order in Billing.seen if subject == "s"]
+        assert mine == [Order("bad"), *(Order("late", cents) for cents in range(601))]
+
+    run(case)
+
+
 def test_data_that_cannot_be_read_park(caplog: pytest.LogCaptureFixture) -> None:
     async def case(running: TestService) -> None:
         with caplog.at_level(logging.WARNING, "actorkalix.consumer"):

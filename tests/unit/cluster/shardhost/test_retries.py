@@ -241,7 +241,7 @@ def test_what_cannot_be_read_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
             await settle()
             reader.failing = set()
             with monkeypatch.context() as broken:
-                broken.setattr(r.store, "history", fails)
+                broken.setattr(r.store, "records", fails)
                 await r.advance(60_000)
             assert reader.seen == []
             await r.advance(60_000)

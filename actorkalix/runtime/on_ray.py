@@ -264,7 +264,6 @@ class ServiceHost:
         resources = Resources(service.name, service.resources)
         opened.push_async_callback(resources.aclose)
         run_inline(dispatch, service.descriptor, Surroundings(dispatch, clock, limits, resources))
-        self._host.connect(dispatch)
         opened.push_async_callback(dispatch.aclose)
         return dispatch
 

@@ -16,8 +16,8 @@ is handled entry by entry, so that only what is at fault waits.
 A consumer that blocks (`pause_after` of 1) parks nothing: the first failure stops it until that
 very entry is handled, as Kalix does it.
 
-What is under way when the process dies is handled again: at least once. What handlers do to actors
-of ours happens once all the same, for the keys of their calls are derived (`outgoing`).
+What is under way when the process dies is handled again: at least once. What it does to actors of
+ours happens once all the same, for the keys of calls are derived (`outgoing`).
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ class Consumer:
         limits: ConsumerLimits,
         moved: Callable[[int], object],
     ) -> None:
-        self.id = subscriber.consumer
-        self.wants = subscriber.wants
+        self.id, self.wants = subscriber.consumer, subscriber.wants
         self.progress: dict[int, Progress] = {}
         self.handled = 0
         self._subscriber = subscriber
@@ -78,7 +77,7 @@ class Consumer:
         self._behind: dict[int, None] = {}
         self._waiting = 0  # entries in memory
         self._reads = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._retries: dict[Lane, None] = {}
         self._stopped = False
 
@@ -88,6 +87,11 @@ class Consumer:
         """Something is under way, or could be: not what waits for its time."""
         more = bool(self._ready or self._behind) and self._patience.may_try(self._clock.now_ms())
         return bool(self._tasks or self._reads or more)
+
+    @property
+    def caught_up(self) -> bool:
+        """All that it wants of what has landed is handled, nothing is parked."""
+        return all(each.synced and not each.lanes for each in self.progress.values())
 
     @property
     def parked(self) -> list[Lane]:
@@ -170,13 +174,11 @@ class Consumer:
             and self._reads < limits.reads_max
             and self._waiting + self._reads * limits.page < limits.entries_max
         ):
-            shard = next(iter(self._behind))
-            del self._behind[shard]
+            del self._behind[shard := next(iter(self._behind))]
             progress = self.progress[shard]
             self._reads += 1
-            self._committer.read(
-                partial(self._page, shard, progress.read.offset), partial(self._filled, progress)
-            )
+            page = partial(self._page, shard, progress.read.offset)
+            self._committer.read(page, partial(self._filled, progress))
 
     def _page(self, shard: int, after: int) -> tuple[list[StoredRecord], Position]:
         """The next records, and how far the log goes at least. On the reader's thread."""
@@ -196,7 +198,9 @@ class Consumer:
             return
         records, newest = found
         whole = len(records) < self._limits.page
-        through = newest if whole else records[-1].position
+        # What landed between the two looks of `_page` is among the records and beyond `newest`.
+        last = records[-1].position if records else newest
+        through = newest if whole and newest.offset > last.offset else last
         wanted = [entry_of(stored) for stored in records if self.wants(stored.record)]
         self._take(progress, wanted, through)
         if not whole or self._store.applied(shard).offset > progress.read.offset:
@@ -220,10 +224,10 @@ class Consumer:
                 return
             if self._subscriber.batch_max > 1 and not paused:
                 self._begin(self._run_batch(self._next_lanes()))
-            else:
-                lane = self._ready.popleft()
-                lane.state = LaneState.RUNNING
-                self._begin(self._run(lane))
+                continue
+            lane = self._ready.popleft()
+            lane.state = LaneState.RUNNING
+            self._begin(self._run(lane))
         self._fill()
 
     def _next_lanes(self) -> list[Lane]:
@@ -239,11 +243,11 @@ class Consumer:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a bug of actorkalix in consumer %s", self.id, exc_info=error)
         self._pump()
@@ -304,8 +308,8 @@ class Consumer:
         progress = lane.progress
         if self.progress.get(progress.shard) is not progress:
             return
-        many = sum(one.parked is not None for one in progress.lanes.values())
-        if self._pause(lane, failure) or many >= self._limits.parked_max:
+        parked_count = sum(one.parked is not None for one in progress.lanes.values())
+        if self._pause(lane, failure, whole=parked_count >= self._limits.parked_max):
             lane.state = LaneState.WAITING
             self._ready.appendleft(lane)
             return
@@ -316,9 +320,10 @@ class Consumer:
         self._retry_at(lane)
         self._moved(progress.shard)
 
-    def _pause(self, lane: Lane, failure: str) -> bool:
+    def _pause(self, lane: Lane, failure: str, *, whole: bool = False) -> bool:
         """Take note of a failure; whether the consumer waits as a whole now."""
-        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        wait_ms = self._patience.failed(lane.subject, self.id, now_ms, whole=whole)
         if not wait_ms:
             return False
         pauses = self._patience.pauses
@@ -338,7 +343,10 @@ class Consumer:
     def _retry_due(self, lane: Lane) -> None:
         if self._stopped or lane not in self._retries or lane.state is not LaneState.PARKED:
             return
-        if self._patience.paused or len(self._tasks) >= self._limits.runs_max:
+        others = self._tasks or self._ready  # of which one is tried when the wait is over
+        may_try = self._patience.may_try(self._clock.now_ms())
+        waits = self._patience.paused and (others or not may_try)
+        if waits or len(self._tasks) >= self._limits.runs_max:
             self._clock.call_later(self._limits.retry_ms, lambda: self._retry_due(lane))
             return
         lane.state = LaneState.RETRYING
@@ -351,10 +359,8 @@ class Consumer:
         while lane.parked is not None and not self._stopped:
             lane.news = False
             version, up_to = lane.parked.version, progress.read.offset
-            records = await read(
-                self._committer,
-                partial(self._store.history, shard, *subject, after=version, limit=page),
-            )
+            job = partial(self._store.history, shard, *subject, after=version, limit=page)
+            records = await read(self._committer, job)
             entries = [entry_of(s) for s in records if s.position.offset <= up_to]
             if not entries and progress.caught_up(lane):
                 del self._retries[lane]
@@ -375,10 +381,8 @@ class Consumer:
         parked = lane.progress.failed_again(lane, failure)
         self._pause(lane, failure)
         if parked.attempts % self._limits.visible_attempts == 0:
-            log.error(
-                "%s fails on %s %r, %d times now: %s",
-                *(self.id, *lane.subject, parked.attempts, failure),
-            )
+            said = (*lane.subject, parked.attempts, failure)
+            log.error("%s fails on %s %r, %d times now: %s", self.id, *said)
         self._retry_at(lane)
         self._moved(lane.progress.shard)
 
@@ -393,4 +397,4 @@ class Consumer:
         """Begin nothing more, and wait for what is under way."""
         self._stopped = True
         if self._tasks:
-            await asyncio.wait(set(self._tasks))
+            await asyncio.wait(list(self._tasks))

@@ -15,13 +15,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine import ActionCode
+from actorkalix.engine.action import Threads
 from actorkalix.engine.requests import keyed
 from actorkalix.errors import HandlerFailed
 from actorkalix.limits import Limits
@@ -54,6 +55,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         limits: of the service.
         resources: of the process.
         sleep: waits a number of seconds, between two attempts of a call.
+        threads: where plain functions run; each in a thread of its own when not given.
     """
 
     ask: Ask
@@ -61,6 +63,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     limits: Limits
     resources: Resources
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    threads: Threads[Any] | None = None
 
     async def live(self, message: Message) -> Live:
         """What the handler of a message sees.
@@ -125,7 +128,9 @@ class InlineRunner:
     """
 
     def __init__(self, action: ComponentDescriptor, around: Surroundings, slots: Slots) -> None:
-        self._code = ActionCode(action, around.limits, report=report, threads=in_thread)
+        self._code = ActionCode(
+            action, around.limits, report=report, threads=around.threads or in_thread
+        )
         self._timeout = timeout_of(action.options, around.limits.action_timeout)
         self._around = around
         self._slots = slots

@@ -8,7 +8,15 @@ import msgspec
 
 from actorkalix_cluster.shardhost.messages import Failure
 
-from .errors import HTTP_STATUS, ActorkalixError, Code, CommandError, NotEncodable, revive
+from .errors import (
+    HTTP_STATUS,
+    ActorkalixError,
+    Code,
+    CommandError,
+    NotEncodable,
+    OutcomeUnknown,
+    revive,
+)
 
 _JSON = msgspec.json.Encoder()
 _BASE_FIELDS = frozenset(vars(CommandError("")))
@@ -53,6 +61,22 @@ def error_of(failure: Failure) -> ActorkalixError:
     )
     error.retry_after_ms = failure.retry_after_ms
     return error
+
+
+def begun(failure: Failure) -> Failure:
+    """The failure of a call, for the caller of what had begun before it and led to it.
+
+    "Not executed, send it again" is true of the call alone; of the whole the outcome is unknown.
+    """
+    if failure.number[:4] != "AK30":
+        return failure
+    return msgspec.structs.replace(
+        failure,
+        number=OutcomeUnknown.number,
+        message=f"a call that it led to was not executed: {failure.message}",
+        outcome="unknown",
+        http_status=failure.http_status or HTTP_STATUS[failure.code],
+    )
 
 
 def _encoded(value: Any) -> bytes:

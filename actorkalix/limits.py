@@ -9,6 +9,7 @@ from typing import Any
 COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
+TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,16 @@ class Limits:
         action_timeout: until a handler of an action that has not replied is cancelled (Kalix: 1 h).
         actions_max: handlers of inline actions that run at once on a host, and streams; beyond it
             503 (each holds some 10 kB).
+        tasks_per_core_max: tasks of actions that a host has under way at a time, for each core that
+            it may use (a handler that computes fills one; raise it for handlers that wait).
+        tasks_waiting_max: calls that wait for one of these, of each depth of calls and each set of
+            options; beyond it 503 (some 1 kB each, beside their payloads).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
+        topic_partitions: of every topic: messages of so many subjects are handled at once, and a
+            message on which a consumer fails holds up that part of the topic. (16 keep the cores of
+            some hosts busy, and an idle one costs nothing.) Do not change it while the order of
+            messages counts: with another number a subject goes on in another partition.
     """
 
     payload_bytes_max: int = 1_000_000
@@ -78,7 +87,10 @@ class Limits:
     owner_wait: timedelta = timedelta(seconds=4.5)
     action_timeout: timedelta = timedelta(hours=1)
     actions_max: int = 4_096
+    tasks_per_core_max: int = 1
+    tasks_waiting_max: int = 4_096
     call_depth_max: int = 8
+    topic_partitions: int = 16
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import msgspec
 
+from actorkalix.consumer_views import Consuming
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
 
@@ -14,6 +15,21 @@ class Ask(Protocol):
     """Sends a message to the actor that it names and waits for the answer."""
 
     async def ask(self, message: Message, /) -> Reply: ...
+
+
+@runtime_checkable
+class AskStreams(Protocol):
+    """Sends messages whose handlers take a stream, or answer with one."""
+
+    async def ask(self, message: Message, elements: AsyncIterator[bytes] | None = None, /) -> Reply:
+        """Send a message, and the elements that its handler takes; wait for the answer."""
+        ...
+
+    def stream(
+        self, message: Message, elements: AsyncIterator[bytes] | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """Send a message; the elements of its answer, of which a failure is the last."""
+        ...
 
 
 class Clock(Protocol):
@@ -240,6 +256,9 @@ class Inspect(Protocol):
     async def status(self) -> ServiceStatus: ...
 
     async def timers(self, *, page: str, limit: int) -> TimerPage: ...
+
+    @property
+    def consuming(self) -> Consuming: ...
 
 
 class BackupOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

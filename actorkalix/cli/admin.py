@@ -9,6 +9,16 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from actorkalix.consumer_views import (
+    ConsumerView,
+    DeadLetterPage,
+    DeadLetterView,
+    Dropped,
+    LetterOrder,
+    Replayed,
+    Retried,
+    RetryOrder,
+)
 from actorkalix.errors import ActorkalixError, AdminUnreachable, catalog
 from actorkalix.gateway.headers import checked_entity_id
 from actorkalix.ports import (
@@ -94,6 +104,45 @@ class AdminInspection:
         """Have a timer forgotten."""
         order = msgspec.json.encode(CancelOrder(name))
         return await self._ask(Cancelled, "POST", "timers/cancel", content=order)
+
+    @property
+    def consuming(self) -> AdminInspection:
+        """It asks for consumers and dead letters as well."""
+        return self
+
+    async def consumers(self, consumer: str = "", *, limit: int = 100) -> list[ConsumerView]:
+        """All consumers, or one; see `consumer_views.Consuming`."""
+        query: dict[str, str | int] = {"consumer": consumer, "limit": limit}
+        return await self._get(list[ConsumerView], "consumers", query)
+
+    async def retry(self, consumer: str, entity: str = "") -> Retried:
+        """Have parked subjects tried now."""
+        order = msgspec.json.encode(RetryOrder(consumer, entity))
+        return await self._ask(Retried, "POST", "consumers/retry", content=order)
+
+    async def dead_letters(
+        self, consumer: str = "", *, page: str = "", limit: int = 100
+    ) -> DeadLetterPage:
+        """A page of dead letters."""
+        query: dict[str, str | int] = {"consumer": consumer, "page": page, "limit": limit}
+        return await self._get(DeadLetterPage, "dead-letters", query)
+
+    async def dead_letter(self, letter: str) -> DeadLetterView:
+        """A dead letter with its payload."""
+        return await self._get(DeadLetterView, "dead-letters/show", {"id": letter})
+
+    async def replay(self, letter: str) -> Replayed:
+        """Have a dead letter handled again; returns when it was, however long it takes."""
+        order = msgspec.json.encode(LetterOrder(letter))
+        without_end = httpx.Timeout(TIMEOUT_S, read=None)
+        return await self._ask(
+            Replayed, "POST", "dead-letters/replay", content=order, timeout=without_end
+        )
+
+    async def drop(self, letter: str) -> Dropped:
+        """Have a dead letter forgotten."""
+        order = msgspec.json.encode(LetterOrder(letter))
+        return await self._ask(Dropped, "POST", "dead-letters/drop", content=order)
 
     async def replace(self, store: int) -> Replaced:
         """Have a store's host replaced; returns when the next one serves, however long it takes."""

@@ -95,6 +95,7 @@ def _linearizability(history: History, service: Service, operations_min: int) ->
     models = {
         component: model_of(descriptor.cls, limits=service.limits, lasts_ms=lasts_ms)
         for component, descriptor in service.descriptor.components.items()
+        if descriptor.kind != "action"
     }
     return linearizability(
         history.operations, models, operations_min=operations_min, states_max=STATES_MAX

@@ -38,7 +38,7 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
         # argparse forgets the indentation of commands when it measures them, and breaks the line.
-        self._action_max_length = 14
+        self._action_max_length = 16
 
 
 class Parser(argparse.ArgumentParser):
@@ -179,6 +179,31 @@ def _timers(sub: argparse.ArgumentParser) -> None:
     _source(sub)
     sub.add_argument(
         "--limit", type=_count, default=100, metavar="N", help="timers of a page (%(default)s)"
+    )
+    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
+
+
+def _consumers(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "consumer", metavar="CONSUMER", nargs="?", help="one of them; or `retry`, and its id"
+    )
+    sub.add_argument("retried", metavar="ID", nargs="?", help="of the consumer that is to retry")
+    _source(sub)
+    sub.add_argument("--entity", default="", metavar="ID", help="retry this entity alone")
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="parked subjects (%(default)s)"
+    )
+
+
+def _dead_letters(sub: argparse.ArgumentParser) -> None:
+    words = ("list", "show", "replay", "drop")
+    sub.add_argument(
+        "action", metavar="|".join(words), nargs="?", default="list", choices=words, help="(list)"
+    )
+    sub.add_argument("id", metavar="ID", nargs="?", help="of the letter; to list, of a consumer")
+    _source(sub)
+    sub.add_argument(
+        "--limit", type=_count, default=100, metavar="N", help="letters of a page (%(default)s)"
     )
     sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
 
@@ -325,6 +350,8 @@ def _sentence(summary: str) -> str:
 _RUN = "actorkalix.cli.run:execute"
 _TIMERS = "actorkalix.cli.timers:execute"
 _LOOK = "actorkalix.cli.look:execute"
+_READS = "list subscriptions, how far they are, what is parked; or retry"
+_DEAD = "list what consumers gave up, replay or drop it"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
 _COPIES = "back up a service, while it runs or at rest"
@@ -341,6 +368,8 @@ COMMANDS = (
     Command("state", "print the state of an entity", _LOOK, _state),
     Command("events", "print the changes of an entity", _LOOK, _events),
     Command("timers", "list named timers, or cancel one", _TIMERS, _timers),
+    Command("consumers", _READS, "actorkalix.cli.consumers:execute", _consumers),
+    Command("dead-letters", _DEAD, "actorkalix.cli.dead_letters:execute", _dead_letters),
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
@@ -358,7 +387,6 @@ LATER = frozenset(
         "cluster",
         "workflows",
         "views",
-        "dead-letters",
         "openapi",
         "proto",
     )

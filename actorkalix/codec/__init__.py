@@ -1,6 +1,7 @@
 """Codecs: bytes of callers and of the store to values of the user's types and back. Pure."""
 
 from actorkalix.codec.arguments import ArgumentCodec as ArgumentCodec
+from actorkalix.codec.arguments import ElementCodec as ElementCodec
 from actorkalix.codec.component import ComponentCodec as ComponentCodec
 from actorkalix.codec.component import codecs_for as codecs_for
 from actorkalix.codec.replies import ReplyCodec as ReplyCodec

@@ -202,6 +202,38 @@ class ArgumentCodec:
         return values
 
 
+class ElementCodec:
+    """Encodes and decodes the elements of a stream that a handler takes.
+
+    Args:
+        parameter: of the handler; its type is that of an element.
+    """
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._form = _Form(parameter.type)
+        self._msgpack = msgspec.msgpack.Encoder(enc_hook=encode_hook)
+        self._json = msgspec.json.Encoder(enc_hook=encode_hook)
+
+    def decode(self, payload: bytes, encoding: Encoding) -> Any:
+        """The element in these bytes.
+
+        Raises:
+            InvalidPayload: as for `ArgumentCodec.decode`.
+        """
+        if encoding is Encoding.MSGPACK:
+            return self._form.from_msgpack(payload)
+        return self._form.from_json(payload)
+
+    def encode(self, element: Any, encoding: Encoding) -> bytes:
+        """The bytes of an element, as a client sends it; in JSON they are one line.
+
+        Raises:
+            TypeError: it cannot be encoded.
+        """
+        encoder = self._msgpack if encoding is Encoding.MSGPACK else self._json
+        return encoder.encode(element)
+
+
 def _as_struct(handler: HandlerDescriptor) -> type[msgspec.Struct]:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for one in handler.parameters:

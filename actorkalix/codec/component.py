@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actorkalix.codec.arguments import ArgumentCodec
+from actorkalix.codec.arguments import ArgumentCodec, ElementCodec
 from actorkalix.codec.replies import ReplyCodec
 from actorkalix.codec.stored import StoredCodec
 from actorkalix.describe.descriptors import ComponentDescriptor
@@ -14,6 +14,7 @@ class ComponentCodec:
     Attributes:
         arguments: of each handler, by its name.
         replies: of each handler, by its name.
+        elements: of each handler that takes a stream, by its name.
         stored: of its events and states.
     """
 
@@ -23,6 +24,11 @@ class ComponentCodec:
             name: ArgumentCodec(handler) for name, handler in descriptor.handlers.items()
         }
         self.replies = {name: ReplyCodec(handler) for name, handler in descriptor.handlers.items()}
+        self.elements = {
+            name: ElementCodec(handler.elements)
+            for name, handler in descriptor.handlers.items()
+            if handler.elements is not None
+        }
         self.stored = StoredCodec(descriptor)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from actorkalix.describe.descriptors import HandlerDescriptor
 from actorkalix.describe.handlers import Scope
+from actorkalix.describe.marked import marked_methods
 from actorkalix.describe.shapes import is_flat, name_of
-from actorkalix.describe.subscriptions import marked_methods
 
 _OF_TASKS = ("num_cpus", "num_gpus", "memory", "runtime_env", "max_retries")
 """Options that say how Ray runs a task; they say nothing of a host's loop."""
@@ -21,7 +21,15 @@ def check_action(
     """Check options and handlers of an action; what is wrong goes to `scope.problems`."""
     for problem in _options(options):
         scope.problems.add(scope.place, problem)
-    if not handlers and not any(True for _ in marked_methods(scope.cls)):
+    taking = {one.name for one in marked_methods(scope.cls) if one.mark.kind == "subscribe"}
+    for one in marked_methods(scope.cls):
+        if one.mark.kind == "publish" and one.name not in (*handlers, *taking):
+            scope.problems.add(
+                one.place,
+                f"{one.name} publishes and nobody calls it; "
+                "mark it with @handler, @http.post(...) or @subscribe too",
+            )
+    if not handlers and not taking:
         scope.problems.add(
             scope.place, "has no handler; mark one with @handler, @http.post(...) or @subscribe"
         )

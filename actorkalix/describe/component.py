@@ -26,6 +26,7 @@ from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.shapes import free_variables, name_of
 from actorkalix.describe.storage import describe_events, describe_state
 from actorkalix.describe.subscriptions import describe_subscriptions
+from actorkalix.describe.topics import published, with_published
 from actorkalix.errors import DefinitionError
 from actorkalix.model.actions import Action
 from actorkalix.model.component import Component
@@ -144,6 +145,7 @@ def _describe(
         check_action(scope, options, handlers)
     check_later(scope, options)
     subscriptions = describe_subscriptions(scope, component_id) if kind == "action" else ()
+    handlers, subscriptions = with_published(handlers, subscriptions, published(scope))
     state, events = _stored(scope)
     further = {
         name: value

@@ -64,6 +64,7 @@ class HandlerDescriptor(msgspec.Struct, frozen=True):
         streams: the reply is a stream of `reply`.
         elements: the parameter that is a stream (its type is that of an element); it is none of
             `parameters`.
+        publishes: topics to which its value goes.
     """
 
     name: str
@@ -78,6 +79,7 @@ class HandlerDescriptor(msgspec.Struct, frozen=True):
     blocking: bool = False
     streams: bool = False
     elements: Parameter | None = None
+    publishes: tuple[str, ...] = ()
 
 
 class ChangeHandler(msgspec.Struct, frozen=True):
@@ -91,6 +93,8 @@ class ChangeHandler(msgspec.Struct, frozen=True):
         batch: it takes a list of changes.
         blocking: a plain function, which may wait for its calls.
         place: where it is written.
+        takes: type of what it takes, of one in a list; read for messages of topics alone.
+        publishes: topics to which its value goes.
     """
 
     name: str
@@ -100,6 +104,8 @@ class ChangeHandler(msgspec.Struct, frozen=True):
     batch: bool
     blocking: bool
     place: Place
+    takes: Any = Any
+    publishes: tuple[str, ...] = ()
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -107,10 +113,11 @@ class Subscription(msgspec.Struct, frozen=True):
 
     Attributes:
         consumer: its id, by which the service remembers how far it has read.
-        source: the entity's class.
+        source: the entity's class, or a topic (`model.sources.Source`).
         handlers: by name.
         batch_max: changes that it takes at once, 1 and up.
         blocks: a failure stops it as a whole.
+        dead_letters: what it fails on for long is put away.
         from_now: a new one begins with what comes.
         from_ms: what is older is skipped, milliseconds since 1970.
     """
@@ -122,6 +129,7 @@ class Subscription(msgspec.Struct, frozen=True):
     blocks: bool = False
     from_now: bool = False
     from_ms: int = 0
+    dead_letters: bool = False
 
 
 class StoredType(msgspec.Struct, frozen=True):

@@ -44,8 +44,6 @@ def check_id(cls: type[Any], options: Mapping[str, Any], place: Place, problems:
         problems.add(place, f'the id is a text: write id="{slug}", got {name!r}')
     elif not name.strip():
         problems.add(place, f'the id is blank: write id="{slug}"')
-    elif name.startswith("~"):
-        problems.add(place, f"the id {name!r} begins with '~', as our own do; take it away")
     elif bad := sorted({char for char in name if char in "|/"}):
         problems.add(place, f"the id {name!r} has {bad[0]!r} in it; use letters, digits and dashes")
     elif name.startswith("~"):

@@ -13,9 +13,9 @@ from actorkalix.describe.descriptors import (
     Place,
     ServiceDescriptor,
 )
+from actorkalix.describe.marked import is_stream, is_topic, marked_methods
 from actorkalix.describe.problems import Problems, caller_place
 from actorkalix.describe.routes import check_clashes
-from actorkalix.describe.subscriptions import marked_methods, topic_of
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.model.component import Component
 
@@ -93,7 +93,7 @@ def _check_sources(descriptors: Sequence[ComponentDescriptor], problems: Problem
     there = {one.cls for one in descriptors}
     for one in descriptors:
         for subscription in one.subscriptions:
-            if subscription.source not in there:
+            if not is_topic(subscription.source) and subscription.source not in there:
                 name = subscription.source.__name__
                 for handler in subscription.handlers.values():
                     said = f"{one.cls.__name__}.{handler.name} subscribes to {name}"
@@ -110,7 +110,8 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
             )
             problems.add(one.place, said)
         for marked in marked_methods(one.cls) if one.kind == "action" else ():
-            if (source := topic_of(marked.mark)) is not None:
+            source = marked.mark.source
+            if is_stream(source):
                 what = f"@{marked.mark.kind}({source.kind}({source.name!r}))"
                 said = f"{one.cls.__name__}.{marked.name}: {what} comes with a later version"
                 problems.add(marked.place, f"{said}; leave it out of the service")

@@ -1,67 +1,50 @@
-"""Subscriptions of actions: which method takes which changes of which source."""
+"""Subscriptions of actions: which method takes which changes or messages of which source."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, get_args
 
-from actorkalix.describe.descriptors import ChangeHandler, Place, Subscription, described
+from actorkalix.describe.descriptors import ChangeHandler, Subscription, described
 from actorkalix.describe.handlers import Scope
-from actorkalix.describe.problems import place_of
+from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
 from actorkalix.describe.shapes import name_of
+from actorkalix.describe.topics import taken_type
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
-from actorkalix.model.sources import Source, SourceMark, source_marks_of
+from actorkalix.model.names import topic_problem
+from actorkalix.model.sources import OnFailure, SourceMark
 
-CONSUMER_BYTES_MAX = 256
+CONSUMER_BYTES_MAX = 200
+"""Dead letters have it in their ids, which have 256 bytes, beside a shard and an offset."""
+
 BATCH_MAX = 10_000
 """Changes that one call of a handler may take; a list of them is one payload."""
 
 
-class Marked(NamedTuple):
-    """A method with a mark that says where changes come from or go to."""
-
-    name: str
-    fn: Any
-    place: Place
-    mark: SourceMark
-
-
-def marked_methods(cls: type[Any]) -> Iterator[Marked]:
-    """Methods of a class, own and inherited, that take changes or publish."""
-    seen: set[str] = set()
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            if name in seen:
-                continue
-            seen.add(name)
-            fn = getattr(value, "fn", value)
-            for mark in dict.fromkeys((*source_marks_of(value), *source_marks_of(fn))):
-                yield Marked(name, fn, place_of(fn, Place("", 0)), mark)
-
-
 def describe_subscriptions(scope: Scope, component_id: str) -> tuple[Subscription, ...]:
     """The consumers of an action; what is wrong goes to `scope.problems`."""
-    groups: dict[tuple[str, int], list[Marked]] = {}
+    groups: dict[tuple[str, Any], list[Marked]] = {}
     for one in marked_methods(scope.cls):
-        is_ours = one.mark.kind == "subscribe" and topic_of(one.mark) is None
+        source = one.mark.source
+        is_ours = one.mark.kind == "subscribe" and not is_stream(source)
         if is_ours and _is_sound(scope, one):
-            named = one.mark.group or ""
-            groups.setdefault((named, id(one.mark.source)), []).append(one)
+            place = source.name if is_topic(source) else source
+            groups.setdefault((one.mark.group or "", place), []).append(one)
     made = tuple(_subscription(scope, component_id, methods) for methods in groups.values())
     _check_ids(scope, made)
     return made
 
 
-def topic_of(mark: SourceMark) -> Source[Any] | None:
-    """The topic, or the stream of another service, that a mark names."""
-    return mark.source if _is_topic(mark.source) else None
-
-
-def _is_topic(source: object) -> TypeGuard[Source[Any]]:
-    return isinstance(source, Source)
+def source_name(source: Any) -> str:
+    """What a source is called: the id of a component, or the name of a topic."""
+    if is_topic(source):
+        return source.name
+    component = described(source)
+    assert component is not None, "a source is a topic or a component"
+    return component.component_id
 
 
 def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) -> Subscription:
@@ -71,14 +54,12 @@ def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) ->
         names = " and ".join(one.name for one in methods)
         scope.problems.add(
             first.place,
-            f"{names} are one consumer of {name_of(first.mark.source)}; "
+            f"{names} are one consumer of {_called(first.mark.source)}; "
             "give them the same batch_max, on_failure and start_from, or another group=",
         )
     _check_disjoint(scope, methods)
     batch_max, on_failure, start_from = _options(first.mark)
-    source = described(first.mark.source)
-    assert source is not None, "a source is described"
-    name = first.mark.group or source.component_id
+    name = first.mark.group or source_name(first.mark.source)
     return Subscription(
         f"{component_id}:{name}",
         first.mark.source,
@@ -87,6 +68,7 @@ def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) ->
         on_failure == "block",
         start_from == "now",
         int(start_from.timestamp() * 1000) if isinstance(start_from, datetime) else 0,
+        on_failure == "dead_letter",
     )
 
 
@@ -100,7 +82,8 @@ def _handler(scope: Scope, one: Marked) -> ChangeHandler:
     waits = inspect.iscoroutinefunction(inner)
     _check_takes(scope, one)
     return ChangeHandler(
-        one.name, one.fn, one.mark.only, one.mark.deletes, batch, not waits, one.place
+        *(one.name, one.fn, one.mark.only, one.mark.deletes, batch, not waits, one.place),
+        takes=taken_type(scope, one) if is_topic(one.mark.source) else Any,
     )
 
 
@@ -117,7 +100,9 @@ def _wrong(one: Marked) -> Iterator[str]:
     mark, value = one.mark, one.fn
     source: Any = mark.source
     group: Any = mark.group
-    if not (isinstance(source, type) and issubclass(source, Component)):
+    if is_topic(source):
+        yield from _wrong_with_topic(mark)
+    elif not (isinstance(source, type) and issubclass(source, Component)):
         yield f"subscribes to {source!r}, which is no source; name an entity's class"
     elif not issubclass(source, (EventSourcedEntity, ValueEntity)):
         yield f"subscribes to {source.__name__}, which has no changes; name an entity's class"
@@ -127,8 +112,8 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield "is a generator; a change is handled once, write async def"
     if type(mark.batch_max) is not int or not 0 <= mark.batch_max <= BATCH_MAX:
         yield f"takes batch_max={mark.batch_max!r}; it is a number from 1 to {BATCH_MAX:,}"
-    if mark.on_failure not in ("park", "block"):
-        yield f'takes on_failure={mark.on_failure!r}; it is "park" or "block"'
+    if mark.on_failure not in get_args(OnFailure):
+        yield f'takes on_failure={mark.on_failure!r}; it is "park", "block" or "dead_letter"'
     start = mark.start_from
     if isinstance(start, datetime):
         if start.tzinfo is None:
@@ -137,6 +122,20 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield f'takes start_from={start!r}; it is "beginning", "now" or a datetime'
     if group is not None and not (isinstance(group, str) and group.strip()):
         yield f"takes group={group!r}; it is a name"
+
+
+def _wrong_with_topic(mark: SourceMark) -> Iterator[str]:
+    problem = topic_problem(mark.source.name)
+    if problem:
+        yield f"subscribes to a topic whose name {problem}"
+    if mark.deletes:
+        yield "takes notices of deletes, which topics do not have; name an entity's class"
+    if mark.only is not None and not isinstance(mark.only, type):
+        yield f"takes only={mark.only!r}; it is one class, whose messages it takes"
+
+
+def _called(source: Any) -> str:
+    return f"topic({source.name!r})" if is_topic(source) else name_of(source)
 
 
 def _check_takes(scope: Scope, one: Marked) -> None:
@@ -151,7 +150,8 @@ def _check_takes(scope: Scope, one: Marked) -> None:
             one.place, f"{one.name} takes notices of deletes, so it has no parameter but self"
         )
     elif not one.mark.deletes and (not parameters or len(needed) > 1):
-        what = "a list of changes" if one.mark.batch_max else "the change"
+        thing = "message" if is_topic(one.mark.source) else "change"
+        what = f"a list of {thing}s" if one.mark.batch_max else f"the {thing}"
         scope.problems.add(one.place, f"{one.name} takes one parameter beside self: {what}")
 
 
@@ -166,7 +166,7 @@ def _check_disjoint(scope: Scope, methods: Sequence[Marked]) -> None:
         what = takes if takes == "deletes" else name_of(takes) if takes else "all changes"
         scope.problems.add(
             one.place,
-            f"{one.name} takes {what} of {name_of(one.mark.source)}, as {other.name} does; "
+            f"{one.name} takes {what} of {_called(one.mark.source)}, as {other.name} does; "
             "give each only= another type, or one of them another group=",
         )
 
@@ -175,6 +175,10 @@ def _check_ids(scope: Scope, made: Sequence[Subscription]) -> None:
     seen: set[str] = set()
     for one in made:
         if one.consumer in seen or len(one.consumer.encode()) > CONSUMER_BYTES_MAX:
-            why = "is there twice" if one.consumer in seen else "has more than 256 bytes"
+            why = (
+                "is there twice"
+                if one.consumer in seen
+                else f"has more than {CONSUMER_BYTES_MAX} bytes"
+            )
             scope.problems.add(scope.place, f"the consumer {one.consumer!r} {why}; change group=")
         seen.add(one.consumer)

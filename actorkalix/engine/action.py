@@ -18,10 +18,8 @@ A cancelled handler is cancelled: who cancels it has gone away, or answers himse
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
-
-import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe.descriptors import (
@@ -46,7 +44,7 @@ from actorkalix.errors import (
     ResultTooLarge,
     UnknownRoute,
 )
-from actorkalix.failures import failure_of
+from actorkalix.failures import begun, failure_of
 from actorkalix.limits import Limits
 from actorkalix.model.component import MISSING, Context, Live
 from actorkalix.model.effects import Decision, Effect
@@ -54,7 +52,8 @@ from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
-from .changes import ChangeCode
+from .changes import Called, ChangeCode
+from .publishing import Publisher
 from .replies import fault
 from .requests import forward_of
 
@@ -63,16 +62,25 @@ T = TypeVar("T")
 Report = Callable[[Message, BaseException], object]
 """Is told of a handler that failed, for the log."""
 
+Elements = AsyncIterator[bytes]
+"""Elements of a stream that a handler takes, each encoded."""
+
 Threads = Callable[[Callable[[], T]], Awaitable[T]]
 """Calls a function somewhere else, where it may block."""
 
 _Handler: TypeAlias = HandlerDescriptor | ChangeHandler
+
+
+class InvalidElement(InvalidPayload):
+    """An element of a stream does not fit the handler: it gets this where it takes the next one."""
+
 
 _FAULTS = (HandlerFailed, InvalidEffect, NotEncodable, NotInThisVersion, ResultTooLarge)
 _PASSED_ON = (
     CallsTooDeep,
     EntityDeleted,
     IdempotencyKeyReused,
+    InvalidElement,
     InvalidEntityId,
     InvalidIdempotencyKey,
     PayloadTooLarge,
@@ -108,16 +116,20 @@ class ActionCode:
         self._arguments = codec.arguments
         self._replies = codec.replies
         self._changes = ChangeCode(descriptor)
-        self._size_max = (limits or Limits()).payload_bytes_max
+        self._elements = codec.elements
+        limits = limits or Limits()
+        self._publisher = Publisher(descriptor.component_id, limits)
+        self._size_max = limits.payload_bytes_max
         self._report = report
         self._threads = threads
 
-    async def run(self, message: Message, live: Live) -> Reply:
+    async def run(self, message: Message, live: Live, elements: Elements | None = None) -> Reply:
         """Run the handler that a message names.
 
         Args:
             message: whose correlation id is not "".
             live: what the handler sees; its context is made from the message where it has none.
+            elements: for a handler that takes a stream; in JSON, if the message is not MessagePack.
 
         Cancellation: cancels the handler.
         """
@@ -125,7 +137,7 @@ class ActionCode:
         try:
             if message.encoding is Encoding.CHANGES:
                 return await self._take(message, live, component)
-            handler, args, kwargs = self._called(message)
+            handler, args, kwargs = self._called(message, elements)
             component._live = _with_context(live, message)
             returned = await self._returned(handler, component, args, kwargs)
             return self._reply(handler, returned, message)
@@ -136,25 +148,28 @@ class ActionCode:
         finally:
             component._live = None
 
-    async def stream(self, message: Message, live: Live) -> AsyncGenerator[Reply]:
+    async def stream(
+        self, message: Message, live: Live, elements: Elements | None = None
+    ) -> AsyncGenerator[Reply]:
         """Run a handler that streams: a reply for each element; a failure is the last one.
 
         Args:
             message: as for `run`.
             live: as for `run`.
+            elements: as for `run`.
 
         Cancellation: ends the handler where it waits; so does closing this iterator (AC-03).
         """
         component = self._cls()
-        elements: Any = None
+        produced: Any = None
         try:
-            handler, args, kwargs = self._called(message)
+            handler, args, kwargs = self._called(message, elements)
             component._live = _with_context(live, message)
-            elements = await self._returned(handler, component, args, kwargs)
-            if not hasattr(elements, "__aiter__"):
-                where, got = self._where(handler), type(elements).__name__
+            produced = await self._returned(handler, component, args, kwargs)
+            if not hasattr(produced, "__aiter__"):
+                where, got = self._where(handler), type(produced).__name__
                 raise InvalidEffect(f"{where} streams, but returned {got}, no async iterator")
-            async for element in elements:
+            async for element in produced:
                 reply = self._reply(handler, element, message)
                 if reply.forward is not None:
                     where = self._where(handler)
@@ -167,8 +182,8 @@ class ActionCode:
                 raise
             yield self._failed(problem, message)
         finally:
-            if hasattr(elements, "aclose"):
-                await elements.aclose()
+            if hasattr(produced, "aclose"):
+                await produced.aclose()
             component._live = None
 
     def streams(self, method: str) -> bool:
@@ -178,24 +193,32 @@ class ActionCode:
 
     # ---- running ---------------------------------------------------------------------------------
     async def _take(self, message: Message, live: Live, component: Any) -> Reply:
-        """Run the method of a subscription; what it returns is nobody's reply."""
+        """Run the method of a subscription."""
         try:
             called = self._changes.called(message)
-        except UnknownRoute as problem:
+        except (InvalidPayload, UnknownRoute) as problem:
             raise _Refused(problem) from None
         component._live = _with_context(live, message, called.context)
         returned = await self._returned(called.handler, component, called.args, {})
-        if not isinstance(returned, Effect):
-            return Reply()
-        self._refuse_change(called.handler, returned.decision)
-        if returned.decision.error is not None:
-            return self._failed(returned.decision.error, message)
-        if returned.decision.forward is not None:
-            return self._forwarded(returned.decision, message)
-        return Reply()
+        return self._taken(called, returned, message)
+
+    def _taken(self, called: Called, returned: Any, message: Message) -> Reply:
+        """What a method returns goes to its topics, if it has any; it is nobody's reply."""
+        decision, value = Decision(), returned
+        if isinstance(returned, Effect):
+            decision = returned.decision
+            self._refuse_change(called.handler, decision)
+            if decision.error is not None:
+                return self._failed(decision.error, message)
+            if decision.forward is not None:
+                return self._forwarded(decision, message)
+            value = None if decision.reply is None else decision.reply(None)
+        subject = called.context.subject
+        orders = self._publisher.of(called.handler, value, decision.metadata, message, subject)
+        return Reply(before=orders)
 
     def _called(
-        self, message: Message
+        self, message: Message, elements: Elements | None
     ) -> tuple[HandlerDescriptor, tuple[Any, ...], dict[str, Any]]:
         handler = self._handlers.get(message.method)
         size = len(message.payload)
@@ -209,7 +232,29 @@ class ActionCode:
             args, kwargs = self._arguments[message.method].decode(message.payload, message.encoding)
         except (InvalidPayload, PayloadTooLarge, UnknownRoute) as problem:
             raise _Refused(problem) from None
+        if handler.elements is not None:
+            names = (one.name for one in handler.parameters)
+            kwargs = {**dict(zip(names, args, strict=False)), **kwargs}
+            kwargs[handler.elements.name] = self._decoded(message, elements)
+            args = ()
         return handler, args, kwargs
+
+    async def _decoded(self, message: Message, elements: Elements | None) -> AsyncGenerator[Any]:
+        """What a handler gets for the stream that it takes."""
+        is_msgpack = message.encoding is Encoding.MSGPACK
+        encoding = Encoding.MSGPACK if is_msgpack else Encoding.JSON
+        codec, number = self._elements[message.method], 0
+        if elements is None:
+            return
+        async for payload in elements:
+            number += 1
+            try:
+                if len(payload) > self._size_max:
+                    raise InvalidPayload(f"{len(payload)} bytes, at most {self._size_max}")
+                element = codec.decode(payload, encoding)
+            except InvalidPayload as problem:
+                raise InvalidElement(f"line {number}: {problem}") from None
+            yield element
 
     async def _returned(
         self,
@@ -245,7 +290,8 @@ class ActionCode:
             )
         payload = self._replies[handler.name].encode(value, message.accept)
         self._check_size("reply", len(payload))
-        return Reply(payload, None, decision.metadata.pairs)
+        orders = self._publisher.of(handler, value, decision.metadata, message)
+        return Reply(payload, None, decision.metadata.pairs, before=orders)
 
     def _forwarded(self, decision: Decision, message: Message) -> Reply:
         """Whoever is called next has the reply, in the encoding that was asked for (AC-30)."""
@@ -271,9 +317,7 @@ class ActionCode:
             self._report(message, problem)
             return fault(problem, message).reply
         if isinstance(problem, ActorkalixError) and _says_something(problem):
-            failure = failure_of(problem)
-            outcome = "unknown" if problem.number.startswith("AK3") else failure.outcome
-            return Reply(failure=msgspec.structs.replace(failure, outcome=outcome))
+            return Reply(failure=begun(failure_of(problem)))
         self._report(message, problem)
         return Reply(failure=failures.unexpected(message.correlation_id))
 

@@ -2,26 +2,37 @@
 
 A message with changes names the action and the method that takes them. Its payload is MessagePack,
 an array of changes (`Change`, an array of fields each), for a method that takes one at a time an
-array of one. The events and states in it are as they were stored; they become objects where the
-handler runs.
+array of one. The events, states and messages of topics in it are as they were stored; they become
+objects where the handler runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.codec.stored import StoredCodec
-from actorkalix.describe.descriptors import ChangeHandler, ComponentDescriptor, described
-from actorkalix.errors import UnknownRoute
+from actorkalix.codec.topics import DataReader
+from actorkalix.describe.descriptors import (
+    ChangeHandler,
+    ComponentDescriptor,
+    Subscription,
+    described,
+)
+from actorkalix.errors import StoredDataUnreadable, UnknownRoute
 from actorkalix.model.component import Context
 from actorkalix.model.metadata import NO_METADATA, Metadata
+from actorkalix.model.stored import tag_of
 from actorkalix_cluster.shardhost.messages import Message
 from actorkalix_storage.api import RecordKind
+
+from .publishing import attributes
+from .topic import TopicMessage, read_message
 
 EVENT, STATE, DELETED = RecordKind.EVENT, RecordKind.STATE, RecordKind.DELETED
 TAKEN = (EVENT, STATE, DELETED)
@@ -33,7 +44,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         kind: `EVENT`, `STATE` or `DELETED`.
-        entity: id of the entity.
+        entity: id of the entity, or of the topic's partition.
         number: its sequence number.
         time_ms: of the record.
         payload: what was stored.
@@ -71,12 +82,18 @@ def pack_changes(changes: Sequence[Change]) -> bytes:
 class Switch:
     """Which method of a subscription takes a change. Pure."""
 
-    def __init__(self, handlers: Mapping[str, ChangeHandler], source: ComponentDescriptor) -> None:
-        tags = {stored.type: stored.tag for stored in source.events}
+    def __init__(self, subscription: Subscription) -> None:
+        source = described(subscription.source)
+        events = () if source is None else source.events
+        tags = {stored.type: stored.tag for stored in events}
+        handlers = subscription.handlers.values()
         self._by_tag = {
-            tags[handler.only]: handler for handler in handlers.values() if handler.only is not None
+            tags.get(handler.only) or tag_of(handler.only)[0]: handler
+            for handler in handlers
+            if handler.only is not None
         }
-        whole = [one for one in handlers.values() if one.only is None]
+        self._tag = _tag_of if source is not None else _type_of
+        whole = [one for one in handlers if one.only is None]
         self._deletes = next((one for one in whole if one.deletes), None)
         self._others = next((one for one in whole if not one.deletes), None)
 
@@ -85,7 +102,7 @@ class Switch:
         if kind is DELETED:
             return self._deletes
         if self._by_tag and kind is EVENT:
-            return self._by_tag.get(_tag_of(payload), self._others)
+            return self._by_tag.get(self._tag(payload), self._others)
         return self._others
 
 
@@ -97,6 +114,18 @@ def _tag_of(payload: bytes) -> str:
         return ""  # the codec says what is wrong with it
 
 
+def _type_of(payload: bytes) -> str:
+    """Of which type a topic's message is."""
+    try:
+        return read_message(payload).type
+    except msgspec.DecodeError:
+        return ""  # whoever takes it says what is wrong with it
+
+
+_Read: TypeAlias = Callable[[Message, Change], tuple[Any, Context]]
+"""From a change in a message to what a handler takes, and to its context."""
+
+
 class ChangeCode:
     """Reads messages with changes for the methods of one action.
 
@@ -106,13 +135,15 @@ class ChangeCode:
 
     def __init__(self, descriptor: ComponentDescriptor) -> None:
         self._id = descriptor.component_id
-        self._handlers: dict[str, tuple[ChangeHandler, ComponentDescriptor, StoredCodec]] = {}
+        self._handlers: dict[str, tuple[ChangeHandler, _Read]] = {}
         for subscription in descriptor.subscriptions:
             source = described(subscription.source)
-            assert source is not None, "a source is a component"
-            codec = codecs_for(source).stored
             for name, handler in subscription.handlers.items():
-                self._handlers[name] = (handler, source, codec)
+                if source is None:
+                    read = partial(_read_message, DataReader(handler.takes))
+                else:
+                    read = partial(_read_change, source, codecs_for(source).stored)
+                self._handlers[name] = (handler, read)
 
     def called(self, message: Message) -> Called:
         """The method that a message is for, with what it takes.
@@ -120,39 +151,31 @@ class ChangeCode:
         Raises:
             UnknownRoute: the action has no such method.
             StoredDataUnreadable: an event or state cannot be read by this version of the code.
+            InvalidPayload: a topic's message is not what the method takes.
         """
         found = self._handlers.get(message.method)
         if found is None:
             raise UnknownRoute(f"{self._id} has no subscription {message.method!r}")
-        handler, source, codec = found
-        changes = _decode(message.payload)
-        read = [_read(change, source, codec) for change in changes]
-        contexts = [
-            _context(message, source, change, metadata)
-            for change, (_, metadata) in zip(changes, read, strict=True)
-        ]
+        handler, read = found
+        taken = [read(message, change) for change in _decode(message.payload)]
         if handler.batch:
-            context = Context(name=message.method, batch=tuple(contexts))
-            return Called(handler, ([value for value, _ in read],), context)
-        args = () if handler.deletes else (read[0][0],)
-        return Called(handler, args, contexts[0])
+            context = Context(name=message.method, batch=tuple(context for _, context in taken))
+            return Called(handler, ([value for value, _ in taken],), context)
+        value, context = taken[0]
+        return Called(handler, () if handler.deletes else (value,), context)
 
 
-def _read(
-    change: Change, source: ComponentDescriptor, codec: StoredCodec
-) -> tuple[Any, Metadata | None]:
-    if change.kind == DELETED:
-        return None, None
+def _read_change(
+    source: ComponentDescriptor, codec: StoredCodec, message: Message, change: Change
+) -> tuple[Any, Context]:
+    value: Any = None
+    metadata: Metadata | None = None
     if change.kind == EVENT:
-        return codec.decode_event(change.payload)
-    return codec.decode_state(change.payload), None
-
-
-def _context(
-    message: Message, source: ComponentDescriptor, change: Change, metadata: Metadata | None
-) -> Context:
+        value, metadata = codec.decode_event(change.payload)
+    elif change.kind != DELETED:
+        value = codec.decode_state(change.payload)
     event = Metadata(cloud_event(source.component_id, change))
-    return Context(
+    context = Context(
         name=message.method,
         metadata=event.merge(metadata or NO_METADATA),
         sequence_number=change.number,
@@ -160,6 +183,26 @@ def _context(
         deleted=change.kind == DELETED,
         delivery_id=change.delivery_id,
     )
+    return value, context
+
+
+def _read_message(reader: DataReader, message: Message, change: Change) -> tuple[Any, Context]:
+    made = _stored_message(change)
+    context = Context(
+        name=message.method,
+        metadata=attributes(change.entity, change.number, change.time_ms, made),
+        subject=made.subject,
+        delivery_id=change.delivery_id,
+    )
+    return reader.read(made.data, made.content_type, made.type), context
+
+
+def _stored_message(change: Change) -> TopicMessage:
+    try:
+        return read_message(change.payload)
+    except msgspec.DecodeError as problem:
+        where = f"{change.entity}, message {change.number}"
+        raise StoredDataUnreadable(f"{where}: {problem}") from problem
 
 
 def cloud_event(component: str, change: Change) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import AsyncIterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,24 @@ TRACING = frozenset(("traceparent", "tracestate"))
 """Metadata that goes from a message to all that its handler asks (W3C Trace Context)."""
 
 _MS = timedelta(milliseconds=1)
+
+
+def without_elements(request: Request) -> tuple[Request, AsyncIterable[Any] | None]:
+    """A call, and the stream among its arguments, which no message holds.
+
+    Raises:
+        TypeError: the handler does not take these arguments.
+    """
+    handler = descriptor_of(request.component).handlers.get(request.method)
+    if handler is None or handler.elements is None:
+        return request, None
+    bound = inspect.signature(handler.fn).bind(None, *request.args, **request.kwargs)
+    given = dict(list(bound.arguments.items())[1:])
+    elements = given.pop(handler.elements.name)
+    if not hasattr(elements, "__aiter__"):
+        got = type(elements).__name__
+        raise TypeError(f"{request.method}() takes an async iterator for a stream, got {got}")
+    return msgspec.structs.replace(request, args=(), kwargs=given), elements
 
 
 def message_of(

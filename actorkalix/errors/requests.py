@@ -20,9 +20,10 @@ class InvalidPayload(ActorkalixError):
 
 
 class UnknownRoute(ActorkalixError):
-    """No component, handler or route has this name.
+    """No component, handler, route, consumer or dead letter has this name.
 
-    What to do: `actorkalix components module:service` lists components, handlers and routes.
+    What to do: `actorkalix components module:service` lists components, handlers and routes,
+    `actorkalix consumers` and `actorkalix dead-letters` what their names say.
     """
 
     number = "AK2003"

@@ -25,32 +25,34 @@ from starlette.types import ASGIApp
 from actorkalix import errors
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.failures import failure_of
+from actorkalix.gateway.consuming import Answer, ConsumingAnswers
 from actorkalix.gateway.headers import Head, checked_entity_id
-from actorkalix.gateway.http import BUG, raw_path_of
+from actorkalix.gateway.http import BUG
 from actorkalix.gateway.operations import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
     Backup,
     CancelTimer,
     Operations,
     Replace,
     Verify,
     json_response,
+    number_of,
 )
 from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s, status_of
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
+from actorkalix.gateway.scope import raw_path_of
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
 
-LIMIT_DEFAULT = 100
-LIMIT_MAX = 1_000
 Scrape = Callable[[str], Awaitable[tuple[bytes, str]]]
 """Metrics as text with their content type, by the `Accept` header."""
 Health = Callable[[], Sequence[str]]
 """Reasons why the service is not ready; none when it is."""
-Answer = Callable[[Request], Awaitable[Response]]
 
 
 class HandlerView(msgspec.Struct, frozen=True):
@@ -96,8 +98,8 @@ def admin_app(
         cancel_timer: the same for `/admin/timers/cancel`.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
-    views = components_of(service)
     admin = _Admin(service, inspect)
+    consuming = ConsumingAnswers(inspect.consuming)
     operations = Operations(fleet, verify, backup, replace, cancel_timer)
     unready_after = (limits or Limits()).handler_unready
 
@@ -113,25 +115,24 @@ def admin_app(
         text, content_type = await metrics(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
-    async def components(_: Request) -> Response:
-        return json_response(views)
-
     get: dict[str, Answer] = {
         "/health/live": live,
         "/health/ready": ready,
         "/metrics": scrape,
-        "/admin/components": components,
+        "/admin/components": admin.components,
         "/admin/entities/{component}": admin.entities,
         "/admin/state/{component}/{entity:path}": admin.state,
         "/admin/events/{component}/{entity:path}": admin.events,
         "/admin/timers": admin.timers,
         "/admin/status": admin.status,
+        **consuming.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
         "/admin/backup": operations.backup,
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
+        **consuming.post,
     }
     routes = [Route(path, _guarded(answer, local)) for path, answer in get.items()]
     routes += [
@@ -171,11 +172,15 @@ class _Admin:
     def __init__(self, service: ServiceDescriptor, inspect: Inspect) -> None:
         self._service = service
         self._inspect = inspect
+        self._views = components_of(service)
+
+    async def components(self, _: Request) -> Response:
+        return json_response(self._views)
 
     async def entities(self, request: Request) -> Response:
         component = self._component(request)
         page = request.query_params.get("page", "")
-        limit = _number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+        limit = number_of(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
         return json_response(await self._inspect.entities(component, page=page, limit=limit))
 
     async def state(self, request: Request) -> Response:
@@ -187,15 +192,15 @@ class _Admin:
         found = await self._inspect.events(
             component,
             entity,
-            after=_number(request, "after", 0, 0, 2**63 - 1),
-            limit=_number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
-            with_state=bool(_number(request, "with_state", 0, 0, 1)),
+            after=number_of(request, "after", 0, 0, 2**63 - 1),
+            limit=number_of(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
+            with_state=bool(number_of(request, "with_state", 0, 0, 1)),
         )
         return json_response(found)
 
     async def timers(self, request: Request) -> Response:
         page = request.query_params.get("page", "")
-        limit = _number(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
+        limit = number_of(request, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX)
         return json_response(await self._inspect.timers(page=page, limit=limit))
 
     async def status(self, _: Request) -> Response:
@@ -214,17 +219,6 @@ def _entity(request: Request) -> str:
     if len(segments) != 4:
         raise errors.UnknownRoute("write the slashes of an entity id as %2F")
     return checked_entity_id(segments[3])
-
-
-def _number(request: Request, name: str, default: int, lowest: int, highest: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise errors.InvalidPayload(f"{name} is a number, not {text[:40]!r}")
-    if not lowest <= int(text) <= highest:
-        raise errors.InvalidPayload(f"{name} is {lowest:,} to {highest:,}, not {int(text):,}")
-    return int(text)
 
 
 def _guarded(answer: Answer, local: bool) -> Answer:

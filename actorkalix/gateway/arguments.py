@@ -1,6 +1,7 @@
 """Arguments of a request: body, query string and path parameters become one payload.
 
-A `GET` has its parameters in the query string, all others in a JSON body; that a command never
+A `GET` has its parameters in the query string, and so has a handler whose body is a stream; all
+others have them in a JSON body; that a command never
 takes them from the query string keeps foreign web pages, which can send no JSON unasked, from
 giving any.
 """
@@ -35,7 +36,7 @@ def payload_of(
     Raises:
         InvalidPayload: names the field, or what is wrong with the query string.
     """
-    if route.verb == "GET":
+    if route.verb == "GET" or route.handler.elements is not None:
         if not query and not route.parameters:
             return b"", Encoding.QUERY_STRING
         return _of_query(route, values, query), Encoding.QUERY_STRING

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
 from actorkalix import errors
-from actorkalix.codec import codecs_for
+from actorkalix.codec import ElementCodec, codecs_for
 from actorkalix.describe import descriptor_of
+from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor
+from actorkalix.engine.requests import without_elements
 from actorkalix.gateway import tokens
-from actorkalix.gateway.headers import META, RESERVED, TIMEOUT_MS_MAX
+from actorkalix.gateway.headers import LINES, META, RESERVED, TIMEOUT_MS_MAX
 from actorkalix.gateway.routes import dashed, default_path
+from actorkalix.gateway.streaming import HEARTBEAT_S
+from actorkalix.limits import Limits
 from actorkalix.model.metadata import Metadata
 from actorkalix.model.transport import Reply, Request
 from actorkalix_cluster.shardhost.messages import Encoding
@@ -71,10 +77,9 @@ class HttpTransport:
             CommandError: the handler refused.
             ActorkalixError: anything else; its `outcome` says whether it may have been executed.
         """
-        descriptor = descriptor_of(request.component)
-        codec = codecs_for(descriptor)
-        body = codec.arguments[request.method].encode(request.args, request.kwargs, Encoding.JSON)
-        response = await self._post(request, _path(descriptor, request), body)
+        codec = codecs_for(descriptor_of(request.component))
+        async with self._open(request) as response:
+            await response.aread()
         if response.status_code not in (httpx.codes.OK, httpx.codes.NO_CONTENT):
             raise _error(response, self._url)
         try:
@@ -89,16 +94,41 @@ class HttpTransport:
         token = response.headers.get(tokens.HEADER, "")
         return Reply(value, token, _metadata(response))
 
+    async def stream(self, request: Request, /) -> AsyncGenerator[Any]:
+        """Sends one request; the elements of its answer. A stream that it takes is sent first.
+
+        Raises:
+            CommandError, ActorkalixError: as for `send`, also after some elements.
+        """
+        codec = codecs_for(descriptor_of(request.component)).replies[request.method]
+        async with self._open(request) as response:
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                raise _error(response, self._url)
+            async for name, data in events_of(response.aiter_bytes()):
+                if name == "error":
+                    raise _error_of(data)
+                yield codec.decode(data, Encoding.JSON)
+
     async def aclose(self) -> None:
         """Closes all connections."""
         await self._http.aclose()
 
-    async def _post(self, request: Request, path: str, body: bytes) -> httpx.Response:
-        url, headers = self._url + path, _headers(request)
+    @asynccontextmanager
+    async def _open(self, request: Request) -> AsyncGenerator[httpx.Response]:
+        """The response to a request; its body is still to be read."""
+        content, query, headers = _sent(request)
         wait_s = None if request.timeout is None else request.timeout.total_seconds()
+        timeout = httpx.Timeout(_answer_s(request), connect=CONNECT_TIMEOUT_S)
+        url = self._url + _path(descriptor_of(request.component), request) + query
         try:
-            async with asyncio.timeout(wait_s):
-                return await self._http.post(url, content=body, headers=headers)
+            async with (
+                asyncio.timeout(wait_s),
+                self._http.stream(
+                    "POST", url, content=content, headers=headers, timeout=timeout
+                ) as response,
+            ):
+                yield response
         except TimeoutError:
             raise errors.OutcomeUnknown(f"no answer within {wait_s:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -107,6 +137,63 @@ class HttpTransport:
             raise errors.OutcomeUnknown(
                 f"the connection to {self._url} broke before the answer: {_said(error)}"
             ) from error
+
+
+def _sent(
+    request: Request,
+) -> tuple[bytes | AsyncGenerator[bytes], str, list[tuple[bytes, bytes]]]:
+    """Body, query string and headers of a request."""
+    plain, elements = without_elements(request)
+    codec = codecs_for(descriptor_of(request.component))
+    body = codec.arguments[request.method].encode(plain.args, plain.kwargs, Encoding.JSON)
+    if elements is None:
+        return body, "", _headers(request, b"application/json")
+    arguments = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    pairs = [(name, _text(one)) for name, value in arguments.items() for one in _values(value)]
+    query = "?" + urlencode(pairs) if pairs else ""
+    lines = _lines(codec.elements[request.method], elements)
+    return lines, query, _headers(request, LINES[0].encode())
+
+
+async def _lines(codec: ElementCodec, elements: AsyncIterable[Any]) -> AsyncGenerator[bytes]:
+    async for element in elements:
+        yield codec.encode(element, Encoding.JSON) + b"\n"
+
+
+def _values(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if hasattr(value, "append") else [value]  # JSON has no other lists
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _answer_s(request: Request) -> float:
+    """How long the service may say nothing: it gives up first, and says more."""
+    descriptor = descriptor_of(request.component)
+    if descriptor.kind != "action":
+        return ANSWER_TIMEOUT_S
+    if descriptor.handlers[request.method].streams:
+        return 3 * HEARTBEAT_S
+    return timeout_of(descriptor.options, Limits().action_timeout).total_seconds() + 5
+
+
+async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, bytes]]:
+    """The events of a stream: name ("" where it has none) and data."""
+    name, data, rest = b"", b"", b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")  # and at nothing else that ends lines elsewhere
+        for line in lines:
+            field, _, value = line.partition(b": ")
+            if field == b"event":
+                name = value
+            elif field == b"data":
+                data = value
+            elif not line and data:
+                yield name.decode(), data
+                name, data = b"", b""
 
 
 def _path(descriptor: ComponentDescriptor, request: Request) -> str:
@@ -119,8 +206,8 @@ def _path(descriptor: ComponentDescriptor, request: Request) -> str:
     return path.replace("{entity_id}", entity, 1)
 
 
-def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", b"application/json")]
+def _headers(request: Request, content_type: bytes) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", content_type)]
     if request.idempotency_key is not None:
         headers.append((b"idempotency-key", request.idempotency_key.encode()))
     if request.timeout is not None:
@@ -150,10 +237,17 @@ def _metadata(response: httpx.Response) -> Metadata:
 def _error(response: httpx.Response, url: str) -> errors.ActorkalixError:
     status = response.status_code
     try:
-        problem = _problem.decode(response.content)
+        error = _error_of(response.content)
     except msgspec.MsgspecError:
         said = f"{url} answered {status} without saying why: is it an actorkalix service?"
         return errors.OutcomeUnknown(said) if status >= 500 else errors.UnknownRoute(said)
+    wait_s = response.headers.get("retry-after", "")
+    error.retry_after_ms = int(wait_s) * 1000 if wait_s.isdigit() else 0
+    return error
+
+
+def _error_of(document: bytes) -> errors.ActorkalixError:
+    problem = _problem.decode(document)
     known = problem.number in errors.catalog()
     error = errors.revive(
         problem.number,
@@ -165,8 +259,6 @@ def _error(response: httpx.Response, url: str) -> errors.ActorkalixError:
         fields=problem.fields,
     )
     error.http_status = problem.status
-    wait_s = response.headers.get("retry-after", "")
-    error.retry_after_ms = int(wait_s) * 1000 if wait_s.isdigit() else 0
     return error
 
 

@@ -21,6 +21,7 @@ Headers = list[tuple[bytes, bytes]]
 META = b"x-meta-"
 REQUEST_ID_CHARS_MAX = 128
 TIMEOUT_MS_MAX = 60_000  # a caller that waits longer wants a workflow
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _NOT_IN_NAMES = re.compile("[^a-z0-9_.-]")
 _READ = frozenset(
@@ -89,7 +90,7 @@ class Head:
         return key
 
     def timeout_ms(self, default_ms: int) -> int:
-        """How long the caller waits: `X-Timeout-Ms`, at most a minute.
+        """How long the caller waits: `X-Timeout-Ms`, at most a minute, or `default_ms` if longer.
 
         Raises:
             InvalidPayload: it is not a positive integer.
@@ -99,7 +100,7 @@ class Head:
             return default_ms
         if not value.isdigit() or len(value) > 12 or int(value) == 0:
             raise InvalidPayload(f"X-Timeout-Ms is 1 to {TIMEOUT_MS_MAX} milliseconds")
-        return min(int(value), TIMEOUT_MS_MAX)
+        return min(int(value), max(default_ms, TIMEOUT_MS_MAX))
 
     def content_length(self) -> int:
         """Length that the body is said to have; 0 when nothing is said."""
@@ -120,6 +121,17 @@ class Head:
             said = media or "nothing"
             refused = InvalidPayload(
                 f"a body is JSON: send Content-Type: application/json (it said {said!r})"
+            )
+            refused.http_status = 415
+            raise refused
+
+    def refuse_other_than_lines(self) -> None:
+        """Raises InvalidPayload (415) unless the body is said to be newline-delimited JSON."""
+        value = self.read.get(b"content-type", b"").decode("latin-1").lower()
+        if value.partition(";")[0].strip() not in LINES:
+            refused = InvalidPayload(
+                "a stream is newline-delimited JSON: send Content-Type: application/x-ndjson "
+                f"(it said {value or 'nothing'!r})"
             )
             refused.http_status = 415
             raise refused

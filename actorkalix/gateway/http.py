@@ -13,16 +13,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, Protocol
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actorkalix import errors
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.failures import failure_of
 from actorkalix.gateway.arguments import payload_of
+from actorkalix.gateway.bodies import (
+    CallerGone,
+    Lines,
+    gone,
+    refuse_larger,
+    unless_gone,
+    whole_body,
+)
 from actorkalix.gateway.deadlines import Deadlines
 from actorkalix.gateway.headers import Head, Headers, checked_entity_id, reply_headers
 from actorkalix.gateway.problems import (
@@ -32,8 +42,11 @@ from actorkalix.gateway.problems import (
     status_of,
 )
 from actorkalix.gateway.prompt import Asking, Prompt, Underway
-from actorkalix.gateway.routes import NoRoute, Route, RouteTable, WrongVerb
+from actorkalix.gateway.routes import Found, NoRoute, Route, RouteTable, WrongVerb
+from actorkalix.gateway.scope import decline, raw_path_of
+from actorkalix.gateway.streaming import Events
 from actorkalix.limits import Limits
+from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
 
@@ -68,16 +81,22 @@ class _Opened(NamedTuple):
     timeout_ms: int
 
 
+class _Given(NamedTuple):
+    """A request, and headers of its answer."""
+
+    scope: Scope
+    receive: Receive
+    head: Head
+    request_id: str
+    headers: Headers
+
+
 class Answered(Protocol):
     """Is told of every response."""
 
     def answered(self, status: int, number: str) -> None:
         """Of its HTTP status, and "" or the AK number of its problem."""
         ...
-
-
-class _Gone(Exception):
-    """The caller closed the connection before its request was complete."""
 
 
 def http_app(
@@ -123,6 +142,10 @@ class Endpoint:
         self._body_bytes_max = limits.payload_bytes_max
         self._ask_timeout_ms = int(limits.ask_timeout.total_seconds() * 1000)
         self._body_timeout_s = limits.body_timeout.total_seconds()
+        self._action_timeout_ms = int(limits.action_timeout.total_seconds() * 1000)
+        self._streams: AskStreams | None = ask if isinstance(ask, AskStreams) else None
+        self._may_stream = any(route.streams for route in table.routes)
+        self.ends = asyncio.Event()
         self._ready = ready
         self._answered = answered
         self._pages = pages
@@ -132,7 +155,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] != "http":
-            await _decline(scope, receive, send)
+            await decline(scope, receive, send)
             return
         page = self._pages.get(scope["path"])
         if page is not None:
@@ -141,15 +164,27 @@ class Endpoint:
         head = Head(scope["headers"])
         request_id = head.request_id()
         headers: Headers = [_JSON, (b"x-request-id", request_id.encode())]
+        path, given = raw_path_of(scope), _Given(scope, receive, head, request_id, headers)
+        events = Events(send, partial(self._problem, path, request_id))
         try:
-            reply = await self._reply(scope, receive, head, request_id, headers)
+            opened = self._open(scope["method"], path, head, headers)
+            if isinstance(opened, Reply):
+                reply = opened
+            elif opened.route.streams:
+                found = await self._stream(opened, given, events)
+                if found is None:
+                    return
+                reply = found
+            else:
+                reply = await self._reply(opened, given)
             reply_headers(reply, headers)
-        except _Gone:
+        except CallerGone:
             return
         except errors.ActorkalixError as error:
             reply = Reply(failure=failure_of(error))
         except asyncio.CancelledError:
-            await self._send(send, scope, Reply(failure=STOPPED), request_id, headers)
+            if not events.started:
+                await self._send(send, scope, Reply(failure=STOPPED), request_id, headers)
             raise
         except Exception:
             log.exception("a request failed in the gateway, correlation id %s", request_id)
@@ -157,12 +192,17 @@ class Endpoint:
         await self._send(send, scope, reply, request_id, headers)
 
     # ---- requests that came whole ---------------------------------------------------------------
-    def takes(self, target: bytes) -> bool:
-        """Whether requests for this target may come to `begin`: pages take events."""
-        if not self._pages:
-            return True
-        path = unquote_to_bytes(target.partition(b"?")[0])
-        return path.decode(errors="replace") not in self._pages
+    def takes(self, verb: str, target: bytes) -> bool:
+        """Whether requests for this target may come to `begin`: pages and streams take events."""
+        raw = target.partition(b"?")[0]
+        if self._may_stream:
+            with suppress(errors.InvalidPayload):
+                found = self._match(verb, raw)
+                if isinstance(found, Found) and found.route.streams:
+                    return False
+        return not self._pages or (
+            unquote_to_bytes(raw).decode(errors="replace") not in self._pages
+        )
 
     def begin(
         self, prompt: Prompt, verb: str, target: bytes, lines: Headers, body: bytes, /
@@ -186,8 +226,9 @@ class Endpoint:
                 reply = opened
             else:
                 if verb != "GET":
-                    self._refuse_larger(len(body))
+                    refuse_larger(len(body), self._body_bytes_max)
                 message = self._message(opened, query, head, body, request_id)
+                prompt.cancels = opened.route.is_action
                 asked = self._begin(message, partial(self.underway.told, prompt))
                 if isinstance(asked, Asked):
                     self.underway.add(prompt, asked)
@@ -214,23 +255,21 @@ class Endpoint:
         prompt.connection.answer(prompt, status, headers, body)
 
     # ---- all others -----------------------------------------------------------------------------
-    async def _reply(
-        self, scope: Scope, receive: Receive, head: Head, request_id: str, headers: Headers
-    ) -> Reply:
-        """The answer; `headers` get what belongs to it. Raises one of our errors, or `_Gone`."""
-        opened = self._open(scope["method"], raw_path_of(scope), head, headers)
-        if isinstance(opened, Reply):
-            return opened
+    async def _reply(self, opened: _Opened, given: _Given) -> Reply:
+        """The answer; `headers` get what belongs to it. Raises one of our errors, or CallerGone."""
+        scope, receive, head, request_id, headers = given
         has_body = opened.route.verb != "GET"
         if has_body:
-            self._refuse_larger(head.content_length())
+            refuse_larger(head.content_length(), self._body_bytes_max)
         timeout_ms, asked = opened.timeout_ms, False
         try:
             with self._deadlines.within(self._body_timeout_s) as wait:
-                body = await self._body(receive) if has_body else b""
+                body = await whole_body(receive, self._body_bytes_max) if has_body else b""
                 message = self._message(opened, scope["query_string"], head, body, request_id)
                 wait.extend(timeout_ms / 1000)
                 asked = True
+                if opened.route.is_action:
+                    return await unless_gone(self._ask(message), gone(receive))
                 return await self._ask(message)
         except TimeoutError:
             if asked:
@@ -238,6 +277,41 @@ class Endpoint:
             headers.append(_CLOSE)  # what is still to come belongs to no request
             limit = f"{self._body_timeout_s:g} s"
             raise errors.SlowBody(f"the body did not arrive within body_timeout, {limit}") from None
+
+    async def _stream(self, opened: _Opened, given: _Given, events: Events) -> Reply | None:
+        """The answer where a stream comes in, goes out, or both; None when it was sent.
+
+        Raises one of our errors, or CallerGone.
+        """
+        assert self._streams is not None, "a service with streams has somebody who asks for them"
+        scope, receive, head, request_id, _ = given
+        if scope["method"] == "HEAD":  # and runs no handler whose elements nobody sees
+            await events.head(self._opening(request_id, Reply()))
+            return None
+        handler, elements, body = opened.route.handler, None, b""
+        leaves = partial(gone, receive)
+        if handler.elements is not None:
+            head.refuse_other_than_lines()
+            lines = Lines(receive, self._body_bytes_max)
+            elements, leaves = aiter(lines), partial(lines.gone)
+        elif opened.route.verb != "GET":
+            body = await whole_body(receive, self._body_bytes_max)
+        message = self._message(opened, scope["query_string"], head, body, request_id)
+        if not handler.streams:
+            return await unless_gone(self._streams.ask(message, elements), leaves())
+        message = msgspec.structs.replace(message, deadline_ms=0)
+        opening = partial(self._opening, request_id)
+        replies = self._streams.stream(message, elements)
+        failure = await events.answer(replies, leaves(), self.ends, opening, STOPPED)
+        return None if failure is None else Reply(failure=failure)
+
+    def _opening(self, request_id: str, first: Reply) -> Headers:
+        if self._answered is not None:
+            self._answered.answered(200, "")
+        return reply_headers(first, [(b"x-request-id", request_id.encode())])
+
+    def _problem(self, path: bytes, request_id: str, failure: Failure) -> bytes:
+        return problem_of(failure, path.decode("latin-1"), request_id)
 
     def _open(self, verb: str, path: bytes, head: Head, headers: Headers) -> _Opened | Reply:
         """What a head says, or the answer to it. Raises one of our errors."""
@@ -252,7 +326,10 @@ class Endpoint:
         route, values = found.route, found.values
         entity = checked_entity_id(values[route.entity_at]) if route.entity_at >= 0 else ""
         key, metadata = head.key(), head.decoded_metadata()
-        timeout_ms = head.timeout_ms(self._ask_timeout_ms)
+        timeout_ms = self._ask_timeout_ms
+        if route.is_action:
+            timeout_ms = route.timeout_ms or self._action_timeout_ms
+        timeout_ms = head.timeout_ms(timeout_ms)
         return _Opened(route, values, entity, key, metadata, timeout_ms)
 
     def _message(
@@ -262,7 +339,7 @@ class Endpoint:
         route, values, entity, key, metadata, timeout_ms = opened
         if route.verb == "GET":
             body = b""
-        elif body:
+        elif body and route.handler.elements is None:
             head.refuse_other_than_json()
         payload, encoding = payload_of(route, values, query, body)
         return Message(
@@ -277,27 +354,6 @@ class Endpoint:
             correlation_id=request_id,
             deadline_ms=time.time_ns() // 1_000_000 + timeout_ms,
         )
-
-    async def _body(self, receive: Receive) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                raise _Gone
-            part: bytes = event.get("body", b"")
-            size += len(part)
-            self._refuse_larger(size)
-            parts.append(part)
-            if not event.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _refuse_larger(self, size: int) -> None:
-        if size > self._body_bytes_max:
-            raise errors.PayloadTooLarge(
-                f"the body has {size:,} bytes or more, "
-                f"the limit payload_bytes_max is {self._body_bytes_max:,}"
-            )
 
     async def _send(
         self, send: Send, scope: Scope, reply: Reply, request_id: str, headers: Headers
@@ -330,25 +386,9 @@ class Endpoint:
         return status, body
 
 
-def raw_path_of(scope: Scope) -> bytes:
-    """Path of a request as it came, percent-encoded."""
-    raw: bytes | None = scope.get("raw_path")
-    return raw if raw is not None else quote(scope["path"]).encode()
-
-
 def _wrong_verb(verb: str, found: WrongVerb, headers: Headers) -> Reply:
     allow = ", ".join(found.allow)
     headers.append((b"allow", allow.encode()))
     if verb == "OPTIONS":
         return Reply()
     raise errors.MethodNotAllowed(f"this path takes {allow}, not {verb}")
-
-
-async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
-    """Websockets are not served here; servers that speak the lifespan protocol are let through."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1000})
-        return
-    while (await receive())["type"] != "lifespan.shutdown":
-        await send({"type": "lifespan.startup.complete"})
-    await send({"type": "lifespan.shutdown.complete"})

@@ -7,15 +7,20 @@ entity id).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
-from actorkalix_cluster.shardhost.observer import Fired, HostStats
+from actorkalix_cluster.shardhost.observer import ConsumerStats, Fired, HostStats
 
 SECONDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -26,10 +31,18 @@ BYTES = tuple(float(4**power) for power in range(3, 12))  # 64 B to 4 MiB
 
 
 class FolderUse(msgspec.Struct, frozen=True):
-    """Bytes that the data folder has, and that its disk has left."""
+    """The data folder and its disk.
+
+    Attributes:
+        used_bytes: of the folder.
+        free_bytes: of its disk.
+        reclaimed_bytes, reclaimed_records: that this host has reclaimed in the log.
+    """
 
     used_bytes: int
     free_bytes: int
+    reclaimed_bytes: int = 0
+    reclaimed_records: int = 0
 
 
 class Metrics:
@@ -222,10 +235,51 @@ class _Gauges:
             yield _gauge("shards", "Shards that this host owns.", stats.shards)
             damaged = len(stats.damaged)
             yield _gauge("damaged_shards", "Shards not served for damage.", damaged)
+            yield from _of_consumers(stats.consumers)
         if self.folder is not None:
             use = self.folder()
             yield _gauge("data_bytes", "Bytes of the data folder.", use.used_bytes)
             yield _gauge("disk_free_bytes", "Bytes free on its disk.", use.free_bytes)
+            yield _counter("reclaimed_bytes", "Bytes reclaimed in the log.", use.reclaimed_bytes)
+            yield _counter(
+                "reclaimed_records", "Records reclaimed in the log.", use.reclaimed_records
+            )
+
+
+def _counter(name: str, text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"actorkalix_{name}", text, value=value)
+
+
+def _of_consumers(consumers: Sequence[ConsumerStats]) -> Iterator[Metric]:
+    """What each consumer has done and has still to do."""
+    counters = (
+        ("entries", "Entries that the consumer has handled.", "handled"),
+        ("failures", "Times that the consumer failed.", "failures"),
+        ("dead_letters", "Entries that the consumer has given up.", "dead"),
+    )
+    gauges = (
+        ("parked_subjects", "Subjects that wait because the consumer fails on them.", "parked"),
+        ("lag_records", "Records of the logs that the consumer has not passed.", "behind"),
+        ("waiting_entries", "Entries in memory that the consumer has not handled.", "waiting"),
+    )
+    families: list[tuple[CounterMetricFamily | GaugeMetricFamily, str]] = [
+        (CounterMetricFamily(f"actorkalix_consumer_{name}", text, labels=["consumer"]), field)
+        for name, text, field in counters
+    ]
+    families += [
+        (GaugeMetricFamily(f"actorkalix_consumer_{name}", text, labels=["consumer"]), field)
+        for name, text, field in gauges
+    ]
+    for family, field in families:
+        for one in consumers:
+            family.add_metric([one.consumer], getattr(one, field))
+        yield family
+    paused = GaugeMetricFamily(
+        "actorkalix_consumer_paused", "1 while the consumer waits as a whole.", labels=["consumer"]
+    )
+    for one in consumers:
+        paused.add_metric([one.consumer], int(one.paused_until_ms > 0))
+    yield paused
 
 
 def _gauge(name: str, text: str, value: int) -> GaugeMetricFamily:

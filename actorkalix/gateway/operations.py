@@ -31,6 +31,8 @@ from actorkalix_cluster.shardhost.messages import Failure
 log = logging.getLogger("actorkalix.gateway")
 
 BODY_BYTES_MAX = 65_536  # a path of 4,096 bytes (PATH_MAX), each of them escaped in JSON
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1_000
 NDJSON = "application/x-ndjson"
 
 Verify = Callable[[], Awaitable[Any]]
@@ -42,7 +44,7 @@ CancelTimer = Callable[[str], Awaitable[bool]]
 """Forgets a timer; says whether there was one."""
 
 T = TypeVar("T")
-Order = TypeVar("Order", BackupOrder, ReplaceOrder, CancelOrder)
+Order = TypeVar("Order", bound=msgspec.Struct)
 
 
 class Operations:
@@ -75,7 +77,7 @@ class Operations:
     async def backup(self, request: Request) -> Response:
         """Events of a backup, a line each; what goes wrong before the first is a problem."""
         take = _offered(self._backup)
-        order = await _body(request, BackupOrder)
+        order = await body_of(request, BackupOrder)
         if not PurePosixPath(order.target).is_absolute() or "\0" in order.target:
             raise errors.InvalidPayload(
                 f"target is the absolute path of a folder, not {order.target[:100]!r}"
@@ -86,7 +88,7 @@ class Operations:
     async def replace(self, request: Request) -> Response:
         """The store and its new host, when that serves."""
         replace = _offered(self._replace)
-        order = await _body(request, ReplaceOrder)
+        order = await body_of(request, ReplaceOrder)
         if self._host(order.store) is None:
             stores = ", ".join(str(host.store) for host in self._fleet.fleet().hosts) or "none"
             raise errors.UnknownRoute(f"there is no store {order.store}; there is {stores}")
@@ -96,7 +98,7 @@ class Operations:
     async def cancel_timer(self, request: Request) -> Response:
         """Whether there was a timer of that name; now there is none."""
         cancel = _offered(self._cancel_timer)
-        order = await _body(request, CancelOrder)
+        order = await body_of(request, CancelOrder)
         return json_response(Cancelled(order.name, await cancel(order.name)))
 
     def _host(self, store: int) -> HostView | None:
@@ -165,7 +167,28 @@ def _offered(function: T | None) -> T:
     return function
 
 
-async def _body(request: Request, shape: type[Order]) -> Order:
+def number_of(request: Request, name: str, default: int, lowest: int, highest: int) -> int:
+    """A number of the query.
+
+    Raises:
+        InvalidPayload: it is none, or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise errors.InvalidPayload(f"{name} is a number, not {text[:40]!r}")
+    if not lowest <= int(text) <= highest:
+        raise errors.InvalidPayload(f"{name} is {lowest:,} to {highest:,}, not {int(text):,}")
+    return int(text)
+
+
+async def body_of(request: Request, shape: type[Order]) -> Order:
+    """The body of a request.
+
+    Raises:
+        PayloadTooLarge, InvalidPayload: it is no such order; the message names its fields.
+    """
     body = b""
     try:
         async for part in request.stream():

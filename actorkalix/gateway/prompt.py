@@ -66,12 +66,14 @@ class Prompt:
         path: raw, for error documents.
         request_id: the caller's or ours.
         headers: of the answer.
+        cancels: what runs for it is cancelled when its caller goes away.
         response_complete: it was answered.
         disconnected: its caller has gone away.
         message_event: uvicorn sets it when the caller goes away.
     """
 
     __slots__ = (
+        "cancels",
         "connection",
         "disconnected",
         "headers",
@@ -86,6 +88,7 @@ class Prompt:
     def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
         self.connection = connection
         self.keep_alive = keep_alive
+        self.cancels = False
         self.path = b""
         self.request_id = ""
         self.headers: Headers = []
@@ -126,6 +129,13 @@ class Underway:
         if not self._told:
             asyncio.get_running_loop().call_soon(self._flush)
         self._told.append((prompt, reply))
+
+    def gone(self, prompt: Prompt) -> None:
+        """Its caller has gone away."""
+        if prompt.cancels and (asked := self._open.pop(prompt, None)) is not None:
+            self._drop(asked)
+            if not self:
+                self._emptied.set()
 
     def _flush(self) -> None:
         told, self._told = self._told, []

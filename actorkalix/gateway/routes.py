@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from difflib import get_close_matches
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
     HandlerDescriptor,
@@ -39,6 +41,8 @@ class Route(msgspec.Struct, frozen=True):
         kind: what the message is to be.
         entity_at: which of the path's parameters is the entity id, -1 for none.
         parameters: (number of the path's parameter, parameter of the handler) for all others.
+        is_action: it goes to an action, which ends when its caller goes away.
+        timeout_ms: of the action's class, 0 for that of the service.
         body_parameter: the one parameter that the body is, "" when the body is an object of all or
             has none.
     """
@@ -51,6 +55,13 @@ class Route(msgspec.Struct, frozen=True):
     entity_at: int
     parameters: tuple[tuple[int, Parameter], ...]
     body_parameter: str
+    is_action: bool = False
+    timeout_ms: int = 0
+
+    @property
+    def streams(self) -> bool:
+        """Its body or its answer is a stream."""
+        return self.handler.streams or self.handler.elements is not None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -232,6 +243,8 @@ def _route(
         entity_at=entity_at,
         parameters=inside,
         body_parameter=rest[0].name if alone else "",
+        is_action=component.kind == "action",
+        timeout_ms=timeout_of(component.options, timedelta(0)) // timedelta(milliseconds=1),
     )
 
 

@@ -88,7 +88,8 @@ class Server:
 
     def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         self._sockets = list(sockets)
-        self._underway = app.underway if isinstance(app, Endpoint) else None
+        self._endpoint = app if isinstance(app, Endpoint) else None
+        self._underway = self._endpoint.underway if self._endpoint is not None else None
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -144,6 +145,8 @@ class Server:
             return
         self._close_listeners()
         state, underway = self._uvicorn.server_state, self._underway
+        if self._endpoint is not None:
+            self._endpoint.ends.set()
         for connection in list(state.connections):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
@@ -215,6 +218,9 @@ class Connection(HttpToolsProtocol):
         """Forgets the timer."""
         self._stop_head_timer()
         super().connection_lost(exc)
+        cycle: object = self.cycle
+        if isinstance(cycle, Prompt) and self._endpoint is not None:
+            self._endpoint.underway.gone(cycle)
         self._closed.set()
 
     async def wait_closed(self) -> None:
@@ -296,7 +302,7 @@ class Connection(HttpToolsProtocol):
             and target[1:2] != b"/"
             and target.isascii()
             and b"#" not in target
-            and self._endpoint.takes(target)
+            and self._endpoint.takes(PROMPT_VERBS[parser.get_method()], target)
             and not any(name == b"expect" for name, _ in self._lines)
         )
 

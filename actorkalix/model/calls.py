@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -27,6 +27,10 @@ class Sender(Protocol):
     async def send(self, request: Request, /) -> Reply[Any]: ...
 
     def send_and_wait(self, request: Request, timeout: timedelta | None, /) -> Reply[Any]: ...
+
+    def stream(self, request: Request, /) -> AsyncGenerator[Any]: ...
+
+    def stream_and_wait(self, request: Request, /) -> Generator[Any]: ...
 
 
 class Unsent:
@@ -101,6 +105,14 @@ class Unsent:
             )
         self._spent = how
         return self._request
+
+    def _given_sender(self) -> Sender:
+        if self._sender is None:
+            raise RuntimeError(
+                f"{self!r} was built in an entity, and entities do not wait: "
+                "hand it to self.effects.forward(...) or .side_effect(...), or call from an action"
+            )
+        return self._sender
 
     def _with(self, option: str, **changes: Any) -> Self:
         changed = msgspec.structs.replace(self.spend(f"replaced by .{option}(...)"), **changes)
@@ -182,14 +194,6 @@ class Call(Unsent, Generic[R_co]):
         value: R_co = self._value(await self._given_sender().send(request))
         return value
 
-    def _given_sender(self) -> Sender:
-        if self._sender is None:
-            raise RuntimeError(
-                f"{self!r} was built in an entity, and entities do not wait: "
-                "hand it to self.effects.forward(...) or .side_effect(...), or call from an action"
-            )
-        return self._sender
-
     def _value(self, reply: Reply[Any]) -> Any:
         return reply.value
 
@@ -204,20 +208,31 @@ class _WholeReply(Call[Reply[R_co]]):
 class Stream(Unsent, Generic[R_co]):
     """An unsent streaming call: `async for row in stream` sends it (in scripts `for`).
 
-    Streams come with a later version; until then iterating raises `NotInThisVersion`.
+    Whoever leaves the loop early ends the handler, at once with
+    `async with contextlib.aclosing(aiter(stream))`.
     """
 
     __slots__ = ()
 
-    def __aiter__(self) -> AsyncIterator[R_co]:
-        raise self._not_yet()
+    def __aiter__(self) -> AsyncGenerator[R_co]:
+        """Send it; the elements come as the handler yields them.
 
-    def __iter__(self) -> Iterator[R_co]:
-        raise self._not_yet()
+        Raises:
+            CommandError: the handler refused, be it after some elements.
+            ActorkalixError: anything else.
+            RuntimeError: it was used before, or built where nothing can be sent (in an entity).
+        """
+        request = self.spend("iterated")
+        return self._given_sender().stream(request)
 
-    def _not_yet(self) -> NotInThisVersion:
-        self.spend("iterated")
-        return NotInThisVersion(f"{self!r}: streams come with a later version")
+    def __iter__(self) -> Generator[R_co]:
+        """The same for scripts that enter the client by `with`, and for plain functions of actions.
+
+        Raises:
+            CommandError, ActorkalixError, RuntimeError: as for `async for`.
+        """
+        request = self.spend("iterated")
+        return self._given_sender().stream_and_wait(request)
 
 
 def positive(time: object, what: str) -> timedelta:

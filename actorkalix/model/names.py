@@ -1,11 +1,15 @@
-"""What may be an entity id, an idempotency key and the name of a timer."""
+"""What may be an entity id, an idempotency key, and the name of a timer or topic."""
 
 from __future__ import annotations
 
 import re
 
 from actorkalix.errors import InvalidEntityId, InvalidIdempotencyKey, InvalidTimer
-from actorkalix.limits import ENTITY_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX
+from actorkalix.limits import (
+    ENTITY_ID_BYTES_MAX,
+    IDEMPOTENCY_KEY_BYTES_MAX,
+    TOPIC_NAME_BYTES_MAX,
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -47,6 +51,19 @@ def check_timer_name(name: object) -> str:
         raise InvalidTimer(f"timer name {_short(name)} {problem}")
     assert isinstance(name, str)
     return name
+
+
+def topic_problem(name: object) -> str:
+    """What is wrong with a topic's name, or "": it has 1 to 128 bytes of UTF-8, no "/".
+
+    Control characters are wrong in it as well, and so is a blank at an end.
+    """
+    problem = _problem(name, TOPIC_NAME_BYTES_MAX)
+    if problem or not isinstance(name, str):
+        return problem
+    if "/" in name:
+        return "has '/' in it"
+    return "begins or ends with a blank" if name != name.strip() else ""
 
 
 def _problem(name: object, bytes_max: int) -> str:

@@ -24,14 +24,16 @@ E = TypeVar("E")
 D = TypeVar("D", bound="Crdt")
 M = TypeVar("M")
 F = TypeVar("F", bound=Callable[..., Any])
+H = TypeVar("H")
 RT = TypeVar("RT")
 Row = TypeVar("Row")
 A = TypeVar("A", bound="Action")
 V = TypeVar("V", bound="View")
 M_co = TypeVar("M_co", covariant=True)
 
-OnFailure: TypeAlias = Literal["park", "block"]
-"""`park`: the subject waits and the others go on. `block`: all wait, as in Kalix."""
+OnFailure: TypeAlias = Literal["park", "block", "dead_letter"]
+"""`park`: the subject waits and the others go on. `block`: all wait, as in Kalix. `dead_letter`: as
+`park`, but what fails ten times is put away, and its subject goes on without it."""
 
 StartFrom: TypeAlias = Literal["beginning", "now"] | datetime
 
@@ -230,7 +232,9 @@ def subscribe(
             calls are not told apart when it is repeated with another list, so give them keys.
         group: name of the consumer within the action; by it a topic's messages are shared.
         on_failure: "park": the entity on which it fails waits, with its order kept, and is tried
-            again after 3 s to 30 s without end; "block": all wait.
+            again after 3 s to 30 s without end; "block": all wait; "dead_letter": as "park", but a
+            change on which it failed ten times becomes a dead letter (`actorkalix dead-letters`),
+            so the entity's later changes are handled before it.
         start_from: where the consumer begins that is new; a `datetime` with a zone skips what is
             older.
     """
@@ -244,9 +248,24 @@ def subscribe(
     return _marks(mark)
 
 
-def publish(target: Source[Any], /) -> Callable[[F], F]:
-    """Publish what this method returns (None: nothing)."""
-    return _marks(SourceMark("publish", target))
+def publish(target: Source[Any], /) -> Callable[[H], H]:
+    """Publish what this method of an action returns (None: nothing), before it counts as done.
+
+    Bytes are published as they are, text as text, anything else as JSON. Metadata of an `Effect`
+    go with the message; those that begin with `ce-` are its attributes. Its subject is that of the
+    change or message that was handled, or `ce-subject`: messages of one subject are in order. What
+    a subscription publishes is published once, also when it handles a change again.
+
+    Args:
+        target: `topic(...)`; several marks publish to several topics.
+    """
+
+    def add(method: H) -> H:
+        mark = SourceMark("publish", target)
+        setattr(method, _MARKS, (*source_marks_of(method), mark))
+        return method
+
+    return add
 
 
 @overload

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -71,4 +71,17 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close connections; nothing is sent after it."""
+        ...
+
+
+@runtime_checkable
+class StreamTransport(Transport, Protocol):
+    """A transport that carries streams too."""
+
+    def stream(self, request: Request, /) -> AsyncGenerator[Any]:
+        """Send a request and give the elements of its answer; closing it ends the handler.
+
+        Raises:
+            CommandError, ActorkalixError: as for `send`, also after some elements.
+        """
         ...

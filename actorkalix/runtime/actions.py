@@ -22,7 +22,7 @@ import msgspec
 from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine import ActionCode
-from actorkalix.engine.action import Threads
+from actorkalix.engine.action import Elements, Threads
 from actorkalix.engine.requests import keyed
 from actorkalix.errors import HandlerFailed
 from actorkalix.limits import Limits
@@ -31,7 +31,7 @@ from actorkalix.model.component import Live
 from actorkalix.model.timers import Timers
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask
-from actorkalix.runtime.dispatch import Dispatch, Elements
+from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.timing import HostTimers
@@ -125,12 +125,18 @@ class InlineRunner:
         action: its descriptor.
         around: what its handlers live in.
         slots: of the host.
+        threads: where plain functions run.
     """
 
-    def __init__(self, action: ComponentDescriptor, around: Surroundings, slots: Slots) -> None:
-        self._code = ActionCode(
-            action, around.limits, report=report, threads=around.threads or in_thread
-        )
+    def __init__(
+        self,
+        action: ComponentDescriptor,
+        around: Surroundings,
+        slots: Slots,
+        *,
+        threads: Threads[Any] | None = None,
+    ) -> None:
+        self._code = ActionCode(action, around.limits, report=report, threads=threads or in_thread)
         self._timeout = timeout_of(action.options, around.limits.action_timeout)
         self._around = around
         self._slots = slots
@@ -147,7 +153,8 @@ class InlineRunner:
         try:
             with self._slots, until:
                 try:
-                    return await self._code.run(message, await self._around.live(message))
+                    live = await self._around.live(message)
+                    return await self._code.run(message, live, elements)
                 except asyncio.CancelledError as problem:
                     if until.cancelled():
                         raise
@@ -174,7 +181,7 @@ class InlineRunner:
                 report(message, problem)
                 yield Reply(failure=failures.unexpected(message.correlation_id))
                 return
-            async with aclosing(self._code.stream(message, live)) as replies:
+            async with aclosing(self._code.stream(message, live, elements)) as replies:
                 async for reply in replies:
                     yield reply
 
@@ -199,12 +206,19 @@ class InlineRunner:
         return failures.outcome_unknown(f"{which} did not reply within {self._timeout}")
 
 
-def run_inline(dispatch: Dispatch, service: ServiceDescriptor, around: Surroundings) -> None:
-    """Have the actions of a service run on this loop."""
+def run_inline(
+    dispatch: Dispatch, service: ServiceDescriptor, around: Surroundings
+) -> dict[str, InlineRunner]:
+    """Have the actions of a service run on this loop; gives their runners by action."""
     slots = Slots(around.limits.actions_max)
-    for action in service.components.values():
-        if action.kind == "action":
-            dispatch.add(action.component_id, InlineRunner(action, around, slots))
+    runners = {
+        action.component_id: InlineRunner(action, around, slots, threads=around.threads)
+        for action in service.components.values()
+        if action.kind == "action"
+    }
+    for component, runner in runners.items():
+        dispatch.add(component, runner)
+    return runners
 
 
 def report(message: Message, problem: BaseException) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.engine.timer import TimerBehavior
+from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
@@ -66,6 +67,7 @@ def build_host(
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
     behaviors[TIMER] = TimerBehavior(limits)
+    behaviors[TOPIC] = TopicBehavior(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
         found = subscribers_of(service, reach)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from actorkalix.errors import ActorkalixError, OutcomeUnknown
+from actorkalix.errors import ActorkalixError, NotInThisVersion, OutcomeUnknown
 from actorkalix.model.calls import positive
-from actorkalix.model.transport import Reply, Request, Transport
+from actorkalix.model.transport import Reply, Request, StreamTransport, Transport
 
 R = TypeVar("R")
 Sleep = Callable[[float], Awaitable[object]]
@@ -124,6 +126,19 @@ class LoopThread:
         self._thread.join()
 
 
+class Wait(Protocol):
+    """Blocks until work on a loop of another thread is done."""
+
+    def __call__(self, work: Coroutine[Any, Any, R], timeout_s: float | None, /) -> R: ...
+
+
+_OVER: Any = object()
+
+
+async def _next_of(elements: AsyncGenerator[Any]) -> Any:
+    return await anext(elements, _OVER)
+
+
 class Connection:
     """A client's way to its service: a transport, and for scripts a thread that sends.
 
@@ -164,26 +179,57 @@ class Connection:
     def send_and_wait(self, request: Request, timeout: timedelta | None, /) -> Reply[Any]:
         """Send on the client's own thread and block."""
         timeout_s = None if timeout is None else positive(timeout, "a timeout").total_seconds()
+        return self._waiting()(self._send(request), timeout_s)
+
+    async def stream(self, request: Request, /) -> AsyncGenerator[Any]:
+        """Send on the caller's event loop; the elements of the answer."""
+        if self._thread is not None:
+            raise RuntimeError("this client was entered by `with`: write `for`, without `async`")
+        async with aclosing(self._stream(request)) as elements:
+            async for element in elements:
+                yield element
+
+    def stream_and_wait(self, request: Request, /) -> Generator[Any]:
+        """Send on the client's own thread and block for each element."""
+        wait = self._waiting()
+        elements = self._stream(request)
+        try:
+            while (element := wait(_next_of(elements), None)) is not _OVER:
+                yield element
+        finally:
+            wait(elements.aclose(), None)
+
+    def _stream(self, request: Request) -> AsyncGenerator[Any]:
+        transport = self._transport_now()
+        if not isinstance(transport, StreamTransport):
+            raise NotInThisVersion(f"{request.method}: this client carries no streams")
+        return transport.stream(self._prepared(request))
+
+    async def _send(self, request: Request) -> Reply[Any]:
+        transport, request = self._transport_now(), self._prepared(request)
+        return await send_with_retries(transport, request, sleep=self._sleep, jitter=self._jitter)
+
+    def _transport_now(self) -> Transport:
+        self._refuse_when_closed()
+        if self._transport is None:
+            self._transport = self._connect()
+        return self._transport
+
+    def _prepared(self, request: Request) -> Request:
+        return request if self._prepare is None else self._prepare(request)
+
+    def _waiting(self) -> Wait:
+        """What blocks this thread until work on the loop is done."""
         if on_event_loop():
             raise RuntimeError("`.result()` would block this thread's event loop: write `await`")
         self._refuse_when_closed()
         if self._loop is not None:
-            return wait_on(self._loop, self._send(request), timeout_s)
+            return partial(wait_on, self._loop)
         if self._thread is None:
             raise RuntimeError(
                 "`.result()` needs a client entered by `with Client(...) as client:`"
             )
-        return self._thread.wait(self._send(request), timeout_s)
-
-    async def _send(self, request: Request) -> Reply[Any]:
-        self._refuse_when_closed()
-        if self._transport is None:
-            self._transport = self._connect()
-        if self._prepare is not None:
-            request = self._prepare(request)
-        return await send_with_retries(
-            self._transport, request, sleep=self._sleep, jitter=self._jitter
-        )
+        return self._thread.wait
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

@@ -27,7 +27,7 @@ from actorkalix.ports import FleetView, HostView
 from actorkalix.runtime.backup import ServiceBackup
 from actorkalix.runtime.fanout import ClusterInspection
 from actorkalix.runtime.loading import load
-from actorkalix.runtime.on_ray import log_to_stderr
+from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.orders import ControllerConfig, StoreConfig
 from actorkalix.runtime.timer_listing import TimerCancel
 from actorkalix.runtime.verification import verified

@@ -6,8 +6,13 @@ its shard. A message for an action never leaves the host: its runner runs it, he
 
 A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
 change was durable, so the message is sent at once, with the caller waiting as before. What becomes
-of it is the answer; the first change stays in any case. A chain of calls and forwards ends at
+of it is the answer; the first change stays in any case, so of one that was not executed the outcome
+is unknown (`begun`). A chain of calls and forwards ends at
 `call_depth_max` (AK2016), which is told before anything of the last one is started.
+
+A reply may have messages that go before it: what its handler publishes. They are sent first, one
+after the other, and where one is not taken, that is the answer; what the handler did stays, so the
+outcome is unknown. Whoever handled the message under a key may do so again: topics know ids.
 
 Answers are told from the midst of a host's work (`Tell`), where nothing may be sent; a forward goes
 on in the next turn of the loop.
@@ -17,14 +22,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
+
+from actorkalix.engine.action import Elements
 from actorkalix.errors import CallsTooDeep
-from actorkalix.failures import failure_of
+from actorkalix.failures import begun, failure_of
 from actorkalix.gateway.prompt import Asking
 from actorkalix.limits import Limits
 from actorkalix.ports import Clock
@@ -35,9 +43,6 @@ from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
-
-Elements = AsyncIterator[bytes]
-"""Elements of a stream that comes in, in the encoding of its message."""
 
 
 class ActionRunner(Protocol):
@@ -62,13 +67,15 @@ class Pursued(Asked):
 
     Attributes:
         at: who has it now; None when nobody waits any more.
+        forwarded: it was.
     """
 
-    __slots__ = ("at",)
+    __slots__ = ("at", "forwarded")
 
     def __init__(self, tell: Tell) -> None:
         super().__init__(tell)
         self.at: Asked | asyncio.Task[None] | None = None
+        self.forwarded = False
 
 
 class Dispatch:
@@ -92,29 +99,30 @@ class Dispatch:
         """From now on this one runs the action."""
         self._runners[component] = runner
 
-    async def ask(self, message: Message, /) -> Reply:
+    async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
+
+        Args:
+            message: to send.
+            elements: for the handler of an action that takes a stream.
 
         Cancellation: a message for an entity that was not started is dropped, any other runs to its
         end; the handler of an action is cancelled.
         Durability: all that the answer rests on is on disk.
         """
-        return await self.ask_with(message, None)
+        reply, forwarded = await self._ask(message, elements), False
+        while reply.forward is not None:
+            reply, forwarded = await self._ask(self._forwarded(reply.forward), None), True
+        return _at_last(reply) if forwarded else reply
 
-    async def ask_with(self, message: Message, elements: Elements | None, /) -> Reply:
-        """`ask`, with a stream for the handler that takes one."""
-        while True:
-            refused = self._refused(message)
-            if refused is not None:
-                return refused
-            runner = self._runners.get(message.component)
-            if runner is None:
-                reply = await self._actors.ask(message)
-            else:
-                reply = await runner.run(message, elements)
-            if reply.forward is None:
-                return reply
-            message, elements = self._forwarded(reply.forward), None
+    async def _ask(self, message: Message, elements: Elements | None) -> Reply:
+        refused = self._refused(message)
+        if refused is not None:
+            return refused
+        runner = self._runners.get(message.component)
+        if runner is None:
+            return await self._actors.ask(message)
+        return await self._whole(await runner.run(message, elements))
 
     async def stream(
         self, message: Message, elements: Elements | None = None, /
@@ -163,12 +171,15 @@ class Dispatch:
             return pursued
         if answer.forward is None:
             return answer
-        return self._go(pursued, self._forwarded(answer.forward))
+        pursued.forwarded = True
+        last = self._go(pursued, self._forwarded(answer.forward))
+        return _at_last(last) if isinstance(last, Reply) else last
 
     def _told(self, pursued: Pursued, reply: Reply) -> None:
         if reply.forward is None:
-            pursued.tell(reply)
+            pursued.tell(_at_last(reply) if pursued.forwarded else reply)
         else:
+            pursued.forwarded = True
             asyncio.get_running_loop().call_soon(self._follow, pursued, reply.forward)
 
     def _follow(self, pursued: Pursued, forward: Message) -> None:
@@ -176,11 +187,11 @@ class Dispatch:
             return  # nobody waits any more
         answer = self._go(pursued, self._forwarded(forward))
         if isinstance(answer, Reply):
-            pursued.tell(answer)
+            pursued.tell(_at_last(answer))
 
     async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
         try:
-            reply = await runner.run(message)
+            reply = await self._whole(await runner.run(message))
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
@@ -191,6 +202,14 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _whole(self, reply: Reply) -> Reply:
+        """A reply when all that goes before it is done."""
+        for message in reply.before:
+            answer = await self._actors.ask(self._forwarded(message))
+            if answer.failure is not None:
+                return Reply(failure=msgspec.structs.replace(answer.failure, outcome="unknown"))
+        return msgspec.structs.replace(reply, before=()) if reply.before else reply
 
     # ---- small things ----------------------------------------------------------------------
     def _refused(self, message: Message) -> Reply | None:
@@ -216,3 +235,10 @@ class Dispatch:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _at_last(reply: Reply) -> Reply:
+    """The answer of one to whom it was forwarded."""
+    if reply.failure is None:
+        return reply
+    return msgspec.structs.replace(reply, failure=begun(reply.failure))

@@ -15,8 +15,8 @@ not: integers of more than 64 bits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -39,6 +39,8 @@ from actorkalix.ports import (
     ServiceStatus,
     TimerPage,
 )
+from actorkalix.runtime.consuming import ClusterConsuming, reading_methods
+from actorkalix.runtime.host_methods import answer_of, host_method
 from actorkalix.runtime.inspection import (
     PAGE_MAX,
     StoreInspection,
@@ -128,22 +130,8 @@ def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
         "inspect.components": host_method(type(None), components),
         "inspect.timers": host_method(TimerAsked, timers),
         "inspect.status": host_method(type(None), status),
+        **reading_methods(inspection),
     }
-
-
-def host_method(shape: type[T], answer: Callable[[T], Awaitable[Any]]) -> HostMethod:
-    """A method of a host, from one that takes and gives values instead of bytes.
-
-    Args:
-        shape: of the arguments.
-        answer: gives what msgpack can hold.
-    """
-
-    async def method(arguments: bytes) -> bytes:
-        asked = msgspec.msgpack.decode(arguments, type=shape)
-        return msgspec.msgpack.encode(await answer(asked))
-
-    return method
 
 
 class LocalCalls:
@@ -206,6 +194,13 @@ class ClusterInspection:
         self._service = service
         self._fleet = fleet
         self._identity = identity
+        wait_s = ANSWER_S_MAX if fleet is not None else None
+        self._consuming = ClusterConsuming(calls, homes, service, wait_s)
+
+    @property
+    def consuming(self) -> ClusterConsuming:
+        """The service's consumers and dead letters."""
+        return self._consuming
 
     async def entities(self, component: str, *, page: str = "", limit: int = 100) -> EntityPage:
         """A page of ids, store after store; see `StoreInspection.entities`.
@@ -352,13 +347,8 @@ class ClusterInspection:
     async def _ask(
         self, store: int, method: str, asked: object, shape: type[T], wait_s: float = ANSWER_S_MAX
     ) -> T:
-        arguments = msgspec.msgpack.encode(asked)
-        try:
-            async with asyncio.timeout(wait_s if self._fleet is not None else None):
-                answer = await self._calls.call(store, method, arguments)
-        except TimeoutError:
-            raise OwnerAway(f"store {store}: no answer within {wait_s:g} s") from None
-        return msgspec.msgpack.decode(answer, type=shape)
+        limit_s = wait_s if self._fleet is not None else None
+        return await answer_of(self._calls, store, method, asked, shape, limit_s)
 
 
 def _begin(component: str, page: str, table: HomeTable) -> _Place | None:

@@ -25,7 +25,7 @@ from actorkalix.errors import (
     catalog,
 )
 from actorkalix.ports import HostMethod
-from actorkalix.runtime.fanout import host_method
+from actorkalix.runtime.host_methods import host_method
 from actorkalix_storage.api import StoreError
 from actorkalix_storage.lmdbstore import LmdbStore
 from actorkalix_storage.lmdbstore import backup as copies

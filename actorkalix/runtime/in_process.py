@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Any, Protocol
 
 import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
-from actorkalix.engine.requests import caused_by, message_of
+from actorkalix.engine.requests import caused_by, message_of, without_elements
+from actorkalix.errors import NotInThisVersion
 from actorkalix.failures import error_of
 from actorkalix.gateway import tokens
 from actorkalix.model.metadata import Metadata
 from actorkalix.model.transport import Reply, Request
-from actorkalix.ports import Ask, Clock
+from actorkalix.ports import Ask, AskStreams, Clock
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Encoding, Message
 from actorkalix_cluster.shardhost.messages import Reply as Answer
@@ -78,13 +81,31 @@ class HostTransport:
             CommandError: the handler refused, with its own class where it has one.
             ActorkalixError: anything else.
         """
-        reply = await self._ask.ask(self._message(request))
-        if reply.failure is not None:
-            raise error_of(reply.failure)
-        codec = codecs_for(descriptor_of(request.component)).replies[request.method]
-        value = codec.decode(reply.payload, Encoding.MSGPACK)
-        token = b"" if reply.position is None else tokens.token_of(reply.shard, reply.position)
-        return Reply(value, token.decode(), Metadata(reply.metadata))
+        request, elements = without_elements(request)
+        if elements is None:
+            reply = await self._ask.ask(self._message(request))
+        else:
+            asked = self._streaming(request)
+            reply = await asked.ask(self._message(request), encoded(request, elements))
+        return _decoded(request, reply)
+
+    async def stream(self, request: Request, /) -> AsyncGenerator[object]:
+        """Send a request and give the elements of its answer.
+
+        Raises:
+            CommandError, ActorkalixError: as for `send`.
+        """
+        request, given = without_elements(request)
+        elements = None if given is None else encoded(request, given)
+        replies = self._streaming(request).stream(self._message(request), elements)
+        async with aclosing(replies):
+            async for reply in replies:
+                yield _decoded(request, reply).value
+
+    def _streaming(self, request: Request) -> AskStreams:
+        if isinstance(self._ask, AskStreams):
+            return self._ask
+        raise NotInThisVersion(f"{request.method}: streams are not asked for from here")
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -92,6 +113,22 @@ class HostTransport:
     def _message(self, request: Request) -> Message:
         number = f"local-{next(self._numbers)}"
         return message_of(request, now_ms=self._clock.now_ms(), correlation_id=number)
+
+
+async def encoded(request: Request, elements: AsyncIterable[Any]) -> AsyncGenerator[bytes]:
+    """The elements of the stream that a call's handler takes, in MessagePack."""
+    codec = codecs_for(descriptor_of(request.component)).elements[request.method]
+    async for element in elements:
+        yield codec.encode(element, Encoding.MSGPACK)
+
+
+def _decoded(request: Request, reply: Answer) -> Reply[object]:
+    if reply.failure is not None:
+        raise error_of(reply.failure)
+    codec = codecs_for(descriptor_of(request.component)).replies[request.method]
+    value = codec.decode(reply.payload, Encoding.MSGPACK)
+    token = b"" if reply.position is None else tokens.token_of(reply.shard, reply.position)
+    return Reply(value, token.decode(), Metadata(reply.metadata))
 
 
 class HandlerTransport(HostTransport):

@@ -93,6 +93,11 @@ class StoreInspection:
         self._folder = folder
         self._limits = limits or Limits()
 
+    @property
+    def store(self) -> Store:
+        """What is looked at."""
+        return self._store
+
     async def entities(self, component: str, *, page: str = "", limit: int = 100) -> EntityPage:
         """Ids of a component's entities, a page at a time, in an order that does not change.
 
@@ -105,7 +110,7 @@ class StoreInspection:
             UnknownRoute: neither the service nor the store knows the component.
             InvalidPayload: `limit` is out of range, or `page` was not given out for this component.
         """
-        return await _read(lambda: self._entities(component, page, limit))
+        return await off_loop(lambda: self._entities(component, page, limit))
 
     async def state(self, component: str, entity: str) -> EntityView:
         """The entity with its durable state; `exists` is False while it has no change.
@@ -115,7 +120,7 @@ class StoreInspection:
             OwnerAway: the home of its shard is another store.
             StoredDataUnreadable, StoredDataDamaged: what is stored cannot be read.
         """
-        return await _read(lambda: self._state(component, entity))
+        return await off_loop(lambda: self._state(component, entity))
 
     async def events(
         self,
@@ -140,19 +145,19 @@ class StoreInspection:
 
         Raises: as `state`; InvalidPayload for numbers out of range.
         """
-        return await _read(lambda: self._events(component, entity, after, limit, with_state))
+        return await off_loop(lambda: self._events(component, entity, after, limit, with_state))
 
     async def status(self) -> ServiceStatus:
         """Identity, opened shards with positions, damaged shards, sizes in bytes where known."""
-        return await _read(self._status)
+        return await off_loop(self._status)
 
     async def timers(self, *, page: str = "", limit: int = 100) -> TimerPage:
         """Named timers, a page at a time; see `timer_listing`."""
-        return await _read(lambda: timers_of(self._store, self._is_home(), page, limit))
+        return await off_loop(lambda: timers_of(self._store, self.is_home(), page, limit))
 
     async def components(self) -> list[str]:
         """Component ids of what is stored here, those of the first records of each shard."""
-        return await _read(lambda: sorted(self._stored_components()))
+        return await off_loop(lambda: sorted(self._stored_components()))
 
     # ---- entities -----------------------------------------------------------------------------
     def _entities(self, component: str, page: str, limit: int) -> EntityPage:
@@ -167,7 +172,7 @@ class StoreInspection:
 
     def _present(self, component: str, page: str) -> Iterator[tuple[int, str]]:
         """Shards and ids of entities; those that have remembered replies alone are none (ES-03)."""
-        after, is_home = place_of(component, page, tuple[int, str]), self._is_home()
+        after, is_home = place_of(component, page, tuple[int, str]), self.is_home()
         while found := self._store.subjects(component, after=after, limit=PAGE_MAX):
             after = found[-1]
             for shard, entity in found:
@@ -175,13 +180,14 @@ class StoreInspection:
                 if head is not None and _exists(head):
                     yield shard, entity
 
-    def _is_home(self) -> Callable[[int], bool]:
+    def is_home(self) -> Callable[[int], bool]:
         """Whether a shard's home is this store; a store without a table is alone."""
         table, number = self._store.homes(), self._store.identity.number
         return lambda shard: table is None or number in table.homes[shard]
 
     def _known(self, component: str) -> None:
         if self._service is not None and component in self._service.components:
+            refuse_action(component, self._service)
             return
         if self._store.subjects(component, limit=1):
             return
@@ -198,7 +204,7 @@ class StoreInspection:
     def _shard(self, component: str, entity: str) -> int:
         self._known(component)
         shard = shard_of(component, checked_entity_id(entity), self._store.identity.shards)
-        if not self._is_home()(shard):
+        if not self.is_home()(shard):
             raise OwnerAway(f"shard {shard} is not at home in store {self._store.identity.number}")
         return shard
 
@@ -290,7 +296,7 @@ class StoreInspection:
 
     # ---- status -------------------------------------------------------------------------------
     def _status(self) -> ServiceStatus:
-        store, identity, is_home = self._store, self._store.identity, self._is_home()
+        store, identity, is_home = self._store, self._store.identity, self.is_home()
         table = store.homes()
         opened: list[ShardView] = []
         for shard in filter(is_home, range(identity.shards)):
@@ -353,6 +359,16 @@ def unknown_component(
     )
 
 
+def refuse_action(component: str, service: ServiceDescriptor) -> None:
+    """Actions have nothing that could be looked at.
+
+    Raises:
+        UnknownRoute: the component is one.
+    """
+    if service.components[component].kind == "action":
+        raise UnknownRoute(f"{component!r} is an action, which has no entities")
+
+
 def lineage_text(identity: StoreIdentity) -> str:
     """The store's lineage as JSON carries it: 64 bits are too many for a number there."""
     return f"{identity.lineage:016x}"
@@ -374,7 +390,7 @@ def check_number(name: str, value: int, low: int, high: int) -> None:
         raise InvalidPayload(f"{name}: {value} is not in {low} to {high}")
 
 
-async def _read(work: Callable[[], R]) -> R:
+async def off_loop(work: Callable[[], R]) -> R:
     """Run off the loop; translate the errors of the floors below, once."""
     try:
         return await asyncio.to_thread(work)

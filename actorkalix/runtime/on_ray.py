@@ -18,7 +18,6 @@ import logging
 import os
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
@@ -35,6 +34,7 @@ from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host, host_limits
+from actorkalix.runtime.consuming import acting_methods
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -42,9 +42,11 @@ from actorkalix.runtime.host_backup import backup_methods
 from actorkalix.runtime.in_process import HostTransport
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix.runtime.loading import load
+from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.tasks import ActionTasks, task_actions
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix_cluster.rayhost.contract import (
@@ -93,6 +95,7 @@ class ServiceHost:
 
     def __init__(self, config: HostConfig, http: socket.socket, fatal: Fatal) -> None:
         self._service = load(config.spec).service
+        self._config = config
         self._dev = config.dev
         self._http_socket = http
         self._fatal = fatal
@@ -205,9 +208,9 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder))
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
-        dispatch = self._dispatch = self._open_actions(neighbours, opened)
+        dispatch = self._dispatch = await self._open_actions(neighbours, opened)
         app = http_app(
             service,
             dispatch,
@@ -257,14 +260,20 @@ class ServiceHost:
             unowned.pop_all()
         return store, host
 
-    def _open_actions(self, neighbours: Neighbours, opened: AsyncExitStack) -> Dispatch:
+    async def _open_actions(self, neighbours: Neighbours, opened: AsyncExitStack) -> Dispatch:
         """What answers messages here: the router, and the actions of the service."""
         service, limits, clock = self._service, self._service.limits, RealClock()
         dispatch = Dispatch(neighbours.router, clock, limits)
         resources = Resources(service.name, service.resources)
         opened.push_async_callback(resources.aclose)
-        run_inline(dispatch, service.descriptor, Surroundings(dispatch, clock, limits, resources))
+        around = Surroundings(dispatch, clock, limits, resources)
+        inline = run_inline(dispatch, service.descriptor, around)
         opened.push_async_callback(dispatch.aclose)
+        if task_actions(service.descriptor):
+            tasks = ActionTasks(service.descriptor, limits, self._config, dispatch, clock)
+            opened.callback(tasks.close)
+            self._methods = {**self._methods, **tasks.methods}
+            await tasks.start(dispatch, inline)
         return dispatch
 
     async def _start_up(self) -> None:
@@ -294,6 +303,7 @@ class ServiceHost:
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
+            **acting_methods(self._host),
         }
 
     def _hang(self, reason: str) -> None:
@@ -302,15 +312,7 @@ class ServiceHost:
         self._fatal(reason)
 
 
-def _use_of(folder: Path) -> FolderUse:
+def _use_of(folder: Path, store: LmdbStore) -> FolderUse:
     used = sum(file.stat().st_blocks * BLOCK_BYTES for file in folder.iterdir())
-    return FolderUse(used, shutil.disk_usage(folder).free)
-
-
-def log_to_stderr() -> None:
-    """Send log lines to the stream that the run process gave us; of uvicorn's, warnings."""
-    to_stderr = logging.StreamHandler(sys.stderr)
-    to_stderr.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(to_stderr)
-    logging.getLogger("actorkalix").setLevel(logging.INFO)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    reclaimed = store.reclaimed
+    return FolderUse(used, shutil.disk_usage(folder).free, reclaimed.bytes, reclaimed.frames)

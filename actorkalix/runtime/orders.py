@@ -15,10 +15,12 @@ class HostConfig(msgspec.Struct, frozen=True):
     Attributes:
         spec: where the service is defined; the host imports it itself.
         dev: as in `RunConfig`.
+        making: what all processes of the run share; None where tasks are none.
     """
 
     spec: ServiceSpec
     dev: bool = False
+    making: Making | None = None
 
 
 class StoreConfig(msgspec.Struct, frozen=True):

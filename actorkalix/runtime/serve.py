@@ -180,7 +180,7 @@ class _Run:
         )
         grace_s = self._service.limits.drain_timeout.total_seconds()
         config = ControllerConfig(
-            host=HostConfig(self._loaded.spec, self._config.dev),
+            host=HostConfig(self._loaded.spec, self._config.dev, making),
             data=str(self._folder.path),
             stores=prepared.stores,
             cluster=prepared.cluster,

@@ -19,6 +19,7 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
+from actorkalix.engine.topic import TOPIC, partition_prefix
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outbox import Outbox
@@ -44,22 +45,22 @@ class ActionSubscriber:
     def __init__(
         self, action: ComponentDescriptor, subscription: Subscription, reach: Reach
     ) -> None:
-        source = described(subscription.source)
-        assert source is not None, "a source is a component"
         self.consumer = subscription.consumer
         self.batch_max = subscription.batch_max
         self.blocks = subscription.blocks
+        self.dead_letters = subscription.dead_letters
         self.from_now = subscription.from_now
         self._from_ms = subscription.from_ms
         self._action = action.component_id
-        self._source = source.component_id
-        self._switch = Switch(subscription.handlers, source)
+        self._source, self._prefix = _source(subscription)
+        self._switch = Switch(subscription)
         self._reach = reach
 
     def wants(self, record: Record, /) -> bool:
         """Changes of the source that a method takes."""
         return (
             record.component == self._source
+            and record.entity.startswith(self._prefix)
             and record.kind in TAKEN
             and record.time_ms >= self._from_ms
             and self._switch.handler(record.kind, record.payload) is not None
@@ -111,6 +112,14 @@ class ActionSubscriber:
             id=f"{entry.shard}-{at.epoch}-{at.offset}",
             delivery_id=derived_key(entry.shard, at, self.consumer),
         )
+
+
+def _source(subscription: Subscription) -> tuple[str, str]:
+    """Component that has the changes, and how the ids of its entities begin."""
+    source = described(subscription.source)
+    if source is not None:
+        return source.component_id, ""
+    return TOPIC, partition_prefix(subscription.source.name)
 
 
 def subscribers_of(service: ServiceDescriptor, reach: Reach) -> list[Subscriber]:

@@ -14,17 +14,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from actorkalix.engine.timer import Seen, decoded
-from actorkalix.errors import InvalidPayload, StoredDataUnreadable
+from actorkalix.errors import StoredDataUnreadable
 from actorkalix.model.names import check_timer_name
 from actorkalix.ports import Ask, Clock, HostCalls, HostMethod, TimerPage, TimerView
-from actorkalix.runtime.presentation import page_token, place_of
+from actorkalix.runtime.paging import page_of, page_of_all
 from actorkalix.runtime.timing import HostTimers, view_of
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_storage.api import HomeTable, Store
 
 CANCEL_METHOD = "timers.cancel"
-PAGE_MAX = 1_000
 
 Listing = Callable[[int, str, int], Awaitable[TimerPage]]
 """Asks a store for a page: its number, the page, how many."""
@@ -50,17 +49,10 @@ def timers_of(store: Store, is_home: Callable[[int], bool], page: str, limit: in
         InvalidPayload: the page is none.
         StoredDataUnreadable: a timer cannot be read; the message names it.
     """
-    after, found = place_of(TIMER, page, tuple[int, str]), list[TimerView]()
-    while subjects := store.subjects(TIMER, after=after, limit=limit):
-        for shard, name in subjects:
-            view = _view(store, shard, name) if is_home(shard) else None
-            after = (shard, name)
-            if view is not None:
-                found.append(view)
-            if len(found) == limit:
-                more = store.subjects(TIMER, after=after, limit=1)
-                return TimerPage(found, page_token(TIMER, after) if more else "")
-    return TimerPage(found, "")
+    timers, following = page_of(
+        store, TIMER, is_home, page, limit, lambda shard, name: _view(store, shard, name)
+    )
+    return TimerPage(timers, following)
 
 
 def _view(store: Store, shard: int, name: str) -> TimerView | None:
@@ -86,20 +78,12 @@ async def timers_of_all(ask: Listing, stores: Sequence[int], page: str, limit: i
         InvalidPayload: the page is none.
         OwnerAway: a store that may have some is away.
     """
-    if not 1 <= limit <= PAGE_MAX:
-        raise InvalidPayload(f"limit: {limit} is not in 1 to {PAGE_MAX}")
-    begin, inner = place_of(TIMER, page, tuple[int, str]) or (0, "")
-    found: list[TimerView] = []
-    for store in stores:
-        if store < begin:
-            continue
-        part = await ask(store, inner if store == begin else "", limit - len(found))
-        found += part.timers
-        if part.next_page:
-            return TimerPage(found, page_token(TIMER, (store, part.next_page)))
-        if len(found) == limit and store != stores[-1]:
-            return TimerPage(found, page_token(TIMER, (store + 1, "")))
-    return TimerPage(found, "")
+
+    async def asked(store: int, page: str, limit: int) -> tuple[list[TimerView], str]:
+        part = await ask(store, page, limit)
+        return part.timers, part.next_page
+
+    return TimerPage(*await page_of_all(asked, TIMER, stores, page, limit))
 
 
 # ---- cancelling ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 
 from actorkalix.errors import ActorkalixError
 from actorkalix.ports import HostCalls, HostMethod
-from actorkalix.runtime.fanout import host_method
+from actorkalix.runtime.host_methods import host_method
 from actorkalix_storage.lmdbstore import Findings
 
 DAMAGES_MAX = 100

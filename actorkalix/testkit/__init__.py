@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actorkalix.testkit.action import ActionTestKit as ActionTestKit
     from actorkalix.testkit.concurrently import concurrent as concurrent
     from actorkalix.testkit.entity import EntityTestKit as EntityTestKit
     from actorkalix.testkit.history import History as History
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from actorkalix.testkit.later import ViewTestKit as ViewTestKit
     from actorkalix.testkit.later import WorkflowTestKit as WorkflowTestKit
     from actorkalix.testkit.recorder import Recorder as Recorder
+    from actorkalix.testkit.results import ActionResult as ActionResult
+    from actorkalix.testkit.results import Forwarded as Forwarded
     from actorkalix.testkit.results import Result as Result
     from actorkalix.testkit.service import TestService as TestService
     from actorkalix.testkit.simulation.chance import Chance as Chance
@@ -28,11 +31,16 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.simulating import SimulationFailed as SimulationFailed
     from actorkalix.testkit.simulation.simulating import simulate as simulate
     from actorkalix.testkit.simulation.workload import Workload as Workload
+    from actorkalix.testkit.topics import TestMessage as TestMessage
+    from actorkalix.testkit.topics import TestTopic as TestTopic
 
 _MODULES = {
+    "ActionResult": "results",
+    "ActionTestKit": "action",
     "Chance": "simulation.chance",
     "EntityTestKit": "entity",
     "Faults": "simulation.faults",
+    "Forwarded": "results",
     "History": "history",
     "Invariant": "invariants",
     "NotDeterministic": "simulation.simulating",
@@ -42,7 +50,9 @@ _MODULES = {
     "Run": "simulation.run",
     "Simulation": "simulation.simulating",
     "SimulationFailed": "simulation.simulating",
+    "TestMessage": "topics",
     "TestService": "service",
+    "TestTopic": "topics",
     "ViewTestKit": "later",
     "WorkflowTestKit": "later",
     "Workload": "simulation.workload",

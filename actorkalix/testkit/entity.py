@@ -26,7 +26,7 @@ from actorkalix_storage.api import (
     StoredRecord,
 )
 
-from .results import Result
+from .results import Result, forwarded
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -221,7 +221,9 @@ class EntityTestKit(Generic[C, S, E]):
     def _result(self, name: str, step: Step[Instance]) -> Result[S, E, Any]:
         reply = step.reply
         error = error_of(reply.failure) if reply.failure else None
-        value = None if error else self._codec.replies[name].decode(reply.payload, Encoding.MSGPACK)
+        value = None
+        if error is None and reply.forward is None:
+            value = self._codec.replies[name].decode(reply.payload, Encoding.MSGPACK)
         expires_ms = step.records[-1].expires_ms if step.records else 0
         return Result(
             value,
@@ -232,6 +234,7 @@ class EntityTestKit(Generic[C, S, E]):
             deleted=self.deleted,
             expires_after=timedelta(milliseconds=expires_ms - self._now_ms) if expires_ms else None,
             metadata=dict(reply.metadata),
+            forward=None if reply.forward is None else forwarded(reply.forward),
         )
 
     def _events(self, records: Any) -> list[E]:

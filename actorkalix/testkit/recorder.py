@@ -141,6 +141,8 @@ class _Recording:
         self._lanes = 0
 
     async def send(self, request: Request, /) -> Reply[Any]:
+        if request.entity_id is None:
+            return await self._transport.send(request)  # histories are of entities
         descriptor = descriptor_of(request.component)
         codec, method = codecs_for(descriptor), request.method
         body = codec.arguments[method].encode(request.args, request.kwargs, Encoding.JSON)

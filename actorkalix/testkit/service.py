@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TypeVar
 
+from actorkalix.describe.topics import topics_of
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
 from actorkalix.model.timers import Timers
@@ -15,6 +19,7 @@ from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
+from actorkalix.testkit.topics import TestTopic
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
@@ -49,6 +54,7 @@ class TestService:
         self._dispatch: Dispatch | None = None
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
+        self._topics: dict[str, TestTopic] = {}
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -60,6 +66,25 @@ class TestService:
     def timers(self) -> Timers:
         """The service's timers, as its actions have them."""
         return Timers(HostTimers(self, self._clock))
+
+    def topic(self, name: str, /) -> TestTopic:
+        """A topic that the service names: publish to it, and look at what is published.
+
+        Raises:
+            ValueError: no component of the service names it.
+        """
+        known = topics_of(self.service.descriptor)
+        if name not in known:
+            there = ", ".join(map(repr, known)) or "none"
+            raise ValueError(f"the service names no topic {name!r}; there are {there}")
+        return self._topics.setdefault(
+            name,
+            TestTopic(
+                *(name, self, lambda: self._store),
+                lambda: self.advance(timedelta(0)),
+                self.service.limits.topic_partitions,
+            ),
+        )
 
     @property
     def now_ms(self) -> int:
@@ -98,7 +123,7 @@ class TestService:
         self._store = self._store.crash()
         await self._start()
 
-    async def ask(self, message: Message, /) -> Reply:
+    async def ask(self, message: Message, elements: AsyncIterator[bytes] | None = None, /) -> Reply:
         """Send a message as the gateway does; `client` is the usual way.
 
         Raises:
@@ -107,9 +132,20 @@ class TestService:
         """
         if self._dispatch is None:
             raise RuntimeError("the service runs within `async with TestService(...)` alone")
-        reply = await self._dispatch.ask(message)
+        reply = await self._dispatch.ask(message, elements)
         self._findings.raise_first()
         return reply
+
+    async def stream(
+        self, message: Message, elements: AsyncIterator[bytes] | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """Send a message for a handler that streams, as the gateway does."""
+        if self._dispatch is None:
+            raise RuntimeError("the service runs within `async with TestService(...)` alone")
+        async with aclosing(self._dispatch.stream(message, elements)) as replies:
+            async for reply in replies:
+                self._findings.raise_first()
+                yield reply
 
     async def _start(self) -> None:
         host = build_host(
@@ -129,7 +165,10 @@ class TestService:
         run_inline(self._dispatch, self.service.descriptor, around)
         host.connect(self._dispatch)
         if self.service.on_startup is not None:
-            await start_up(self.service.on_startup, self._client)
+            loop = asyncio.get_running_loop()
+            transport = HostTransport(self, self._clock)
+            client = Client._over(transport, sleep=self._sleep, loop=loop)
+            await start_up(self.service.on_startup, client)
 
     async def _end_handlers(self) -> None:
         dispatch, self._dispatch = self._dispatch, None

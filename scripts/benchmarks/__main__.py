@@ -28,6 +28,7 @@ QUICK: dict[str, Any] = {
     "idle": 5_000,
     "storm": 5_000,
     "events": 2_099,
+    "updates": 20_000,
 }
 """Shows in a minute or two that everything runs; its figures mean little."""
 

@@ -16,6 +16,7 @@ from actorkalix.runtime.composition import build_host, build_router
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
+from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.observer import Observer
 from actorkalix_cluster.shardhost.router import Router
@@ -35,6 +36,15 @@ async def serving(
     folder: Path, *, observer: Observer | None = None, limits: Limits = LIMITS
 ) -> AsyncGenerator[Router]:
     """The router over one host, over the store in a folder, which is made if it is not there."""
+    async with hosting(folder, observer=observer, limits=limits) as (_, router):
+        yield router
+
+
+@asynccontextmanager
+async def hosting(
+    folder: Path, *, observer: Observer | None = None, limits: Limits = LIMITS
+) -> AsyncGenerator[tuple[ShardHost, Router]]:
+    """`serving`, and the host, whose timers do not fire until it is connected."""
     clock = RealClock()
     store = open_store(folder, service=service.name)
     host = build_host(
@@ -47,7 +57,7 @@ async def serving(
     )
     await host.start()
     try:
-        yield build_router({0: host}, shards=SHARDS_DEFAULT, clock=clock, limits=limits)
+        yield host, build_router({0: host}, shards=SHARDS_DEFAULT, clock=clock, limits=limits)
     finally:
         await host.drain(DRAIN_S)
         await host.stop()

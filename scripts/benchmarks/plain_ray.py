@@ -1,4 +1,4 @@
-"""Ray without actorkalix: what a plain actor that adds in memory does, for comparison."""
+"""Ray without actorkalix, for comparison: a plain actor that adds in memory, and bare tasks."""
 
 from __future__ import annotations
 
@@ -64,4 +64,25 @@ def pipelined_calls(ray: Any, in_flight: int, seconds: float) -> Load:
         before, now = now, perf_counter()
         latencies += [now - before] * in_flight
     ray.kill(counter)
+    return load_of(in_flight, latencies, now - started)
+
+
+def same(amount: int) -> int:
+    """A task that does nothing."""
+    return amount
+
+
+def bare_tasks(ray: Any, in_flight: int, seconds: float) -> Load:
+    """Tasks of this process, one a call: so many are sent before their answers are waited for.
+
+    One at a time has no CPU set aside, as tasks of actions have none. With many Ray would start a
+    worker for each, so they have its default, one CPU.
+    """
+    task = ray.remote(num_cpus=0 if in_flight == 1 else 1)(same)
+    latencies: list[float] = []
+    started = now = perf_counter()
+    while now < started + seconds:
+        ray.get([task.remote(1) for _ in range(in_flight)])
+        before, now = now, perf_counter()
+        latencies += [now - before] * in_flight
     return load_of(in_flight, latencies, now - started)

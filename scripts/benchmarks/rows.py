@@ -33,6 +33,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         idle: live entities whose memory is taken.
         storm: cold entities that are activated in a burst.
         events: of the entity that has many; one below a snapshot, so that most is replayed.
+        timers: named timers that are started, and fire.
+        waiting: those that wait while nothing happens.
+        updates: of value entities, while the data file is looked at.
         hosts: numbers of hosts on this node.
     """
 
@@ -47,6 +50,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     idle: int = 50_000
     storm: int = 100_000
     events: int = 99_999
+    timers: int = 50_000
+    waiting: int = 1_000_000
+    updates: int = 2_000_000
     hosts: tuple[int, ...] = (1, 2, 4)
 
 
@@ -171,13 +177,14 @@ def latency_row(
     others: Sequence[Load],
     *,
     targets: tuple[Target, ...],
+    durable: bool | None = True,
     payload_bytes: int = 0,
 ) -> Row:
-    """A row of median latencies of durable commands."""
+    """A row of median latencies."""
     return Row(
         what=what,
         beside=beside,
-        durable=True,
+        durable=durable,
         payload_bytes=payload_bytes,
         connections=mine[0].connections,
         percentile="p50",

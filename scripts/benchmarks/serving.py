@@ -40,12 +40,13 @@ def empty_server() -> Generator[int]:
 
 
 @contextlib.contextmanager
-def service(data: Path | None = None, hosts: int = 1) -> Generator[int]:
+def service(data: Path | None = None, hosts: int = 1, file: str = "service.py") -> Generator[int]:
     """The counter service as `actorkalix run` starts it; gives its port when it answers.
 
     Args:
         data: its data folder; a fresh one that goes away with it when not given.
         hosts: how many.
+        file: of the service, which has the counter.
 
     Raises:
         RuntimeError: it ended before it served.
@@ -53,7 +54,7 @@ def service(data: Path | None = None, hosts: int = 1) -> Generator[int]:
     port, admin = free_port(), free_port()
     with contextlib.ExitStack() as stack:
         folder = data or stack.enter_context(tempfile.TemporaryDirectory())
-        what = (sys.executable, "-P", "-m", "actorkalix", "run", f"{HERE / 'service.py'}:service")
+        what = (sys.executable, "-P", "-m", "actorkalix", "run", f"{HERE / file}:service")
         where = ("--port", str(port), "--admin-port", str(admin), "--data", str(folder))
         command = [*what, *where, "--hosts", str(hosts), "--json"]
         process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))

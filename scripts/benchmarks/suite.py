@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from .actions import action_inline, action_task
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
+from .growth import log_growth
 from .hops import host_hop
 from .hosts import hosts
 from .http import http_command, http_hot_key, http_latency, http_query
@@ -13,6 +15,7 @@ from .memory import idle_memory
 from .replay import replayed
 from .rows import Result, Setting
 from .storm import activation_storm
+from .timers import timers
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -22,12 +25,16 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "in-process": in_process_command,
     "host-hop": host_hop,
     "hosts": hosts,
+    "action-task": action_task,
+    "action-inline": action_inline,
     "idle-memory": idle_memory,
     "entities-start": entities_start,
     "entities-cold": entities_cold,
     "entities-rate": entities_rate,
     "activation-storm": activation_storm,
     "replay": replayed,
+    "timers": timers,
+    "log-growth": log_growth,
     "group-commit": group_commit,
     "entities": entities,
 }

@@ -37,6 +37,7 @@ _IN_TRANSACTION = (
     "homes.before_sync",
     "drop.before_sync",
     "checkpoint.slice",
+    "compaction.slice",
     "snapshot.piece",
     "sweep.slice",
 )

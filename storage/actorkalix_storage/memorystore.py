@@ -147,7 +147,8 @@ class MemoryStore(MoveStore):
             offset = cleaned
             while offset:
                 stored = log[offset - 1]
-                assert isinstance(stored, StoredRecord)
+                if isinstance(stored, Marker):
+                    break  # reclaimed before the shard was copied here
                 log[offset - 1] = Marker(MarkerKind.REMOVED, shard, stored.position)
                 offset = stored.previous[1]
         self._tables.cleaned.clear()
@@ -194,6 +195,9 @@ class _View:
     def place(self, shard: int, offset: int) -> Position:
         position = self._store._log[shard][offset - 1].position
         return Position(position.lineage, position.epoch, offset)
+
+    def gap_end(self, shard: int, offset: int) -> int:
+        return self._store._log[shard][offset - 1].position.offset
 
     def keyed(self, subject: Subject, key: bytes) -> int:
         hour, offset = self._store._tables.keys.get((subject, key), (0, 0))

@@ -18,7 +18,7 @@ from .api.frames import Marker, MarkerKind
 from .reading import Source, is_present
 
 PAGE_BYTES_MAX = 4 * 1024**2
-PAGE_OFFSETS_MAX = 10_000  # removed ones included: bounds the time that a page takes
+PAGE_STEPS_MAX = 10_000  # removed records included: bounds the time that a page takes
 _RECORD_BYTES = 512  # of header, ids and key at most
 
 
@@ -30,11 +30,14 @@ def page_of(
     snapshots: list[tuple[str, str, Snapshot]] = []
     through = after = max(after, 0)
     size = 0
-    for offset in range(after + 1, min(newest.offset, after + PAGE_OFFSETS_MAX) + 1):
-        if len(records) >= max(limit, 1):
+    for _ in range(PAGE_STEPS_MAX):
+        offset = through + 1
+        if offset > newest.offset or len(records) >= max(limit, 1):
             break
         stored = source.at(shard, offset)
-        if stored is not None and is_present(source, stored):
+        if stored is None:
+            offset = source.gap_end(shard, offset)
+        elif is_present(source, stored):
             snapshot = _snapshot_at(source, stored)
             size += _size(stored, snapshot)
             if records and size > PAGE_BYTES_MAX:

@@ -11,6 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -61,6 +62,10 @@ class Source(Protocol):
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
         """The applied record at an offset, or None when it was removed."""
+        ...
+
+    def gap_end(self, shard: int, offset: int) -> int:
+        """Where nothing is at an applied offset: the last one after it of which this is known."""
         ...
 
     def keyed(self, subject: Subject, key: bytes) -> int:
@@ -152,12 +157,14 @@ def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | N
 def records(source: Source, shard: int, after: int, newest: int, limit: int) -> list[StoredRecord]:
     """See `Store.records`; `newest` is the last applied offset."""
     page: list[StoredRecord] = []
-    for offset in range(max(after, 0) + 1, newest + 1):
-        if len(page) >= limit:
-            break
+    offset = max(after, 0) + 1
+    while offset <= newest and len(page) < limit:
         stored = source.at(shard, offset)
-        if stored is not None and is_present(source, stored):
+        if stored is None:
+            offset = source.gap_end(shard, offset)
+        elif is_present(source, stored):
             page.append(stored)
+        offset += 1
     return page
 
 
@@ -216,10 +223,10 @@ def due(source: Source, kind: TimerKind, up_to_ms: int, limit: int) -> list[Due]
     layers = source.layers
     with source.lock:
         for i, layer in enumerate(layers):
-            for subject, (its_kind, at_ms) in layer.timers.items():
-                passed_over = subject[0] in source.hidden or _held(layers[:i], subject)
-                if its_kind is kind and at_ms <= up_to_ms and not passed_over:
-                    held.append(Due(kind, at_ms, *subject))
+            newer = layers[:i]
+            held += layer.timers.due(
+                kind, up_to_ms, limit, is_void=partial(_held, newer), hidden=source.hidden
+            )
     held.sort(key=_time)
     rows = (
         timer
@@ -240,12 +247,17 @@ def _held(layers: Sequence[Layer], subject: Subject) -> bool:
 def _back(
     source: Source, subject: Subject, head: Head, down_to: int, last: StoredRecord | None = None
 ) -> Iterator[StoredRecord]:
-    """A subject's records from the newest, or `last`, back to those beyond offset `down_to`."""
+    """A subject's records from the newest, or `last`, back to those beyond offset `down_to`.
+
+    What is older than the subject's state may have been reclaimed; the records end there.
+    """
     offset, version = head.offset, head.version
     if last is not None:
         offset, version = last.previous[1], last.version - 1
     while offset > down_to:
         stored = source.at(subject[0], offset)
+        if stored is None and offset < head.state_offset:
+            return
         if stored is None or stored.version != version or not _belongs(stored, subject, head):
             raise Damaged(_missing(subject, offset))
         yield stored

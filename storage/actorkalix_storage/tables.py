@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from .api import Head, Position, RecordKind, ShardState, Snapshot, StoredRecord, TimerKind
-
-Subject = tuple[int, str, str]  # shard, component id, entity id
+from .times import Subject as Subject
+from .times import Times
 
 HOUR_MS = 3_600_000
 KEYS_KEPT_MS = 24 * HOUR_MS
@@ -109,7 +109,7 @@ class Layer:
 
     Attributes:
         heads: subject -> head, or None where it was cleaned.
-        timers: subject -> kind and time, for heads in this layer that ask for one.
+        timers: kind and time of the heads in this layer that ask for one.
         shards: shard -> state.
         keys: (subject, idempotency key) -> hour of the record, its offset.
         cleaned: shard and offset of `CLEANED` records.
@@ -121,7 +121,7 @@ class Layer:
     def __init__(self, below: Tables) -> None:
         self.below = below
         self.heads: dict[Subject, Head | None] = {}
-        self.timers: dict[Subject, tuple[TimerKind, int]] = {}
+        self.timers = Times()
         self.shards: dict[int, ShardState] = {}
         self.keys: dict[tuple[Subject, bytes], tuple[int, int]] = {}
         self.cleaned: list[tuple[int, int]] = []
@@ -163,10 +163,8 @@ class Layer:
         self.move(stored.shard, position, record.time_ms, outbox=record.kind is RecordKind.OUTBOX)
         head = self.heads[subject] = head_after(head, stored)
         timer = timer_of(head)
-        if timer:
-            self.timers[subject] = timer
-        elif self.timers:
-            self.timers.pop(subject, None)
+        if timer or self.timers:
+            self.timers.put(subject, timer)
         if record.key:
             self.keys[(subject, record.key)] = (record.time_ms // HOUR_MS, position.offset)
         if record.kind is RecordKind.CLEANED:
@@ -201,7 +199,7 @@ class Layer:
         self.shards.pop(shard, None)
         self.copies.pop(shard, None)
         self.heads = {s: head for s, head in self.heads.items() if s[0] != shard}
-        self.timers = {s: timer for s, timer in self.timers.items() if s[0] != shard}
+        self.timers.forget(shard)
         self.keys = {key: place for key, place in self.keys.items() if key[0][0] != shard}
         self.cleaned = [place for place in self.cleaned if place[0] != shard]
 
@@ -214,5 +212,4 @@ class Layer:
         self.copies.update(above.copies)
         if self.timers or above.timers:
             for subject in above.heads:
-                self.timers.pop(subject, None)
-            self.timers.update(above.timers)
+                self.timers.put(subject, above.timers.of.get(subject))

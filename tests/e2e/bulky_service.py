@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actorkalix import Effect, EventSourcedEntity, Service, command, http, query
+from actorkalix import Effect, EventSourcedEntity, Service, ValueEntity, command, http, query
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,25 @@ class Pile(EventSourcedEntity[int, Laid], id="pile", snapshot_every=1_000):
         return state + 1
 
 
-service = Service("piles", components=[Pile])
+@dataclass(frozen=True)
+class Text:
+    times: int = 0
+    text: str = ""
+
+
+class Board(ValueEntity[Text], id="board"):
+    def empty_state(self) -> Text:
+        return Text()
+
+    @command
+    def write(self, size: int) -> Effect[int]:
+        written = Text(self.state.times + 1, "x" * size)
+        return self.effects.update_state(written).then_reply(lambda state: state.times)
+
+    @query
+    @http.get("/boards/{entity_id}")
+    def times(self) -> int:
+        return self.state.times
+
+
+service = Service("piles", components=[Pile, Board])

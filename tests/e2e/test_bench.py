@@ -21,6 +21,8 @@ ON_HTTP_OR_RAY = {
     "in-process": 1,
     "host-hop": 1,
     "hosts": 2,
+    "action-task": 2,
+    "action-inline": 1,
     "entities-start": 1,
     "entities-cold": 1,
     "entities-rate": 2,

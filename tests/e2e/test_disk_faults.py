@@ -28,7 +28,7 @@ from tests.e2e.running import Running
 PILES = f"{Path(__file__).parent / 'bulky_service.py'}:service"
 PLACES = ("sweep.slice", "commit.before_sync", "snapshot.piece", "checkpoint.slice")
 STONES = 500
-CHECKPOINT_RECORDS = 20_000  # of `lmdbstore.store.Options`
+CHECKPOINT_RECORDS = 20_000  # of `lmdbstore.Options`
 BACKGROUND_S_MAX = 30.0
 DISK_BYTES = 160 * 2**20  # more than twice the reserve below which commits are refused
 SPACE_CHECK_COMMITS = 64  # of `lmdbstore.environment`

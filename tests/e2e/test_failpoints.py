@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from actorkalix_storage.failpoints import PLACES, VARIABLE
+from actorkalix_storage.lmdbstore import verify
 from tests.e2e.recorded import RecordedClients
 from tests.e2e.running import Running
 from tests.e2e.test_chaos import LEDGERS
@@ -43,6 +44,10 @@ MOVING = (
 )
 """Where the process dies that moves shards, before there are hosts."""
 SWEEPING = "sweep.slice"
+RECLAIMING = "compaction.slice"
+BOARDS = f"{Path(__file__).parent / 'bulky_service.py'}:service"
+STATE_BYTES = 900_000
+LOG_BYTES = 32 * 2**20  # of `Options.compact_bytes`
 
 
 class Deaths:
@@ -87,7 +92,7 @@ def _rng(name: str) -> random.Random:
 
 def test_every_place_is_among_these() -> None:
     hosts = [place for group in GROUPS for places in group for place in places]
-    assert sorted([*hosts, *BACKGROUND, *MOVING, SWEEPING]) == sorted(PLACES)
+    assert sorted([*hosts, *BACKGROUND, *MOVING, SWEEPING, RECLAIMING]) == sorted(PLACES)
 
 
 @pytest.mark.parametrize("commits, openings", GROUPS)
@@ -172,6 +177,48 @@ def test_a_move_dies_at_every_step_and_a_host_that_sweeps_up_after_it(
     with moving:
         asyncio.run(after(moving))
     print(clients.judge(data), file=sys.stderr)
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_a_host_dies_reclaiming_and_the_next_one_ends_it(tmp_path: Path, time: int) -> None:
+    """Once before its holes are durable, once before the log rows are deleted."""
+    data, written = tmp_path / "data", 0
+    deaths = Deaths(tmp_path / "deaths", {RECLAIMING: time})
+
+    async def write(client: httpx.AsyncClient, board: str) -> None:
+        nonlocal written
+        path = f"/board/{board}/write"
+        answer = await client.post(path, json={"size": STATE_BYTES})
+        written += answer.is_success
+
+    async def scenario(running: Running) -> None:
+        async with (
+            httpx.AsyncClient(base_url=running.url, timeout=60) as client,
+            httpx.AsyncClient(base_url=running.admin, timeout=60) as admin,
+        ):
+            while written < 2 * LOG_BYTES // STATE_BYTES:
+                await write(client, f"b{written % 3}")
+            # A host that leaves writes a checkpoint: the next one may reclaim what is before it.
+            answer = await admin.post("/admin/replace", json={"store": 0})
+            assert answer.status_code == 200, answer.text
+            deaths.allow(RECLAIMING)
+            await write(client, "b0")
+            await deaths.happen(running, 1)
+            while not await _reclaimed(admin):
+                await write(client, "b1")
+            times = [(await client.get(f"/boards/b{board}")).json() for board in range(3)]
+            assert sum(times) >= written
+
+    with Running(data, BOARDS, environment=deaths.environment) as running:
+        asyncio.run(scenario(running))
+    findings = verify(data / "store-0")
+    assert findings.ok, findings
+
+
+async def _reclaimed(admin: httpx.AsyncClient) -> bool:
+    text = (await admin.get("/metrics")).text
+    lines = [line for line in text.splitlines() if "actorkalix_reclaimed_bytes_total{" in line]
+    return any(float(line.split()[-1]) > LOG_BYTES for line in lines)
 
 
 def _die_moving(running: Running, left: list[str]) -> None:

@@ -106,9 +106,20 @@ MUTANTS = (
         "service",
         scenarios.down,
         edit(
-            f"{_HOST}.consumer:Consumer._retry_due",
-            "waits = self._patience.paused and (others or not may_try)",
-            "waits = self._patience.paused",
+            f"{_HOST}.retries:Retries._due",
+            "waits = paused and (self._runs.under_way > 0 or not self._patience.may_try(now_ms))",
+            "waits = paused",
+        ),
+    ),
+    Mutant(
+        "forgotten-when-set-back",
+        "a parked subject whose time has not come by the clock on the wall is not looked at again",
+        "service",
+        scenarios.set_back,
+        edit(
+            f"{_HOST}.retries:Retries._due",
+            "paused = self._patience.paused",
+            "if now_ms < lane.retry_ms:\n        return\n    paused = self._patience.paused",
         ),
     ),
     Mutant(

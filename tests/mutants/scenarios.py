@@ -239,6 +239,9 @@ behind = followers.but(
     wait_ms=4.0,
 )
 down = failing.but(name="down", faults=slow(delivery_fails=0.9), hosts=1, entities=12)
+set_back = failing.but(
+    name="set_back", faults=slow(delivery_fails=0.4, clock_every_ms=500, clock_backward_ms=500)
+)
 timers = Scenario(
     name="timers",
     service=ringing,

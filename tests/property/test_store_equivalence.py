@@ -53,6 +53,8 @@ MEMORY_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class TwoStores(RuleBasedStateMachine):
+    asked: tuple[str, ...] = tuple(ENTITIES)
+
     def __init__(self) -> None:
         super().__init__()
         self.path = Path(tempfile.mkdtemp(prefix="store-", dir=MEMORY_FOLDER))
@@ -177,7 +179,7 @@ class TwoStores(RuleBasedStateMachine):
                 store.receiving(shard),
             )
             found[f"records {shard}"] = store.records(shard, 0, limit=1000)
-            for entity in ENTITIES:
+            for entity in self.asked:
                 subject = (shard, "cart", entity)
                 found[f"{subject}"] = (
                     store.head(*subject),

@@ -121,6 +121,11 @@ class EntityModel:
         except BehaviorError as refused:
             return self._unchanged(state, operation, refused.reply)
         reply, _ = self._unchanged(state, operation, step.reply)
+        if reply.forward is not None:
+            raise ModelFailed(
+                f"{operation}: {self._name}.{operation.method} forwards, and a history does not "
+                "say what that does elsewhere; leave it out (weights)"
+            )
         if step.instance is state.instance:
             return reply, state
         self._check_time(step.instance, operation)

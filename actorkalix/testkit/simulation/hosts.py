@@ -33,7 +33,7 @@ from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, Record
 from actorkalix_storage.memorystore import MemoryStore
 
-from .inside import OPERATION, Inside, Noted, actions_of
+from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
 from .processes import Process
 from .trace import Trace
@@ -149,12 +149,11 @@ class SimulatedHost:
         )
         assignment = Assignment(number, incarnation, b"")
         self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
-        noted = Noted(self.neighbours.router, inside, process, service)
-        self._dispatch = Dispatch(noted, clock, limits)
+        self._noted = Noted(self.neighbours.router, inside, process, service)
+        self._dispatch = Dispatch(self._noted, clock, limits)
         resources = Resources(service.name, None)
         around = Surroundings(self._dispatch, clock, limits, resources, threads=_at_once)
         run_inline(self._dispatch, service, around)
-        self._actions = frozenset(actions_of(service))
 
     async def start(self) -> None:
         """Own the store's shards and serve them; side effects leave from now on.
@@ -177,9 +176,8 @@ class SimulatedHost:
         """A client's request, as the gateway has decoded it. In this process."""
         self._requests += 1
         self._idle.clear()
-        is_action = message.component in self._actions
-        way = self._dispatch if is_action else self.neighbours.router
-        asked = way.begin(message, partial(self._answer_soon, answer))
+        self._noted.outside = message
+        asked = self._dispatch.begin(message, partial(self._answer_soon, answer))
         if isinstance(asked, Reply):
             self._answer(answer, asked)
 

@@ -217,6 +217,9 @@ class Noted:
         inside: of the run.
         process: whose calls they are.
         service: what is not a component of it is left out of the history.
+
+    Attributes:
+        outside: message of a client that comes next, and is an operation already.
     """
 
     def __init__(
@@ -226,6 +229,7 @@ class Noted:
         self._inside = inside
         self._process = process
         self._components = service.components
+        self.outside: Message | None = None
 
     async def ask(self, message: Message, /) -> Reply:
         if message.component not in self._components:
@@ -237,7 +241,8 @@ class Noted:
         return reply
 
     def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
-        if message.component not in self._components:
+        outside, self.outside = self.outside, None
+        if message is outside or message.component not in self._components:
             return self._asking.begin(message, tell)
         asked = self._inside.asks(message, self._process)
         answer = self._asking.begin(
@@ -280,7 +285,8 @@ def actions_of(service: ServiceDescriptor) -> Iterator[str]:
 def wanted_of(service: ServiceDescriptor, records: Iterable[StoredRecord]) -> Iterator[Wanted]:
     """Which consumer of a service wants which of these records."""
     actions = frozenset(actions_of(service))
-    subscribers = [each for each in subscribers_of(service, _Nobody()) if not each.from_now]
+    found = subscribers_of(service, _Nobody())
+    subscribers = [each for each in found if not (each.from_now or each.dead_letters)]
     for stored in records:
         position = stored.position
         for each in subscribers:

@@ -253,7 +253,7 @@ def forget(scratch: Path) -> None:
     sessions.sort(key=lambda folder: folder.stat().st_mtime)
     for folder in sessions[: -(SESSIONS_KEPT - 1)]:
         shutil.rmtree(folder, ignore_errors=True)
-    for pattern in ("last-words.*", "member.*"):
+    for pattern in ("last-words.*", "member.*", "slip.*"):
         for left in scratch.glob(pattern):
             left.unlink(missing_ok=True)
     Memory.forget(scratch)

@@ -50,9 +50,9 @@ from actorkalix_cluster.rayhost.transport import RayTransport
 
 T = TypeVar("T")
 
-BEATS, LINKS = "beats", "links"
-GROUPS = {BEATS: 1, LINKS: 2}
-"""Threads of Ray's for signs of life, and for batches of other hosts."""
+BEATS, LINKS, TASKS = "beats", "links", "tasks"
+GROUPS = {BEATS: 1, LINKS: 2, TASKS: 36}
+"""Threads of Ray's for signs of life, for batches of other hosts, and for workers of tasks."""
 CALLS_MAX = 8
 """Calls that run at a time: to stop and to look beside a start that hangs."""
 
@@ -117,7 +117,7 @@ class Process:
         sys.path[:] = [path for path in sys.path if path not in spec.unwanted_paths]
         self._member = members.enter(Path(spec.scratch), spec.name)
         taken = take(Path(spec.handover), spec.ticket)
-        threading.Thread(target=_die_with, args=(taken.run,), name="run-watch", daemon=True).start()
+        threading.Thread(target=die_with, args=(taken.run,), name="run-watch", daemon=True).start()
         # Python's streams alone: what Ray's own code writes to 1 and 2 stays in Ray's log files.
         log = os.fdopen(os.dup(taken.log), "w", buffering=1, errors="replace")
         sys.stdout = sys.stderr = log
@@ -158,7 +158,7 @@ def last_words(scratch: Path, pid: int) -> Path:
     return scratch / f"last-words.{pid}"
 
 
-def _die_with(pidfd: int) -> NoReturn:
+def die_with(pidfd: int) -> NoReturn:
     """Wait for the end of the run process, then end."""
     ended = select.poll()
     ended.register(pidfd, select.POLLIN)

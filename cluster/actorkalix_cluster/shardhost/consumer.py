@@ -9,15 +9,17 @@ is handled entry by entry, so that only what is at fault waits.
     handles the entry           goes on                          go on
     fails on it                 is parked: tried again after     go on
                                 3 s, 6 s … 30 s, without end
-    fails on `pause_after`      those that failed before are     wait: the first in line is tried
-      in a row, none handled    parked, later ones wait in       after 3 s … 30 s, and when it is
+    fails on `pause_after`      those that failed before are     wait: one after the other is tried,
+      in a row, none handled    parked, later ones wait in       3 s … 30 s apart, and when one is
       in between                their lanes, nothing counted     handled all go on
+
+Both are `Retries`' work, and so is giving an entry up where the subscriber has dead letters.
 
 A consumer that blocks (`pause_after` of 1) parks nothing: the first failure stops it until that
 very entry is handled, as Kalix does it.
 
-What is under way when the process dies is handled again: at least once. What it does to actors of
-ours happens once all the same, for the keys of calls are derived (`outgoing`).
+What is under way when the process dies is handled again: at least once. What handlers do to actors
+of ours happens once all the same, for the keys of their calls are derived (`outgoing`).
 """
 
 from __future__ import annotations
@@ -30,12 +32,14 @@ from functools import partial
 from typing import Any
 
 from actorkalix_cluster.shardhost.clock import Clock
-from actorkalix_cluster.shardhost.committer import Committer, read
+from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.cursors import Cursor
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
+from actorkalix_cluster.shardhost.observer import ConsumerStats
 from actorkalix_cluster.shardhost.patience import Patience
 from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
-from actorkalix_cluster.shardhost.subscriber import Subscriber
+from actorkalix_cluster.shardhost.retries import PutAway, Retries
+from actorkalix_cluster.shardhost.subscriber import Subscriber, reason_of
 from actorkalix_storage.api import Position, Store, StoredRecord
 
 log = logging.getLogger("actorkalix.consumer")
@@ -51,6 +55,15 @@ class Consumer:
         clock: the host's.
         limits: bounds.
         moved: told of each shard whose cursor has moved.
+        put_away: makes dead letters of entries.
+
+    Attributes:
+        id: the consumer's.
+        wants: whether it wants a record.
+        progress: by shard.
+        handled, failures: entries that were handled; times that it failed.
+        failure, failed_ms: the last of them and its time; "" and 0 while there was none.
+        retries: what is parked.
     """
 
     def __init__(
@@ -62,10 +75,13 @@ class Consumer:
         clock: Clock,
         limits: ConsumerLimits,
         moved: Callable[[int], object],
+        put_away: PutAway,
     ) -> None:
         self.id, self.wants = subscriber.consumer, subscriber.wants
         self.progress: dict[int, Progress] = {}
         self.handled = 0
+        self.failures = self.failed_ms = 0
+        self.failure = ""
         self._subscriber = subscriber
         self._store = store
         self._committer = committer
@@ -78,8 +94,18 @@ class Consumer:
         self._waiting = 0  # entries in memory
         self._reads = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._retries: dict[Lane, None] = {}
         self._stopped = False
+        self.retries = Retries(
+            self,
+            subscriber,
+            store=store,
+            committer=committer,
+            clock=clock,
+            limits=limits,
+            patience=self._patience,
+            moved=moved,
+            put_away=put_away,
+        )
 
     # ---- what there is ------------------------------------------------------------------------
     @property
@@ -94,19 +120,36 @@ class Consumer:
         return all(each.synced and not each.lanes for each in self.progress.values())
 
     @property
-    def parked(self) -> list[Lane]:
-        """Subjects that wait."""
-        return list(self._retries)
+    def stopped(self) -> bool:
+        """It begins nothing more."""
+        return self._stopped
 
     @property
-    def paused(self) -> bool:
-        """It waits as a whole."""
-        return self._patience.paused
+    def under_way(self) -> int:
+        """Runs that have not ended."""
+        return len(self._tasks)
 
-    @property
-    def lag(self) -> int:
-        """Entries in memory, not handled yet."""
-        return self._waiting
+    def stats(self) -> ConsumerStats:
+        """A look at it."""
+        behind = sum(
+            progress.behind(self._store.applied(shard)) for shard, progress in self.progress.items()
+        )
+        return ConsumerStats(
+            *(self.id, len(self.progress), behind, self._waiting, len(self.retries)),
+            self._patience.resume_ms if self._patience.paused else 0,
+            *(self.handled, self.failures, self.retries.dead, self.failure, self.failed_ms),
+        )
+
+    def retry(self, entity: str = "") -> int:
+        """Try parked subjects now, and end a wait as a whole; how many subjects that are.
+
+        Args:
+            entity: those of this entity alone; "" is all.
+        """
+        count = self.retries.now(entity)
+        self._patience.resume_ms = 0
+        self._pump()
+        return count
 
     # ---- what comes ---------------------------------------------------------------------------
     def attach(self, shard: int, cursor: Cursor | None) -> None:
@@ -116,7 +159,7 @@ class Consumer:
         start = newest if self._subscriber.from_now else Position(newest.lineage, 0, 0)
         progress = self.progress[shard] = Progress(shard, self.id, cursor, start)
         for lane in progress.lanes.values():
-            self._retry_at(lane)
+            self.retries.add(lane)
         if progress.moved:
             self._moved(shard)
         last = self._subscriber.nothing_after(state)
@@ -134,17 +177,11 @@ class Consumer:
         self._behind.pop(shard, None)
         self._waiting -= progress.waiting
         for lane in progress.lanes.values():
-            self._retries.pop(lane, None)
+            self.retries.forget(lane)
         self._ready = deque(lane for lane in self._ready if lane.progress is not progress)
 
     def landed(self, shard: int, entries: list[Entry], through: Position) -> None:
-        """These entries have landed; the last record that landed with them is at `through`.
-
-        Args:
-            shard: where.
-            entries: those that are wanted; none where many records were not.
-            through: position of the last record that landed.
-        """
+        """These wanted entries have landed, with records up to `through`; maybe none is wanted."""
         progress = self.progress.get(shard)
         if progress is None or not progress.synced:
             return
@@ -190,7 +227,7 @@ class Consumer:
     ) -> None:
         self._reads -= 1
         shard = progress.shard
-        if self._stopped or self.progress.get(shard) is not progress:
+        if self._stopped or not self.has(progress):
             return
         if isinstance(found, Exception):
             log.error("%s cannot read shard %d: %s", self.id, shard, found)
@@ -209,8 +246,12 @@ class Consumer:
             progress.synced = True
         self._pump()
 
+    def has(self, progress: Progress, /) -> bool:
+        """The shard is still ours."""
+        return self.progress.get(progress.shard) is progress
+
     def _read_again(self, progress: Progress) -> None:
-        if self.progress.get(progress.shard) is progress:
+        if self.has(progress):
             self._behind[progress.shard] = None
             self._fill()
 
@@ -223,11 +264,11 @@ class Consumer:
             if paused and (self._tasks or not self._patience.may_try(self._clock.now_ms())):
                 return
             if self._subscriber.batch_max > 1 and not paused:
-                self._begin(self._run_batch(self._next_lanes()))
-                continue
-            lane = self._ready.popleft()
-            lane.state = LaneState.RUNNING
-            self._begin(self._run(lane))
+                self.begin(self._run_batch(self._next_lanes()))
+            else:
+                lane = self._ready.popleft()
+                lane.state = LaneState.RUNNING
+                self.begin(self._run(lane))
         self._fill()
 
     def _next_lanes(self) -> list[Lane]:
@@ -241,7 +282,8 @@ class Consumer:
             lanes.append(lane)
         return lanes
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None], /) -> None:
+        """Run this; when it ends there is room for others."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._ended)
@@ -257,7 +299,9 @@ class Consumer:
         for _ in range(self._limits.run_entries_max):
             if not lane.entries or self._stopped:
                 break
-            failure = await self._try([lane.entries[0]])
+            failure = await self.attempt([lane.entries[0]])
+            if not self.has(lane.progress):
+                return
             if failure:
                 self._failed(lane, failure)
                 return
@@ -274,21 +318,26 @@ class Consumer:
             entries += list(lane.entries)[:count]
             counts.append((lane, count))
             left -= count
-        if await self._try(entries):
-            for lane in lanes:
-                await self._run(lane)
-            return
+        failure = await self.attempt(entries)
         for lane, count in counts:
-            self._handled(lane, count)
-            self._rest(lane)
+            if not self.has(lane.progress):
+                continue
+            if failure:
+                await self._run(lane)
+            else:
+                self._handled(lane, count)
+                self._rest(lane)
 
-    async def _try(self, entries: Sequence[Entry]) -> str:
+    async def attempt(self, entries: Sequence[Entry], /) -> str:
         """Hand entries over; what went wrong, or nothing."""
         try:
             await self._subscriber.handle(entries)
         except Exception as error:  # whatever it is, it is tried again
             log.debug("%s failed", self.id, exc_info=True)
-            return f"{type(error).__name__}: {error}"
+            self.failures += 1
+            self.failed_ms = self._clock.now_ms()
+            self.failure = reason_of(error)
+            return self.failure
         self.handled += len(entries)
         if self._patience.handled():
             log.warning("%s goes on", self.id)
@@ -306,85 +355,36 @@ class Consumer:
     # ---- failures -----------------------------------------------------------------------------
     def _failed(self, lane: Lane, failure: str) -> None:
         progress = lane.progress
-        if self.progress.get(progress.shard) is not progress:
-            return
-        parked_count = sum(one.parked is not None for one in progress.lanes.values())
-        if self._pause(lane, failure, whole=parked_count >= self._limits.parked_max):
+        many = sum(one.parked is not None for one in progress.lanes.values())
+        if self.pause(lane, failure, full=many >= self._limits.parked_max):
             lane.state = LaneState.WAITING
-            self._ready.appendleft(lane)
+            # To the end: another may be handled. Who blocks stays at what it failed on.
+            (self._ready.appendleft if self._subscriber.blocks else self._ready.append)(lane)
             return
         before = progress.waiting
         parked = progress.park(lane, failure, self._clock.now_ms())
         self._waiting += progress.waiting - before
         log.warning("%s waits with %s %r: %s", self.id, *lane.subject, parked.failure)
-        self._retry_at(lane)
+        self.retries.add(lane)
         self._moved(progress.shard)
 
-    def _pause(self, lane: Lane, failure: str, *, whole: bool = False) -> bool:
+    def pause(self, lane: Lane, failure: str, /, *, full: bool = False) -> bool:
         """Take note of a failure; whether the consumer waits as a whole now."""
-        now_ms = self._clock.now_ms()
-        wait_ms = self._patience.failed(lane.subject, self.id, now_ms, whole=whole)
+        wait_ms = self._patience.failed(lane.subject, self.id, self._clock.now_ms(), full)
         if not wait_ms:
             return False
         pauses = self._patience.pauses
         level = logging.ERROR if pauses == 1 or pauses % 10 == 0 else logging.DEBUG
         log.log(level, "%s waits as a whole, at %s %r: %s", self.id, *lane.subject, failure)
-        self._clock.call_later(wait_ms, self._pump)
+        until_ms = self._patience.resume_ms
+        self._clock.call_later(wait_ms, lambda: self._waited(until_ms))
         return True
 
-    def _retry_at(self, lane: Lane) -> None:
-        """Try a parked lane again when its time has come."""
-        assert lane.parked is not None, "only what is parked is tried again"
-        wait_ms = self._patience.wait_ms(max(1, lane.parked.attempts), lane.subject[1])
-        lane.retry_ms = self._clock.now_ms() + wait_ms
-        self._retries[lane] = None
-        self._clock.call_later(wait_ms, lambda: self._retry_due(lane))
-
-    def _retry_due(self, lane: Lane) -> None:
-        if self._stopped or lane not in self._retries or lane.state is not LaneState.PARKED:
-            return
-        others = self._tasks or self._ready  # of which one is tried when the wait is over
-        may_try = self._patience.may_try(self._clock.now_ms())
-        waits = self._patience.paused and (others or not may_try)
-        if waits or len(self._tasks) >= self._limits.runs_max:
-            self._clock.call_later(self._limits.retry_ms, lambda: self._retry_due(lane))
-            return
-        lane.state = LaneState.RETRYING
-        self._begin(self._retry(lane))
-
-    async def _retry(self, lane: Lane) -> None:
-        """Handle what waits in the store for a parked lane."""
-        progress = lane.progress
-        shard, subject, page = progress.shard, lane.subject, self._limits.page
-        while lane.parked is not None and not self._stopped:
-            lane.news = False
-            version, up_to = lane.parked.version, progress.read.offset
-            job = partial(self._store.history, shard, *subject, after=version, limit=page)
-            records = await read(self._committer, job)
-            entries = [entry_of(s) for s in records if s.position.offset <= up_to]
-            if not entries and progress.caught_up(lane):
-                del self._retries[lane]
-                self._moved(shard)
-                log.info("%s goes on with %s %r", self.id, *subject)
-                return
-            for entry in entries:
-                failure = await self._try([entry]) if self.wants(entry.record) else ""
-                if self.progress.get(shard) is not progress:
-                    return
-                if failure:
-                    self._retry_failed(lane, failure)
-                    return
-                progress.retried(lane, entry, entry.position.offset + 1)
-                self._moved(shard)
-
-    def _retry_failed(self, lane: Lane, failure: str) -> None:
-        parked = lane.progress.failed_again(lane, failure)
-        self._pause(lane, failure)
-        if parked.attempts % self._limits.visible_attempts == 0:
-            said = (*lane.subject, parked.attempts, failure)
-            log.error("%s fails on %s %r, %d times now: %s", self.id, *said)
-        self._retry_at(lane)
-        self._moved(lane.progress.shard)
+    def _waited(self, until_ms: int) -> None:
+        """A wait as a whole is over, also where the clock was set back meanwhile."""
+        if self._patience.resume_ms == until_ms:
+            self._patience.resume_ms = 0
+        self._pump()
 
     # ---- the end ------------------------------------------------------------------------------
     def stop(self) -> None:

@@ -24,13 +24,14 @@ from actorkalix_cluster.placement.sharding import pinned_id
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import read
 from actorkalix_cluster.shardhost.consumer import Consumer
-from actorkalix_cluster.shardhost.cursors import CURSORS, Cursor, move_order, unpack_cursors
+from actorkalix_cluster.shardhost.cursors import CURSORS, Cursor, Parked, move_order, unpack_cursors
+from actorkalix_cluster.shardhost.dead_letters import letter_of, put_order
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
-from actorkalix_storage.api import Append, Position
+from actorkalix_storage.api import Append, Position, StoreError
 
 log = logging.getLogger("actorkalix.consumer")
 
@@ -59,6 +60,7 @@ class Consumers:
         self._shards = parts.shards
         self._send = send
         self._limits = parts.limits.consumers
+        self._subscribers = subscribers
         self.consumers = [self._consumer(one) for one in subscribers]
         self._told: dict[int, int] = {}  # offset of the last news of a shard that all were told
         self._dirty: dict[int, None] = {}
@@ -75,6 +77,7 @@ class Consumers:
             clock=self._clock,
             limits=self._limits,
             moved=self._moved,
+            put_away=partial(self._put_away, subscriber.consumer),
         )
 
     # ---- life ---------------------------------------------------------------------------------
@@ -89,12 +92,21 @@ class Consumers:
             some = shards[at : at + LOADS]
             loaded = await read(self._committer, partial(self._load_some, some))
             for shard, cursors in zip(some, loaded, strict=True):
+                if isinstance(cursors, StoreError):
+                    log.error("consumers cannot begin with shard %d: %s", shard, cursors)
+                    continue
                 for consumer in self.consumers:
                     consumer.attach(shard, cursors.get(consumer.id))
 
-    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor]]:
-        """On the reader's thread."""
-        return [self._load(shard) for shard in shards]
+    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor] | StoreError]:
+        """Cursors of shards, or why they cannot be read. On the reader's thread."""
+        loaded: list[Mapping[str, Cursor] | StoreError] = []
+        for shard in shards:
+            try:
+                loaded.append(self._load(shard))
+            except StoreError as error:
+                loaded.append(error)
+        return loaded
 
     def _load(self, shard: int) -> Mapping[str, Cursor]:
         """Cursors of a shard; one that has seen another history is rewound to where it parts."""
@@ -151,6 +163,32 @@ class Consumers:
         if self._writing:
             await asyncio.wait(self._writing.values())
         self.stop()
+
+    # ---- what operators see and do ------------------------------------------------------------
+    def subscriber(self, consumer: str) -> Subscriber | None:
+        """Who handles a consumer's entries."""
+        return next((one for one in self._subscribers if one.consumer == consumer), None)
+
+    def parked(self, consumer: str) -> list[tuple[int, Parked]]:
+        """Subjects that wait for a consumer, each with its shard; none of one that is none."""
+        lanes = [lane for one in self.consumers if one.id == consumer for lane in one.retries.lanes]
+        return [(lane.progress.shard, lane.parked) for lane in lanes if lane.parked is not None]
+
+    def retry(self, consumer: str, entity: str = "") -> int:
+        """Have a consumer try now what is parked, see `Consumer.retry`; how many subjects."""
+        return sum(one.retry(entity) for one in self.consumers if one.id == consumer)
+
+    async def _put_away(self, consumer: str, entry: Entry, parked: Parked) -> str:
+        """Make a dead letter of an entry; why that failed, or nothing."""
+        letter = letter_of(consumer, entry, parked, self._clock.now_ms())
+        reply = await self._send(put_order(letter)).wait()
+        if reply.failure is not None:
+            return reply.failure.message
+        log.error(
+            "%s gives up %s %r after attempt %d, dead letter %s: %s",
+            *(consumer, *entry.subject, parked.attempts, letter.id, parked.failure),
+        )
+        return ""
 
     # ---- what lands ---------------------------------------------------------------------------
     def landed(self, append: Append, position: Position) -> None:

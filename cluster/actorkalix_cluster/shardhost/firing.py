@@ -16,9 +16,10 @@ The timer is still due until the last step is durable. So a host that dies in be
 whoever looks next: it fires at least once. A token of a timer that was replaced meanwhile is told
 that it is `dropped`.
 
-Invariants: one firing of a name at a time; at most `firings_max` at all; nothing fires before
-`connect`, for until then calls cannot leave the host. Firings are tasks of their own: a call that
-takes its time holds up nobody but its own name.
+Invariants: one firing of a name at a time; at most `firings_max` at all, and a few times as many
+names that wait for one to end, so that the store is asked rarely; nothing fires before `connect`,
+for until then calls cannot leave the host. Firings are tasks of their own: a call that takes its
+time holds up nobody but its own name.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ log = logging.getLogger("actorkalix.timers")
 
 TOLD_EVERY = 10  # of the attempts of one firing, after the first: 1 in 5 minutes at 30 s each
 RETRY_MS = 1_000
+QUEUED_A_FIRING = 4  # names that wait for one of those under way to end
 
 
 class Reach(Protocol):
@@ -67,11 +69,17 @@ class Firings:
         self._due_at = due_at
         self._reach: Reach | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._queue: dict[str, None] = {}  # in the order in which they became due
         self._starved = False
         self._stopped = False
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._tasks) + len(self._queue)
+
+    @property
+    def wanted(self) -> bool:
+        """Others that are due are to be handed in; else that is asked for when it is time."""
+        return self._reach is not None and not self._starved
 
     @property
     def full(self) -> bool:
@@ -86,22 +94,30 @@ class Firings:
     def stop(self) -> None:
         """Wait for no call any more; each is made again by whoever has its timer next."""
         self._stopped = True
+        self._queue.clear()
         for task in self._tasks.values():
             task.cancel()
 
     def may_begin(self, name: str) -> bool:
-        """The timer has no firing under way, and timers fire."""
-        return self._reach is not None and name not in self._tasks
+        """The timer is not about to fire, and timers fire."""
+        return self._reach is not None and name not in self._tasks and name not in self._queue
 
     def begin(self, names: Iterable[str]) -> None:
         """Fire these, as far as there is room; who is left over is asked for again."""
-        loop = asyncio.get_running_loop()
         for name in names:
-            if len(self._tasks) >= self._max:
+            if len(self._queue) >= self._max * QUEUED_A_FIRING:
                 self._starved = True
-                return
-            if name not in self._tasks and not self._stopped:
-                self._tasks[name] = loop.create_task(self._run(name))
+                break
+            if self.may_begin(name):
+                self._queue[name] = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue and len(self._tasks) < self._max and not self._stopped:
+            name = next(iter(self._queue))
+            del self._queue[name]
+            self._tasks[name] = loop.create_task(self._run(name))
 
     async def _run(self, name: str) -> None:
         look_at_ms = 0
@@ -112,7 +128,8 @@ class Firings:
             look_at_ms = self._clock.now_ms() + RETRY_MS
         finally:
             del self._tasks[name]
-        if self._starved and 2 * len(self._tasks) <= self._max:
+        self._go_on()
+        if self._starved and len(self._queue) <= self._max:
             self._starved = False
             self._due_at(self._clock.now_ms())
         elif look_at_ms:

@@ -38,6 +38,7 @@ from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.committer import Committer, Outcomes, read
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.cursors import CURSORS, CursorBehavior
+from actorkalix_cluster.shardhost.dead_letters import DEAD_LETTERS, DeadLetterBehavior
 from actorkalix_cluster.shardhost.driver import Driver
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.landing import Landing
@@ -119,9 +120,13 @@ class ShardHost:
         self._upkeep = Upkeep(parts, self._fatal)
         self._parts = parts
         self._subscribers = subscribers
-        self._consumers: Consumers | None = None
+        self.consumers: Consumers | None = None  # from `connect` on
         if subscribers is not None:
-            self._behaviors = {**behaviors, CURSORS: CursorBehavior()}
+            self._behaviors = {
+                **behaviors,
+                CURSORS: CursorBehavior(),
+                DEAD_LETTERS: DeadLetterBehavior(),
+            }
         self._timers = Timers(parts, self.send, frozenset(behaviors), self._passed)
         self._landing = Landing(
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
@@ -154,18 +159,18 @@ class ShardHost:
             reach: sends messages to whomever they are for, here or elsewhere.
         """
         assert self._phase is Phase.SERVING, "a host is connected when it has started"
-        assert self._consumers is None, "a host is connected once"
+        assert self.consumers is None, "a host is connected once"
         self._timers.connect(reach)
         if self._subscribers is None:
             return
         consumers = Consumers(self._parts, self.send, self._subscribers(reach))
-        self._consumers = self._landing.consumers = consumers
+        self.consumers = self._landing.consumers = consumers
         consumers.start(self._shards.numbers())
 
     def _passed(self, shard: int) -> Mapping[str, Position]:
         """Up to where each consumer needs nothing of a shard any more."""
-        if self._consumers is not None:
-            return self._consumers.passed(shard)
+        if self.consumers is not None:
+            return self.consumers.passed(shard)
         if self._subscribers is None:
             return {}
         return {"of the service": Position(self._store.identity.lineage, 0, 0)}
@@ -178,8 +183,8 @@ class ShardHost:
         Returns:
             False when `timeout_s` passed before that.
         """
-        if self._consumers is not None and self._phase is Phase.SERVING:
-            await self._consumers.drain(timeout_s)
+        if self.consumers is not None and self._phase is Phase.SERVING:
+            await self.consumers.drain(timeout_s)
         if self._phase is Phase.SERVING:
             self._phase = Phase.DRAINING
             self._timers.stop()
@@ -217,8 +222,8 @@ class ShardHost:
         """Begin nothing of our own any more."""
         self._timers.stop()
         self._upkeep.stop()
-        if self._consumers is not None:
-            self._consumers.stop()
+        if self.consumers is not None:
+            self.consumers.stop()
 
     def _settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         try:
@@ -323,13 +328,13 @@ class ShardHost:
     @property
     def idle(self) -> bool:
         """Nothing is under way that does not wait for a time to come."""
-        consuming = self._consumers is not None and self._consumers.busy
+        consuming = self.consumers is not None and self.consumers.busy
         return not self._desk.pending and not self._timers.busy and not consuming
 
     @property
     def caught_up(self) -> bool:
         """It is idle, and consumers have handled all that has landed: none of it waits either."""
-        return self.idle and (self._consumers is None or self._consumers.caught_up)
+        return self.idle and (self.consumers is None or self.consumers.caught_up)
 
     def owns(self, shard: int) -> bool:
         """The host owns this shard and serves it."""
@@ -343,4 +348,7 @@ class ShardHost:
             commit_queue=len(self._commits),
             shards=len(self._shards),
             damaged=dict(self._shards.damaged),
+            consumers=tuple(each.stats() for each in self.consumers.consumers)
+            if self.consumers is not None
+            else (),
         )

@@ -110,7 +110,7 @@ class Landing:
             self._upkeep.snapshot(actor, flight.instance, position)
         expires_ms = append.records[-1].expires_ms
         if expires_ms:
-            self._timers.due_at(expires_ms)
+            self._timers.written(actor.component, expires_ms)
         if self.consumers is not None:
             self.consumers.landed(append, position)
         if flight.forget and not actor.busy:

@@ -96,6 +96,8 @@ class Reply(msgspec.Struct, frozen=True):
         replayed: the answer was remembered under the message's idempotency key.
         forward: whoever gets this message has the answer; with it there is neither value nor
             failure. It may be sent as soon as this reply is there.
+        before: messages that whoever has this reply sends first, within its host; it counts when
+            each is answered with a value.
     """
 
     payload: bytes = b""
@@ -105,3 +107,4 @@ class Reply(msgspec.Struct, frozen=True):
     position: Position | None = None
     replayed: bool = False
     forward: Message | None = None
+    before: tuple[Message, ...] = ()

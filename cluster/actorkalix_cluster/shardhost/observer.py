@@ -10,6 +10,35 @@ Fired: TypeAlias = Literal["ok", "failed", "given_up"]
 """What became of a timer's call; a failed one is made again."""
 
 
+class ConsumerStats(msgspec.Struct, frozen=True):
+    """A look at one consumer of a host.
+
+    Attributes:
+        consumer: its id.
+        shards: that it reads.
+        behind: records of their logs that it has not passed, those of others among them.
+        waiting: entries in memory, not handled yet.
+        parked: subjects that wait because it fails on them.
+        paused_until_ms: it waits as a whole and tries again then; 0 while it does not.
+        handled: entries, since the host began.
+        failures: since the host began.
+        dead: dead letters that it has made, since the host began.
+        failure, failed_ms: of its last failure and when, "" and 0 while there was none.
+    """
+
+    consumer: str
+    shards: int
+    behind: int
+    waiting: int
+    parked: int
+    paused_until_ms: int
+    handled: int
+    failures: int
+    dead: int
+    failure: str
+    failed_ms: int
+
+
 class HostStats(msgspec.Struct, frozen=True):
     """A look at a host, taken when asked for.
 
@@ -19,6 +48,7 @@ class HostStats(msgspec.Struct, frozen=True):
         commit_queue: appends that wait for a commit or are in one.
         shards: shards owned.
         damaged: shards that are not served, with the reason.
+        consumers: those who read the logs.
     """
 
     live: dict[str, int]
@@ -26,6 +56,7 @@ class HostStats(msgspec.Struct, frozen=True):
     commit_queue: int
     shards: int
     damaged: dict[int, str]
+    consumers: tuple[ConsumerStats, ...] = ()
 
 
 class Observer(Protocol):

@@ -49,6 +49,7 @@ class Outbox:
     consumer = OUTBOX
     batch_max = 1
     blocks = False
+    dead_letters = False
     from_now = False
 
     def __init__(self, reach: Reach) -> None:

@@ -29,14 +29,14 @@ class Patience:
         self._pause_after = pause_after
         self._limits = limits
         self._failing: set[Subject] = set()
-        self._whole = False
+        self._full = False
         self.pauses = 0
         self.resume_ms = 0
 
     @property
     def paused(self) -> bool:
         """It waits as a whole, or tries whether it still has to."""
-        return self._whole or len(self._failing) >= self._pause_after
+        return self._full or len(self._failing) >= self._pause_after
 
     def may_try(self, now_ms: int) -> bool:
         """Whether something may be tried now."""
@@ -47,21 +47,21 @@ class Patience:
         was = self.paused
         if self._failing:
             self._failing.clear()
-            self._whole = False
+            self._full = False
             self.pauses = 0
         return was
 
-    def failed(self, subject: Subject, salt: str, now_ms: int, *, whole: bool = False) -> int:
+    def failed(self, subject: Subject, salt: str, now_ms: int, full: bool = False) -> int:
         """A subject has failed; how long the consumer waits as a whole, 0 when it goes on.
 
         Args:
             subject: that failed.
-            salt: of its own for each consumer.
-            now_ms: time.
-            whole: the consumer has to wait in any case.
+            salt: of the wait.
+            now_ms: time of it.
+            full: too many subjects wait already, so it waits as a whole whatever it failed on.
         """
         self._failing.add(subject)
-        self._whole = self._whole or whole
+        self._full = self._full or full
         if not self.paused:
             return 0
         self.pauses += 1

@@ -191,11 +191,22 @@ class Progress:
         lane.state, lane.news = LaneState.PARKED, True
         return lane.parked
 
-    def failed_again(self, lane: Lane, failure: str) -> Parked:
-        """It was tried again, and failed."""
-        assert lane.parked is not None, "only what is parked is tried again"
+    def failed_again(self, lane: Lane, failure: str, now_ms: int, attempts: int = 1) -> Parked:
+        """It was tried again, and failed; the first failure of an entry is the time it waits since.
+
+        Args:
+            lane: that was tried.
+            failure: of the try.
+            now_ms: time of it.
+            attempts: that count: 0 where the fault is not the subject's.
+        """
+        before = lane.parked
+        assert before is not None, "only what is parked is tried again"
         lane.parked = msgspec.structs.replace(
-            lane.parked, attempts=lane.parked.attempts + 1, failure=failure
+            before,
+            attempts=before.attempts + attempts,
+            since_ms=before.since_ms if before.failure else now_ms,
+            failure=failure,
         )
         lane.state, lane.news = LaneState.PARKED, True
         self.moved += 1
@@ -244,6 +255,15 @@ class Progress:
         """
         idle = self.synced and not self.lanes and not self.moved
         return newest if idle else self._written.passed
+
+    def behind(self, newest: Position) -> int:
+        """Records of the log up to its newest that are not handled, those of others among them.
+
+        What is parked does not count. Nothing is behind where all that was wanted was handled.
+        """
+        if self.synced and not self._open:
+            return 0
+        return max(0, newest.offset - self.through.offset)
 
     def skipped(self) -> int:
         """Records that were read beyond the durable cursor."""

@@ -8,6 +8,13 @@ from typing import Protocol
 from actorkalix_cluster.shardhost.progress import Entry
 from actorkalix_storage.api import Record, ShardState
 
+REASON_CHARACTERS_MAX = 500  # of a failure, as cursors and dead letters keep it
+
+
+def reason_of(error: Exception) -> str:
+    """Why entries were not handled."""
+    return f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX]
+
 
 class Subscriber(Protocol):
     """Who handles entries.
@@ -16,12 +23,14 @@ class Subscriber(Protocol):
         consumer: id of the consumer, unique in the service; its cursors bear it.
         batch_max: entries that it takes at once, 1 and up.
         blocks: it stops at what it fails on.
+        dead_letters: what it fails on for long is put away, and its subject goes on.
         from_now: a consumer that is new begins with what comes, not with the whole log.
     """
 
     consumer: str
     batch_max: int
     blocks: bool
+    dead_letters: bool
     from_now: bool
 
     def wants(self, record: Record, /) -> bool:
@@ -52,6 +61,7 @@ class AroundSubscriber:
         self.consumer = subscriber.consumer
         self.batch_max = subscriber.batch_max
         self.blocks = subscriber.blocks
+        self.dead_letters = subscriber.dead_letters
         self.from_now = subscriber.from_now
         self._subscriber = subscriber
 

@@ -37,6 +37,7 @@ log = logging.getLogger("actorkalix.timers")
 
 PAGE = 256  # due subjects at once; they are messages in flight like any other
 ROWS_MAX = 4_096  # read in one look; who expires behind as many that must wait is late, no more
+GAP_MS = 5  # from look to look for what was written: each reads a page, and late is not early
 FAR_MS = 1 << 62
 Consumers = Callable[[int], Mapping[str, Position]]
 
@@ -67,6 +68,8 @@ class Timers:
         self._firings = Firings(parts, send, self.due_at)
         self._look: Handle | None = None
         self._look_at_ms = 0
+        self._begun_ms = -GAP_MS  # the newest look
+        self._page = PAGE  # of due times; it grows while pages are full
         self._told_ms = FAR_MS
         self._clean: Handle | None = None
         self._tasks: set[asyncio.Task[int]] = set()
@@ -97,8 +100,13 @@ class Timers:
         return bool(self._tasks or self._firings)
 
     # ---- expiry -------------------------------------------------------------------------------
-    def due_at(self, at_ms: int) -> None:
+    def written(self, component: str, at_ms: int) -> None:
         """A record was written whose time comes then."""
+        if component != TIMER or self._firings.wanted:
+            self.due_at(max(at_ms, self._begun_ms + GAP_MS))
+
+    def due_at(self, at_ms: int) -> None:
+        """There is something to look for then."""
         self._told_ms = min(self._told_ms, at_ms)
         if self._look is not None and at_ms < self._look_at_ms:
             self._look_at(at_ms)
@@ -113,6 +121,7 @@ class Timers:
 
     def _begin_looking(self) -> None:
         self._look = None
+        self._begun_ms = self._clock.now_ms()
         self._told_ms = FAR_MS  # what was told until now is durable, so the store tells it as well
         self._run(self._expire(), self._looked)
 
@@ -125,14 +134,17 @@ class Timers:
         """Fire what is due; return when to look again."""
         now_ms = self._clock.now_ms()
         until_ms = now_ms + self._limits.look_ahead_ms
-        limit = PAGE + len(self._firings)
+        page = self._page
+        limit = page + len(self._firings)  # those are due as well
         due = await self._due(TimerKind.EXPIRY, until_ms, self._waits, limit, ROWS_MAX)
         ripe = [d for d in due if d.at_ms <= now_ms]
+        self._page = min(2 * page, ROWS_MAX) if len(ripe) >= page else PAGE
         self._firings.begin(d.entity for d in ripe if d.component == TIMER)
-        replies = await self._tell(MessageKind.EXPIRE, [d for d in ripe if d.component != TIMER])
+        others = [d for d in ripe if d.component != TIMER]
+        replies = await self._tell(MessageKind.EXPIRE, others[:PAGE])
         if any(reply.failure is not None for reply in replies):
             return now_ms + RETRY_MS
-        if len(ripe) >= PAGE and not self._firings.full:
+        if others[PAGE:] or (len(ripe) >= page and not self._firings.full):
             return now_ms
         return min((d.at_ms for d in due if d.at_ms > now_ms), default=until_ms)
 

@@ -6,7 +6,7 @@ and what would go beyond `snapshot_backlog_bytes_max` is left out. One that is n
 no more than the replay of some more records.
 
 The store gets time for itself `maintain_after_ms` after a commit: bursts are served first, and
-under steady load it is asked once in that time.
+under steady load it is asked once in that time; work that takes longer goes on with the new time.
 
 Threads: snapshots are put in on the loop and taken out by the store's writer, under a lock that
 is held for neither's work.
@@ -45,6 +45,9 @@ class Upkeep:
         self._timer: Handle | None = None
         self._stopped = False
         self._lock = threading.Lock()
+        self._asked_ms = 0  # when the store was asked last
+        self._asked = False  # since the last slice began
+        self._maintaining = False  # slices are under way; they take what is asked meanwhile
         self._waiting: dict[Subject, Snapshot] = {}
         self._waiting_bytes = 0
 
@@ -96,14 +99,31 @@ class Upkeep:
         self._store.put_snapshot(*subject, snapshot)
         return more
 
-    def _maintain_once(self, now_ms: int) -> bool:
-        return not self._stopped and self._store.maintain(now_ms)
+    def _maintain_once(self) -> bool:
+        with self._lock:
+            now_ms, self._asked = self._asked_ms, False
+        try:
+            more = not self._stopped and self._store.maintain(now_ms)
+        except Exception:
+            with self._lock:
+                self._maintaining = False
+            raise
+        return self._goes_on(more)
+
+    def _goes_on(self, more: bool) -> bool:
+        """Whether another slice follows; the store may have been asked again meanwhile."""
+        with self._lock:
+            self._maintaining = more or (self._asked and not self._stopped)
+            return self._maintaining
 
     # ---- on the loop --------------------------------------------------------------------------
     def _maintain(self) -> None:
         self._timer = None
-        now_ms = self._clock.now_ms()
-        self._committer.background(lambda: self._maintain_once(now_ms), self._failed)
+        with self._lock:
+            self._asked_ms, self._asked = self._clock.now_ms(), True
+            is_under_way, self._maintaining = self._maintaining, True
+        if not is_under_way:
+            self._committer.background(self._maintain_once, self._failed)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StoreFull):

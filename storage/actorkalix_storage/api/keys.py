@@ -20,6 +20,7 @@ KEY_BYTES_MAX = 511  # LMDB's MDB_MAXKEYSIZE
 COMPONENT_BYTES_MAX = 64
 ENTITY_BYTES_MAX = 256
 SEQUENCE_MAX = (1 << 48) - 1  # a pointer packs a sequence and an ordinal of 16 bits
+STORE_LOG = 0xFFFF  # in a `hole_key`: no shard, the offsets are sequences of the store's log
 
 
 @enum.unique
@@ -40,6 +41,7 @@ class KeyKind(enum.IntEnum):
     INBOX = 0x0C00  # reserved: messages that wait for their entity
     MARK = 0x0D00  # reserved: last number taken from a sender
     DROP = 0x0E00  # shard -> where it was dropped, whether its rows are swept away
+    HOLE = 0x0F00  # shard, first offset -> last offset of records that were reclaimed
     LOG = 0xFF00  # store sequence -> all records of a commit
 
 
@@ -102,13 +104,18 @@ def chunk_key(shard: int, offset: int) -> bytes:
     return _SHARD_OFFSET.pack(KeyKind.SHARD_LOG, shard, offset)
 
 
+def hole_key(shard: int, first: int) -> bytes:
+    """The row of a hole in a shard's log, or in the store's (`STORE_LOG`), that begins there."""
+    return _SHARD_OFFSET.pack(KeyKind.HOLE, shard, first)
+
+
 def reclaim_key(shard: int, offset: int) -> bytes:
     """The row that says: strip the life that the `CLEANED` record at `offset` ended."""
     return _SHARD_OFFSET.pack(KeyKind.RECLAIM, shard, offset)
 
 
 def shard_offset_of(key: bytes | memoryview) -> tuple[int, int]:
-    """Shard and offset in a `chunk_key` or `reclaim_key`.
+    """Shard and offset in a `chunk_key`, `hole_key` or `reclaim_key`.
 
     Raises:
         Damaged: it cannot be read.

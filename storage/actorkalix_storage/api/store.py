@@ -230,7 +230,10 @@ class Store(Protocol):
     def history(
         self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
     ) -> list[StoredRecord]:
-        """The subject's records with version above `after`, oldest first, at most `limit`."""
+        """The subject's records with version above `after`, oldest first, at most `limit`.
+
+        States and replies older than its newest state may have been reclaimed, the oldest first.
+        """
         ...
 
     def subjects(
@@ -244,7 +247,10 @@ class Store(Protocol):
         ...
 
     def records(self, shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
-        """Applied records of a shard beyond offset `after`, in order, without cleaned subjects."""
+        """Applied records of a shard beyond offset `after`, in order.
+
+        Those of cleaned subjects are left out, and what was reclaimed (see `history`).
+        """
         ...
 
     # ---- background --------------------------------------------------------------------------

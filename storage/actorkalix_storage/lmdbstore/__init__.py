@@ -13,9 +13,11 @@ from .opening import (
     read_homes,
     read_identity,
 )
+from .options import (
+    Options,
+)
 from .store import (
     LmdbStore,
-    Options,
 )
 
 __all__ = [

@@ -17,9 +17,10 @@ from actorkalix_storage.api import Damaged, StoreError
 
 from .child import Check, Findings
 from .environment import Environment
+from .fold import Report
 from .log import frames, log_rows
 from .opening import identity_row, read_basis
-from .verification import Report, verify_rows
+from .verification import verify_rows
 
 
 def check_folder(folder: Path, check: Check) -> Findings:
@@ -59,7 +60,7 @@ def _verify_tail(rows: lmdb.Transaction[memoryview], report: Report) -> None:
     for sequence, row in log_rows(rows, basis.mark.sequence):
         report.rows += 1
         try:
-            for frame in frames(row, sequence, basis.drops):
+            for frame in frames(row, sequence):
                 report.records += 1
                 if frame.damage:
                     report.add(frame.damage)

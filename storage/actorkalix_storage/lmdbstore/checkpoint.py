@@ -18,32 +18,27 @@ import msgspec
 
 from actorkalix_storage.api import Damaged
 from actorkalix_storage.api.keys import (
-    KeyKind,
-    chunk_key,
     head_key,
     hour_key,
-    kind_key,
     meta_key,
     reclaim_key,
     shard_key,
-    shard_offset_of,
     timer_key,
 )
 from actorkalix_storage.tables import Subject, timer_of
 
 from .generation import Generation
 from .rows import (
-    CHUNK_POINTERS_MAX,
     CheckpointRow,
+    Hole,
     key_hash,
     pack_head,
     pack_offset,
     pack_place,
-    pack_pointers,
     pack_shard,
     unpack_head,
-    unpack_pointers,
 )
+from .shardlog import extend, put_hole
 
 Rows: TypeAlias = "lmdb.Transaction[bytes]"
 
@@ -89,8 +84,13 @@ class Checkpoint:
 
     def _put_shards(self, rows: Rows, shards: Sequence[int]) -> None:
         for shard in sorted(shards):
+            for run in self.generation.before.get(shard, ()):
+                if isinstance(run, Hole):
+                    put_hole(rows, shard, run)
+                else:
+                    extend(rows, shard, *run)
             if shard in self.generation.pointers:
-                _extend(rows, shard, *self.generation.pointers[shard])
+                extend(rows, shard, *self.generation.pointers[shard])
             row = pack_shard(self.generation.shards[shard], self.generation.source(shard))
             rows.put(shard_key(shard), row)
 
@@ -136,19 +136,3 @@ def get_mark(row: bytes | memoryview | None) -> CheckpointRow:
         return msgspec.msgpack.decode(row, type=CheckpointRow)
     except msgspec.MsgspecError as error:
         raise Damaged(f"the checkpoint row cannot be read: {error}") from error
-
-
-def _extend(rows: Rows, shard: int, first: int, pointers: list[int]) -> None:
-    """Continue a shard's chunks with the pointers of `first` and the offsets after it."""
-    cursor = rows.cursor()
-    found = cursor.prev() if cursor.set_range(chunk_key(shard + 1, 0)) else cursor.last()
-    if found and cursor.key()[:2] == kind_key(KeyKind.SHARD_LOG):
-        its_shard, its_first = shard_offset_of(cursor.key())
-        held = unpack_pointers(cursor.value()) if its_shard == shard else ()
-        if its_shard == shard and its_first + len(held) > first:
-            held = held[: first - its_first]  # written by a checkpoint that did not end
-        if its_shard == shard and len(held) < CHUNK_POINTERS_MAX:
-            first, pointers = its_first, [*held, *pointers]
-    for begin in range(0, len(pointers), CHUNK_POINTERS_MAX):
-        chunk = pointers[begin : begin + CHUNK_POINTERS_MAX]
-        rows.put(chunk_key(shard, first + begin), pack_pointers(chunk))

@@ -31,7 +31,7 @@ from actorkalix_storage.api import (
 from .environment import DATA_FILE, Environment
 from .folder import FolderLock, is_short
 from .opening import _recover, identity_row
-from .store import Options
+from .options import Options
 
 FAILED, UNSUPPORTED = 1, 2  # exit codes
 SIZE = struct.Struct(">Q")

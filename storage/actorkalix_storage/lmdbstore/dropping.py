@@ -38,6 +38,7 @@ Rows: TypeAlias = "lmdb.Transaction[bytes]"
 
 _KINDS = (
     KeyKind.SHARD_LOG,  # what could not be read of it
+    KeyKind.HOLE,
     KeyKind.HEAD,
     KeyKind.SNAPSHOT,
     KeyKind.RECLAIM,

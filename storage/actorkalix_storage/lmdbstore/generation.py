@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import lmdb
 
 from actorkalix_storage.api import Damaged, Head, Position, ShardState, StoredRecord
-from actorkalix_storage.api.frames import Marker
+from actorkalix_storage.api.frames import Marker, MarkerKind
 from actorkalix_storage.api.keys import head_key
 from actorkalix_storage.batch import impossible_id
 from actorkalix_storage.tables import Layer, Subject, Tables
 
 from .environment import Environment
-from .rows import unpack_head
+from .rows import Hole, unpack_head
 
 
 class Disk:
@@ -53,14 +53,16 @@ class Generation(Layer):
 
     Attributes:
         pointers: shard -> offset of the first record, pointers of it and all that follow.
+        before: shard -> what comes before these pointers, in order: holes, and such pointers.
         count: number of records.
     """
 
-    __slots__ = ("count", "pointers")
+    __slots__ = ("before", "count", "pointers")
 
     def __init__(self, below: Tables) -> None:
         super().__init__(below)
         self.pointers: dict[int, tuple[int, list[int]]] = {}
+        self.before: dict[int, list[tuple[int, list[int]] | Hole]] = {}
         self.count = 0
 
     def index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
@@ -68,8 +70,8 @@ class Generation(Layer):
         held = self.pointers
         for stored, pointer in zip(records, pointers, strict=True):
             tail = held.get(stored.shard)
-            if isinstance(stored, Marker):
-                self._index_marker(stored, pointer)
+            if isinstance(stored, Marker) and stored.kind is MarkerKind.GAP:
+                self._index_gap(stored)
             elif tail is None:
                 held[stored.shard] = (stored.position.offset, [pointer])
             else:
@@ -77,18 +79,34 @@ class Generation(Layer):
                 tail[1].append(pointer)
         self.count += len(records)
 
-    def _index_marker(self, marker: Marker, pointer: int) -> None:
-        """A marker is found under every offset that it stands for."""
-        first, pointers = self.pointers.setdefault(marker.shard, (marker.first, []))
-        assert first + len(pointers) == marker.first
-        pointers.extend([pointer] * (marker.position.offset - marker.first + 1))
+    def _index_gap(self, gap: Marker) -> None:
+        """A gap is a hole: it may stand for more offsets than there is memory."""
+        first, pointers = self.pointers.get(gap.shard, (gap.first, []))
+        assert first + len(pointers) == gap.first
+        before = self.before.setdefault(gap.shard, [])
+        if pointers:
+            before.append((first, pointers))
+        before.append(Hole(gap.first, gap.position))
+        self.pointers[gap.shard] = (gap.position.offset + 1, [])
 
     def pointer(self, shard: int, offset: int) -> int:
         """Where a record is, or 0 when another generation or the disk knows."""
         tail = self.pointers.get(shard)
-        if tail is None or not 0 <= offset - tail[0] < len(tail[1]):
+        if tail is None:
             return 0
-        return tail[1][offset - tail[0]]
+        if 0 <= offset - tail[0] < len(tail[1]):
+            return tail[1][offset - tail[0]]
+        for run in self.before.get(shard, ()):
+            if not isinstance(run, Hole) and 0 <= offset - run[0] < len(run[1]):
+                return run[1][offset - run[0]]
+        return 0
+
+    def hole(self, shard: int, offset: int) -> Hole | None:
+        """The hole that an offset is in, or None when another generation or the disk knows."""
+        for hole in self.before.get(shard, ()):
+            if isinstance(hole, Hole) and hole.first <= offset <= hole.last:
+                return hole
+        return None
 
     @property
     def is_dirty(self) -> bool:

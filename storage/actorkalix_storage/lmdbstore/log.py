@@ -9,9 +9,10 @@ import lmdb
 
 from actorkalix_storage.api import Damaged, StoredRecord
 from actorkalix_storage.api.frames import Marker, decode, is_pending
-from actorkalix_storage.api.keys import KeyKind, kind_key, log_key, sequence_of
+from actorkalix_storage.api.keys import STORE_LOG, KeyKind, kind_key, log_key, sequence_of
 
 from .rows import Drop, log_directory, pointer
+from .shardlog import hole_at
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
 
@@ -20,13 +21,15 @@ def log_rows(rows: Rows, after: int) -> Iterator[tuple[int, memoryview]]:
     """Sequence and bytes of the log rows after a sequence.
 
     Raises:
-        Damaged: a row is missing, the row `after` included.
+        Damaged: a row is missing that no hole accounts for, the row `after` included.
     """
     cursor = rows.cursor()
     found = cursor.set_range(log_key(max(after, 1)))
     expected = max(after, 1)
     while found and cursor.key()[:2] == kind_key(KeyKind.LOG):
         sequence = sequence_of(cursor.key())
+        if sequence > expected:
+            expected = _after_holes(rows, expected)
         if sequence != expected:
             raise Damaged(f"log row {expected} is missing: the next one is {sequence}")
         if sequence > after:
@@ -35,6 +38,13 @@ def log_rows(rows: Rows, after: int) -> Iterator[tuple[int, memoryview]]:
         found = cursor.next()
     if expected <= after:
         raise Damaged(f"log row {after} is missing: the log ends before the checkpoint")
+
+
+def _after_holes(rows: Rows, expected: int) -> int:
+    """The first sequence from `expected` on that is in no hole of the store's log."""
+    while hole := hole_at(rows, STORE_LOG, expected):
+        expected = hole.last + 1
+    return expected
 
 
 class Frame:
@@ -46,9 +56,10 @@ class Frame:
         frame: the record or marker, None when it is damaged.
         pending: whether the record waited for `apply`.
         damage: why it cannot be read.
+        size: in bytes.
     """
 
-    __slots__ = ("damage", "frame", "pending", "pointer", "shard")
+    __slots__ = ("damage", "frame", "pending", "pointer", "shard", "size")
 
     def __init__(self, row: memoryview, start: int, end: int, shard: int, place: int) -> None:
         self.shard = shard
@@ -56,6 +67,7 @@ class Frame:
         self.frame: StoredRecord | Marker | None = None
         self.pending = False
         self.damage = ""
+        self.size = end - start
         sequence = place >> 16
         try:
             frame = decode(row, start, end, sequence)
@@ -69,26 +81,20 @@ class Frame:
         self.pending = is_pending(row, start)
 
 
-def frames(
-    row: memoryview, sequence: int, drops: Mapping[int, Drop] | None = None
-) -> Iterator[Frame]:
-    """The frames of a row in order.
+def frames(row: memoryview, sequence: int) -> Iterator[Frame]:
+    """The frames of a row in order, but for those of which nothing is left.
 
     Args:
         row: the row.
         sequence: its number.
-        drops: of all shards that were dropped; void frames of which nothing is left are passed
-            over.
 
     Raises:
         Damaged: the row's directory cannot be trusted.
     """
     bounds, shards = log_directory(row, sequence)
     for i, shard in enumerate(shards):
-        place = pointer(sequence, i)
-        if bounds[i] == bounds[i + 1] and drops and is_void(shard, place, drops):
-            continue
-        yield Frame(row, bounds[i], bounds[i + 1], shard, place)
+        if bounds[i] != bounds[i + 1]:
+            yield Frame(row, bounds[i], bounds[i + 1], shard, pointer(sequence, i))
 
 
 def is_void(shard: int, place: int, drops: Mapping[int, Drop]) -> bool:

@@ -44,6 +44,7 @@ from .child import Check, run_check
 from .environment import DATA_FILE, Environment
 from .folder import FolderLock, is_short, sync_folder
 from .log import log_rows
+from .options import Options
 from .rows import (
     FORMAT,
     Drop,
@@ -53,7 +54,7 @@ from .rows import (
     unpack_shard,
     unpack_source,
 )
-from .store import HOMES, Basis, LmdbStore, Options
+from .store import HOMES, Basis, LmdbStore
 
 IDENTITY = meta_key("identity")
 SHARDS_MAX = 65_535

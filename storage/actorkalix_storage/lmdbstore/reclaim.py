@@ -70,6 +70,7 @@ def strip(environment: Environment, view: View, life: tuple[int, int, int]) -> N
     while offset and len(gone) < RECORDS_OF_SLICE and size < ROW_BYTES_OF_SLICE:
         stored = view.at(shard, offset)
         if stored is None:
+            offset = 0  # the records before were reclaimed
             break
         gone.append(stored)
         size += len(stored.record.payload)

@@ -6,12 +6,12 @@ A log row is a directory and the frames of one commit:
     | frame x count
 
 so a frame is found by its ordinal, a frame may shrink without moving the others' ordinals, and the
-shard of a damaged frame is known from a place that the damage has not touched. Of a frame that is
-void (its shard was dropped after it) nothing may be left. A *pointer* is sequence * 65,536 +
-ordinal.
+shard of a damaged frame is known from a place that the damage has not touched. Nothing is left of
+a frame that was reclaimed, or that is void (its shard was dropped after it). A *pointer* is
+sequence * 65,536 + ordinal.
 
-Home table, heads, shards and drops carry a checksum of their own, before what it is of: nothing
-that they say could be compared with anything else when they are read.
+Home table, heads, shards, drops and holes carry a checksum of their own, before what it is of:
+nothing that they say could be compared with anything else when they are read.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _POSITION = struct.Struct(">QIQ")
 _DROP = struct.Struct(">HQ?")
 _PLACE = struct.Struct(">HQ")
 _OFFSET = struct.Struct(">Q")
+_HOLE = struct.Struct(">HQQIQ")
 _MANIFEST = struct.Struct(">QQQI")
 
 
@@ -61,12 +62,16 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     """The row `checkpoint`: all rows up to log row `sequence` are in the tables on disk.
 
     `damaged` are shards that must not be served; `oldest_hour` is the first hour of keys that
-    counts.
+    counts; `log_bytes` and `stale` are an `estimate`; `compacted` is the log row that an unfinished
+    pass of `compaction` goes on with, 0 where there is none.
     """
 
     sequence: int = 0
     damaged: dict[int, str] = {}
     oldest_hour: int = 0
+    log_bytes: int = 0
+    stale: dict[int, int] = {}
+    compacted: int = 0
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -79,6 +84,23 @@ class Drop(msgspec.Struct, frozen=True):
 
     pointer: int
     is_swept: bool = False
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """Offsets of a shard (or sequences of the store's log) of which nothing is left.
+
+    Attributes:
+        first: the first one.
+        position: of the last one; all of them have its lineage and epoch.
+    """
+
+    first: int
+    position: Position
+
+    @property
+    def last(self) -> int:
+        """The last one."""
+        return self.position.offset
 
 
 def pointer(sequence: int, ordinal: int) -> int:
@@ -115,11 +137,17 @@ def log_directory(
     return (*starts, len(row)), shards
 
 
-def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
-    """Start and end of a frame, by the directory unchecked: a frame has a checksum of its own."""
+def frame_count(row: bytes | memoryview) -> int:
+    """The number of frames of a log row, by the directory unchecked."""
     if len(row) < _DIRECTORY.size:
         raise Damaged(f"a log row of {len(row)} bytes")
-    count = _DIRECTORY.unpack_from(row)[1]
+    count: int = _DIRECTORY.unpack_from(row)[1]
+    return count
+
+
+def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
+    """Start and end of a frame, by the directory unchecked: a frame has a checksum of its own."""
+    count = frame_count(row)
     if ordinal >= count or len(row) < _DIRECTORY.size + 6 * count:
         raise Damaged(f"frame {ordinal} of a log row with {count}")
     at = _DIRECTORY.size + 4 * ordinal
@@ -192,6 +220,23 @@ def unpack_drop(row: bytes | memoryview, shard: int) -> Drop:
     if its_shard != shard:
         raise Damaged(f"shard {shard}: the row of its drop is that of shard {its_shard}")
     return Drop(place, is_swept)
+
+
+def pack_hole(shard: int, hole: Hole) -> bytes:
+    """The row of a hole."""
+    p = hole.position
+    return _sealed(_HOLE.pack(shard, hole.first, p.lineage, p.epoch, p.offset))
+
+
+def unpack_hole(row: bytes | memoryview, shard: int, first: int) -> Hole:
+    """Read the row of a hole; `shard` and `first` are those in its key."""
+    body = _unsealed(row, f"shard {shard}: the hole from offset {first} on")
+    if len(body) != _HOLE.size:
+        raise Damaged(f"shard {shard}: the hole from offset {first} on of {len(body)} bytes")
+    its_shard, its_first, lineage, epoch, last = _HOLE.unpack(body)
+    if (its_shard, its_first) != (shard, first) or last < first:
+        raise Damaged(f"shard {shard}: the hole from offset {first} on is another one's")
+    return Hole(first, Position(lineage, epoch, last))
 
 
 def pack_homes(table: HomeTable) -> bytes:

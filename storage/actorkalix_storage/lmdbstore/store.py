@@ -30,43 +30,26 @@ from actorkalix_storage.api import (
 )
 from actorkalix_storage.api.frames import PENDING, Marker, encode, encode_marker
 from actorkalix_storage.api.keys import KeyKind, drop_key, kind_key, log_key
+from actorkalix_storage.batch import Batch
 from actorkalix_storage.failpoints import hit
 from actorkalix_storage.movestore import MoveStore
-from actorkalix_storage.tables import KEYS_KEPT_MS, Subject, fits, oldest_hour
+from actorkalix_storage.tables import Subject, fits, oldest_hour
 
 from . import dropping, reclaim, snapshots
 from .checkpoint import Checkpoint, Rows, put_mark
-from .environment import MAP_BYTES, RESERVE_BYTES, Environment
+from .compaction import Compactor, Reclaimed
+from .environment import Environment
+from .estimate import Estimate
 from .folder import FolderLock
 from .generation import Disk, Generation
 from .log import frames, is_void
+from .options import Options
 from .rows import FRAMES_MAX, CheckpointRow, Drop, pack_drop, pack_homes, pack_log, pointer
+from .scan import State
 from .view import View
 
 HOMES = kind_key(KeyKind.HOME)
 READER_CHECK_MS = 60_000
-
-
-class Options(msgspec.Struct, frozen=True):
-    """Bounds of a store.
-
-    Attributes:
-        keys_kept_ms: how long idempotency keys are remembered, in whole hours of record time.
-        checkpoint_records: records in memory at which a checkpoint begins; bounds the replay too.
-        checkpoint_ms: time after which one begins anyway.
-        slice_rows: steps of a background transaction; 500 take some 15 ms with a million heads.
-        map_bytes: upper bound of the data file (address space, not memory).
-        reserve_bytes: free disk space below which commits are refused.
-        check: look at the log in a child process after an unclean stop.
-    """
-
-    keys_kept_ms: int = KEYS_KEPT_MS
-    checkpoint_records: int = 20_000
-    checkpoint_ms: int = 30_000
-    slice_rows: int = 500
-    map_bytes: int = MAP_BYTES
-    reserve_bytes: int = RESERVE_BYTES
-    check: bool = True
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -120,6 +103,7 @@ class LmdbStore(MoveStore):
         self._generations: tuple[Generation, ...] = (self._active,)
         self._checkpoint: Checkpoint | None = None
         self._checkpointed_ms: int | None = None
+        self._estimated: tuple[int, dict[int, int]] = (0, {})
         self._mark_row = mark
         self._sequence = mark.sequence  # of the last row in the log
         self._damaged.update(mark.damaged)
@@ -130,17 +114,22 @@ class LmdbStore(MoveStore):
         self._hidden = frozenset(s for s, drop in basis.drops.items() if not drop.is_swept)
         self._stale_keys = True  # rows of hours before the oldest may exist
         self._readers_checked_ms = 0
+        self._estimate = Estimate(mark.log_bytes, mark.stale)
+        self._compactor = Compactor(environment, options, self._estimate)
 
     def recover(self, rows: Iterable[tuple[int, memoryview]]) -> None:
         """Replay the log rows after the checkpoint."""
         for sequence, row in rows:
-            for frame in frames(row, sequence, self._drops):
+            self._estimate.log_bytes += len(row)
+            for frame in frames(row, sequence):
                 if is_void(frame.shard, frame.pointer, self._drops):
                     continue
                 if frame.frame is None:
                     self._damaged.setdefault(frame.shard, frame.damage)
                 else:
                     self._replay(frame.frame, frame.pending, frame.pointer)
+                    if isinstance(frame.frame, StoredRecord):
+                        self._estimate.take(frame.frame, self._tables.heads)
             self._sequence = sequence
         self._replayed()
         for shard in self._disk.copies:
@@ -150,6 +139,11 @@ class LmdbStore(MoveStore):
     def environment(self) -> Environment:
         """Its table, for `backup`, which reads beside it."""
         return self._environment
+
+    @property
+    def reclaimed(self) -> Reclaimed:
+        """What was reclaimed in the log since it was opened."""
+        return self._compactor.reclaimed
 
     # ---- the medium -----------------------------------------------------------------------
     def _persist(
@@ -179,6 +173,7 @@ class LmdbStore(MoveStore):
             part = packed[begin : begin + FRAMES_MAX]
             row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
             rows.put(log_key(sequence), row, append=True)
+            self._estimate.log_bytes += len(row)
             pointers.extend(pointer(sequence, i) for i in range(len(part)))
         return sequence, pointers
 
@@ -206,6 +201,11 @@ class LmdbStore(MoveStore):
         self._disk.shards.pop(shard, None)
         self._disk.copies.pop(shard, None)
         self._damaged.pop(shard, None)
+
+    def _write(self, batch: Batch, what: str = "commit") -> None:
+        super()._write(batch, what)
+        for stored in batch.records:
+            self._estimate.take(stored, batch.heads)
 
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
         self._active.index(records, pointers)
@@ -249,7 +249,7 @@ class LmdbStore(MoveStore):
             if self._checkpoint is not None:
                 self._write_slice(self._checkpoint)
                 return True
-            if self._sweep() or self._forget_keys(now_ms) or self._strip():
+            if self._sweep() or self._forget_keys(now_ms) or self._strip() or self._compact():
                 return True
         except StoreFull:
             return False  # nothing is lost: memory and the log still have it
@@ -308,13 +308,23 @@ class LmdbStore(MoveStore):
             sequence = min(sequence, (waiting.pointers[0] >> 16) - 1)
         sequence = max(sequence, self._mark_row.sequence)
         checkpoint = Checkpoint(frozen, sequence, self._oldest_hour)
+        self._estimate.settle()
+        self._estimated = self._estimate.log_bytes, dict(self._estimate.stale)
         self._active = Generation(frozen)
         self._tables = self._active
         self._generations = (self._active, frozen)
         self._checkpoint = checkpoint
 
     def _write_slice(self, checkpoint: Checkpoint) -> None:
-        row = CheckpointRow(checkpoint.sequence, dict(self._damaged), self._oldest_hour)
+        log_bytes, stale = self._estimated
+        row = msgspec.structs.replace(
+            self._mark_row,
+            sequence=checkpoint.sequence,
+            damaged=dict(self._damaged),
+            oldest_hour=self._oldest_hour,
+            log_bytes=log_bytes,
+            stale=stale,
+        )
         with self._environment.write() as rows:
             count = checkpoint.write_slice(rows, self._options.slice_rows)
             last = count < self._options.slice_rows
@@ -366,6 +376,13 @@ class LmdbStore(MoveStore):
         count = reclaim.forget_keys(self._environment, self._oldest_hour, slice_rows)
         self._stale_keys = count == slice_rows
         return self._stale_keys
+
+    def _compact(self) -> bool:
+        """Reclaim one slice of what is superseded; whether there was any."""
+        state = State(self._mark_row, self._damaged, self._hidden, self._drops)
+        mark = self._compactor.slice(state)
+        self._mark_row = mark or self._mark_row
+        return mark is not None
 
     def _strip(self) -> bool:
         """Strip one slice of a cleaned life; whether more is waiting."""

@@ -9,15 +9,14 @@ only looked at for being readable too, and so are the rows of a shard that is no
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import NoReturn, TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias
 
 import lmdb
 
-from actorkalix_storage.api import Damaged, RecordKind, Snapshot, StoredRecord, StoreIdentity
-from actorkalix_storage.api.frames import Marker, MarkerKind
+from actorkalix_storage.api import Damaged
 from actorkalix_storage.api.keys import (
+    STORE_LOG,
     KeyKind,
     hour_key,
     kind_key,
@@ -30,19 +29,18 @@ from actorkalix_storage.api.keys import (
 from actorkalix_storage.api.keys import (
     timer_of as timer_row_of,
 )
-from actorkalix_storage.logstore import LogStore
-from actorkalix_storage.reading import Source
-from actorkalix_storage.tables import Layer, NoTables, Subject
 
 from . import snapshots
 from .checkpoint import CHECKPOINT, get_mark
-from .child import DAMAGES_MAX, Findings
-from .log import Frame, frames, is_void, log_rows
+from .fold import Fold, Report
+from .log import frames, log_rows
 from .opening import homes_of, read_drops
 from .rows import (
     Drop,
+    Hole,
     key_hash,
     unpack_head,
+    unpack_hole,
     unpack_place,
     unpack_pointers,
     unpack_shard,
@@ -50,34 +48,8 @@ from .rows import (
 )
 
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
-
-
-class Report:
-    """Findings as they come."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.records = 0
-        self.shards = 0
-        self.fatal = False
-        self._damages: list[str] = []
-
-    def add(self, damage: str, *, fatal: bool = False) -> None:
-        self.fatal = self.fatal or fatal
-        if len(self._damages) < DAMAGES_MAX:
-            self._damages.append(damage)
-
-    def findings(self) -> Findings:
-        damages = tuple(self._damages)
-        return Findings(
-            ok=not damages,
-            fatal=self.fatal,
-            records=self.records,
-            rows=self.rows,
-            shards=self.shards,
-            first=damages[0] if damages else "",
-            damages=damages,
-        )
+Tile: TypeAlias = tuple[int, memoryview | Hole]
+"""First offset, and what the index has from there on."""
 
 
 def verify_rows(rows: Rows, report: Report) -> None:
@@ -85,126 +57,23 @@ def verify_rows(rows: Rows, report: Report) -> None:
     mark = get_mark(rows.get(CHECKPOINT))
     homes_of(rows)
     drops = read_drops(rows)
-    fold = Fold(report, drops)
+    fold = Fold(report, drops, _read_holes(rows, report))
     for sequence, row in log_rows(rows, 0):
         report.rows += 1
         _check_found(rows, log_key(sequence), report)
         fold.is_tail = sequence > mark.sequence
         try:
-            for frame in frames(row, sequence, drops):
+            for frame in frames(row, sequence):
                 report.records += 1
                 fold.take(frame)
         except Damaged as error:
             report.add(str(error), fatal=True)
+    fold.end()
     report.shards = len(fold.tables.shards)
-    for check in (_verify_drops, _verify_shards, _verify_chunks, _verify_heads, _verify_timers):
+    for check in (_verify_drops, _verify_shards, _verify_index, _verify_heads, _verify_timers):
         check(rows, fold, report)
     _verify_keys(rows, fold, report, mark.oldest_hour)
     _verify_snapshots(rows, report)
-
-
-class Fold(LogStore):
-    """The log folded into memory; it can only replay.
-
-    Args:
-        report: takes what is found.
-        drops: of all shards that were ever dropped.
-
-    Attributes:
-        drops: the same.
-        unswept: shards whose rows on disk are of before their drop.
-        dropped: shard -> where its last `DROPPED` marker is.
-        is_tail: the present row is after the checkpoint mark.
-        touched: shards and subjects of the tail.
-        pointers: shard -> where each of its records is.
-    """
-
-    def __init__(self, report: Report, drops: Mapping[int, Drop]) -> None:
-        super().__init__(StoreIdentity("", "", 0, 0, 0), Layer(NoTables(0)))
-        self._report = report
-        self.drops = drops
-        self.unswept = {shard for shard, drop in drops.items() if not drop.is_swept}
-        self.dropped: dict[int, int] = {}
-        self.is_tail = False
-        self.touched: set[int | Subject] = set()
-        self.pointers: dict[int, array[int]] = {}
-
-    @property
-    def tables(self) -> Layer:
-        return self._tables
-
-    def take(self, frame: Frame) -> None:
-        """Replay one frame and report what is wrong with it."""
-        if frame.frame is None:
-            self._report.add(frame.damage)
-        is_drop = isinstance(frame.frame, Marker) and frame.frame.kind is MarkerKind.DROPPED
-        if is_drop:
-            self.dropped[frame.shard] = frame.pointer
-        if is_drop or is_void(frame.shard, frame.pointer, self.drops):
-            return
-        if frame.frame is None:
-            self._damaged.setdefault(frame.shard, frame.damage)
-            return
-        if self.is_tail and isinstance(frame.frame, Marker):
-            self.touched.add(frame.shard)
-        was_damaged = frame.shard in self._damaged
-        self._replay(frame.frame, frame.pending, frame.pointer)
-        if frame.shard in self._damaged and not was_damaged:
-            self._report.add(self._damaged[frame.shard])
-
-    def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
-        for stored, pointer in zip(records, pointers, strict=True):
-            first = stored.first if isinstance(stored, Marker) else stored.position.offset
-            count = stored.position.offset - first + 1
-            self.pointers.setdefault(stored.shard, array("Q")).extend([pointer] * count)
-            if self.is_tail:
-                self.touched.add(stored.shard)
-            if isinstance(stored, StoredRecord) and stored.record.kind is not RecordKind.EPOCH:
-                self._follow(stored)
-
-    def _follow(self, stored: StoredRecord) -> None:
-        record = stored.record
-        subject = (stored.shard, record.component, record.entity)
-        if self.is_tail:
-            self.touched.add(subject)
-        head = self._tables.head(subject)
-        if record.kind is RecordKind.CLEANED:
-            return  # what was before it may have been stripped
-        version, previous = (head.version, (head.epoch, head.offset)) if head else (0, (0, 0))
-        incarnation = head.incarnation if head else stored.position.offset
-        if (stored.version, stored.previous, stored.incarnation) != (
-            version + 1,
-            previous,
-            incarnation,
-        ):
-            self._report.add(
-                f"shard {stored.shard}, offset {stored.position.offset}: version {stored.version} "
-                f"of {record.component}/{record.entity} does not follow version {version}"
-            )
-
-    # A fold is no store: nothing is written or read through it.
-    def _persist(
-        self, frames: Sequence[StoredRecord | Marker], pending: bool = False, what: str = ""
-    ) -> NoReturn:
-        raise AssertionError("a fold only replays")
-
-    def _source(self) -> AbstractContextManager[Source]:
-        raise AssertionError("a fold only replays")
-
-    def _forget(self, shard: int) -> NoReturn:
-        raise AssertionError("what is void is not replayed")
-
-    def _sweep_out(self, shard: int) -> NoReturn:
-        raise AssertionError("a fold only replays")
-
-    def put_snapshot(self, shard: int, component: str, entity: str, snapshot: Snapshot) -> None:
-        raise AssertionError("a fold only replays")
-
-    def maintain(self, now_ms: int) -> NoReturn:
-        raise AssertionError("a fold only replays")
-
-    def close(self) -> None:
-        raise AssertionError("a fold only replays")
 
 
 def _of_kind(rows: Rows, kind: KeyKind, report: Report) -> Iterator[tuple[memoryview, memoryview]]:
@@ -261,27 +130,60 @@ def _verify_shards(rows: Rows, fold: Fold, report: Report) -> None:
         report.add(f"shard {shard}: its row is missing")
 
 
-def _verify_chunks(rows: Rows, fold: Fold, report: Report) -> None:
-    covered: dict[int, int] = {}
+def _read_holes(rows: Rows, report: Report) -> dict[int, dict[int, Hole]]:
+    """Shard -> first offset -> hole; those of the store's log are read with its rows."""
+    found: dict[int, dict[int, Hole]] = {}
+    for key, row in _of_kind(rows, KeyKind.HOLE, report):
+        try:
+            shard, first = shard_offset_of(key)
+            hole = unpack_hole(row, shard, first)
+        except Damaged as error:
+            report.add(str(error))
+            continue
+        if shard != STORE_LOG:
+            found.setdefault(shard, {})[first] = hole
+    return found
+
+
+def _verify_index(rows: Rows, fold: Fold, report: Report) -> None:
+    """Chunks and holes cover every offset once, and lead to where the log has its record."""
+    tiles: dict[int, list[Tile]] = {}
     for key, row in _of_kind(rows, KeyKind.SHARD_LOG, report):
         shard, first = shard_offset_of(key)
-        pointers = fold.pointers.get(shard, array("Q"))
         try:
-            held = unpack_pointers(row)
+            unpack_pointers(row)
         except Damaged as error:
             report.add(f"shard {shard}, offset {first}: {error}")
             continue
-        if shard not in fold.unswept and (
-            first != covered.get(shard, 0) + 1
-            or list(held) != pointers[first - 1 :][: len(held)].tolist()
-        ):
+        tiles.setdefault(shard, []).append((first, row))
+    for shard, holes in fold.on_disk.items():
+        tiles.setdefault(shard, []).extend(holes.items())
+    for shard in (tiles.keys() | fold.pointers.keys()) - fold.unswept:
+        of_shard = sorted(tiles.get(shard, ()), key=_first_of)
+        _verify_tiles(shard, of_shard, fold, report)
+
+
+def _verify_tiles(shard: int, tiles: list[Tile], fold: Fold, report: Report) -> None:
+    pointers = fold.pointers.get(shard, array("Q"))
+    passed = count = 0  # offsets, pointers
+    for first, tile in tiles:
+        if isinstance(tile, Hole):
+            last, is_right = tile.last, fold.is_in_hole(shard, first, tile.last)
+        else:
+            held = unpack_pointers(tile)
+            last = first + len(held) - 1
+            is_right = list(held) == pointers[count : count + len(held)].tolist()
+            count += len(held)
+        if first != passed + 1 or not is_right:
             report.add(f"shard {shard}: its index from offset {first} on does not match the log")
-        covered[shard] = first + len(held) - 1
-    for shard, pointers in fold.pointers.items():
-        if shard not in fold.touched and covered.get(shard, 0) != len(pointers):
-            report.add(
-                f"shard {shard}: its index ends at {covered.get(shard, 0)} of {len(pointers)}"
-            )
+        passed = last
+    newest = fold.tables.state(shard).position.offset
+    if shard not in fold.touched and passed != newest:
+        report.add(f"shard {shard}: its index ends at {passed} of {newest}")
+
+
+def _first_of(tile: Tile) -> int:
+    return tile[0]
 
 
 def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
@@ -305,7 +207,7 @@ def _verify_heads(rows: Rows, fold: Fold, report: Report) -> None:
 def _verify_timers(rows: Rows, fold: Fold, report: Report) -> None:
     left = {
         (*timer, *subject)
-        for subject, timer in fold.tables.timers.items()
+        for subject, timer in fold.tables.timers.of.items()
         if subject not in fold.touched
     }
     for key, _ in _of_kind(rows, KeyKind.TIMER, report):
@@ -337,7 +239,9 @@ def _verify_keys(rows: Rows, fold: Fold, report: Report, oldest_hour: int) -> No
             continue
         expected = left.pop(bytes(key), None)
         # What a dropped shard has left of a row that led nowhere is harmless until its hour passes.
-        beyond = shard not in fold.drops and not 1 <= offset <= len(fold.pointers.get(shard, ()))
+        beyond = shard not in fold.drops and offset not in range(
+            1, fold.tables.state(shard).position.offset + 1
+        )
         if beyond or expected not in (None, (shard, offset)):
             report.add(f"shard {shard}, offset {offset}: an idempotency key leads there wrongly")
     for shard, offset in left.values():

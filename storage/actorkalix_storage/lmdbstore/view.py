@@ -23,16 +23,14 @@ from actorkalix_storage.api import (
     StoredRecord,
     TimerKind,
 )
-from actorkalix_storage.api.frames import Marker, decode
+from actorkalix_storage.api.frames import Marker, MarkerKind, decode
 from actorkalix_storage.api.keys import (
     KeyKind,
-    chunk_key,
     component_key,
     head_key,
     hour_key,
     kind_key,
     log_key,
-    shard_offset_of,
     subject_of,
     timer_of,
     timers_key,
@@ -43,16 +41,19 @@ from actorkalix_storage.tables import Subject
 from . import snapshots
 from .environment import Environment
 from .rows import (
+    Hole,
     frame_bounds,
+    frame_count,
     key_hash,
-    pointer_at,
     unpack_head,
     unpack_place,
 )
+from .shardlog import Index, hole_at
 
 if TYPE_CHECKING:
     from .generation import Generation
 
+TIMERS_READ = 64  # at a time: most who ask take a page of them
 READS_MAX = 256  # in one transaction; each copies one record at most
 
 
@@ -84,7 +85,7 @@ class View:
         self._hours = hours
         self._oldest_hour = oldest_hour
         self._transaction: lmdb.Transaction[memoryview] | None = None
-        self._chunk: tuple[int, int, memoryview] | None = None
+        self._index: Index | None = None
         self._reads = 0
 
     def __enter__(self) -> View:
@@ -120,12 +121,18 @@ class View:
         position = self._frame(shard, offset).position
         return Position(position.lineage, position.epoch, offset)
 
+    def gap_end(self, shard: int, offset: int) -> int:
+        return self._frame(shard, offset).position.offset
+
     def _frame(self, shard: int, offset: int) -> StoredRecord | Marker:
         pointer = self.pointer(shard, offset)
         row = self.rows().get(log_key(pointer >> 16)) if pointer else None
-        if row is None:
-            raise Damaged(f"shard {shard}, offset {offset}: no record")
-        start, end = frame_bounds(row, pointer & 0xFFFF)
+        start, end = _bounds(row, pointer & 0xFFFF) if row is not None else (0, 0)
+        if row is None or start == end:  # reclaimed, maybe since the generations were taken
+            hole = self._hole(shard, offset)
+            if hole is None:
+                raise Damaged(f"shard {shard}, offset {offset}: no record")
+            return Marker(MarkerKind.GAP, shard, hole.position, after=hole.first - 1)
         frame = decode(row, start, end, pointer >> 16)
         last = frame.position.offset
         first = frame.first if isinstance(frame, Marker) else last
@@ -141,21 +148,16 @@ class View:
             if pointer:
                 return pointer
         rows = self.rows()
-        chunk = self._chunk
-        held = pointer_at(chunk[2], offset - chunk[1]) if chunk and chunk[0] == shard else 0
-        if not held:  # it may be in the next chunk
-            self._chunk = None
-            cursor = rows.cursor()
-            if _seek_last(cursor, chunk_key(shard, offset)):
-                key = cursor.key()
-                if key[:2] == kind_key(KeyKind.SHARD_LOG) and shard_offset_of(key)[0] == shard:
-                    self._chunk = (*shard_offset_of(key), cursor.value())
-        if self._chunk is None:
-            return 0
-        pointer = pointer_at(self._chunk[2], offset - self._chunk[1])
-        if not pointer:
-            self._chunk = None
-        return pointer
+        if self._index is None:
+            self._index = Index(rows)
+        return self._index.pointer(shard, offset)
+
+    def _hole(self, shard: int, offset: int) -> Hole | None:
+        for layer in self.layers:
+            hole = layer.hole(shard, offset)
+            if hole:
+                return hole
+        return hole_at(self.rows(), shard, offset)
 
     def keyed(self, subject: Subject, key: bytes) -> int:
         for layer in self.layers:
@@ -197,16 +199,22 @@ class View:
 
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterator[Due]:
         key = timers_key(kind)
+        prefix = key[:3]
         while True:
             cursor = self.rows().cursor()
-            if not cursor.set_range(key) or cursor.key()[:3] != timers_key(kind)[:3]:
+            found = cursor.set_range(key)
+            part: list[Due] = []
+            while found and len(part) < TIMERS_READ:
+                key = bytes(cursor.key())
+                found = key[:3] == prefix
+                if found:
+                    _, at_ms, shard, component, entity = timer_of(key)
+                    part.append(Due(kind, at_ms, shard, component, entity))
+                    found = at_ms <= up_to_ms and cursor.next()
+            yield from (d for d in part if d.at_ms <= up_to_ms and d.shard not in self.hidden)
+            if not found:
                 return
-            _, at_ms, shard, component, entity = timer_of(cursor.key())
-            if at_ms > up_to_ms:
-                return
-            if shard not in self.hidden:
-                yield Due(kind, at_ms, shard, component, entity)
-            key = bytes(cursor.key()) + b"\0"
+            key += b"\0"
 
     # ---- the transaction ------------------------------------------------------------------
     def rows(self) -> lmdb.Transaction[memoryview]:
@@ -220,7 +228,7 @@ class View:
 
     def end(self) -> None:
         """End the transaction; the next question begins another."""
-        self._chunk = None
+        self._index = None
         self._reads = 0
         if self._transaction is not None:
             with contextlib.suppress(lmdb.Error):
@@ -228,8 +236,8 @@ class View:
             self._transaction = None
 
 
-def _seek_last(cursor: lmdb.Cursor[memoryview], key: bytes) -> bool:
-    """Stand on the last row at or before a key."""
-    if cursor.set_range(key):
-        return bytes(cursor.key()) == key or cursor.prev()
-    return cursor.last()
+def _bounds(row: memoryview, ordinal: int) -> tuple[int, int]:
+    """Start and end of a frame; where the row ends before it, nothing is left of it."""
+    if ordinal >= frame_count(row):
+        return 0, 0
+    return frame_bounds(row, ordinal)

@@ -6,8 +6,9 @@ from actorkalix import (
     failover_to, http, max_retries, migrate, query, step, type_name,
 )
 from actorkalix.crdt import CounterMap, GCounter, ORMap, ORSet, PNCounter, Vote
-from actorkalix.testkit import EntityTestKit, ViewTestKit, WorkflowTestKit
+from actorkalix.testkit import ActionTestKit, EntityTestKit, ViewTestKit, WorkflowTestKit
 from cart import Cart, ItemAdded, ShoppingCart
+from checkout import Checkout
 from profile_entity import Profile, ProfileState
 from transfer import Transfer, TransferState
 from views import Carts
@@ -209,6 +210,10 @@ def services() -> None:
     WorkflowTestKit(Transfer, "t").run_step(Transfer.start)
     # case: view kit asked for another view's query
     ViewTestKit(Carts).query(ShoppingCart.get_cart)
+    # case: action kit asked for an entity's handler
+    ActionTestKit(Checkout).call(ShoppingCart.get_cart)
+    # case: action kit with an argument of another type
+    ActionTestKit(Checkout).call(Checkout.checkout, "c1", 42)
     # case: entity kit with its arguments swapped
     EntityTestKit("c", ShoppingCart)
 

@@ -22,9 +22,9 @@ CRDT_NAMES = """
     CounterMap Crdt Flag GCounter GSet LWWRegister MultiMap ORMap ORSet PNCounter RegisterMap Vote
 """
 TESTKIT_NAMES = """
-    Chance EntityTestKit Faults History Invariant NotDeterministic Outcome Recorder Result Run
-    Simulation SimulationFailed TestService ViewTestKit WorkflowTestKit Workload concurrent
-    invariant linearizable simulate
+    ActionResult ActionTestKit Chance EntityTestKit Faults Forwarded History Invariant
+    NotDeterministic Outcome Recorder Result Run Simulation SimulationFailed TestMessage TestService
+    TestTopic ViewTestKit WorkflowTestKit Workload concurrent invariant linearizable simulate
 """
 
 

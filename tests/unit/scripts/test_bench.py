@@ -12,6 +12,7 @@ from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
+from scripts.benchmarks.growth import log_growth
 from scripts.benchmarks.load import load_of
 from scripts.benchmarks.memory import idle_memory
 from scripts.benchmarks.replay import replayed
@@ -30,6 +31,7 @@ from scripts.benchmarks.rows import (
 from scripts.benchmarks.stock import stocked, store_of
 from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
+from scripts.benchmarks.timers import timers
 
 FAST = load_of(4, [0.001] * 100, 0.025)
 SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
@@ -57,6 +59,9 @@ def tiny(tmp_path: Path) -> Setting:
         idle=20,
         storm=30,
         events=120,
+        timers=40,
+        waiting=60,
+        updates=40,
     )
 
 
@@ -83,6 +88,13 @@ def test_an_entity_with_many_events(tiny: Setting) -> None:
     assert row.value > 0
 
 
+def test_the_data_file_under_updates(tiny: Setting) -> None:
+    half, whole = log_growth(tiny)
+    assert ("after 20 updates" in half.what, "after 40 updates" in whole.what) == (True, True)
+    assert half.value > 0
+    assert half.other == whole.other
+
+
 def test_memory_of_idle_entities(tiny: Setting) -> None:
     (row,) = idle_memory(tiny)
     assert row.unit == "bytes"
@@ -98,6 +110,15 @@ def test_a_storm_of_activations(tiny: Setting) -> None:
 
 
 # ---- stock ------------------------------------------------------------------------------------
+def test_timers(tiny: Setting) -> None:
+    started, fired, waiting = timers(tiny)
+    assert (started.unit, fired.unit, waiting.unit) == ("timers/s", "calls/s", "%")
+    assert started.value > 0
+    assert fired.value > 0
+    assert waiting.other is not None
+    assert "60 timers that wait" in waiting.what
+
+
 def test_stock_is_what_a_run_expects_and_made_once(tmp_path: Path) -> None:
     folder = stocked(tmp_path, 25)
     assert store_of(folder).name == "store-0"

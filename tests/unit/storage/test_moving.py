@@ -76,7 +76,7 @@ def test_a_page_that_does_not_follow(given: ShardPage, here: int, words: str) ->
 
 def test_a_page_ends_after_many_removed_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of a page is bounded, however little there is left to copy."""
-    monkeypatch.setattr(moving, "PAGE_OFFSETS_MAX", 10)
+    monkeypatch.setattr(moving, "PAGE_STEPS_MAX", 10)
     source = MemoryStore(StoreIdentity("0" * 32, "shop", 0, 2, 7))
     target = MemoryStore(StoreIdentity("0" * 32, "shop", 1, 2, 7))
     source.open_shards([0], START_MS)

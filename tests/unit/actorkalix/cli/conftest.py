@@ -11,8 +11,10 @@ import pytest
 from actorkalix.cli import main
 from actorkalix_storage.lmdbstore import open_store
 from tests.unit.actorkalix.cli.answering import admin_of, answering
+from tests.unit.actorkalix.cli.billing import Billing
 from tests.unit.actorkalix.cli.ran import Ran
 from tests.unit.actorkalix.runtime import shop
+from tests.unit.actorkalix.runtime.failing import mend
 from tests.unit.actorkalix.runtime.stock import SHARDS, Stock
 
 SHOP = f"{shop.__file__}:service"
@@ -78,3 +80,13 @@ def fill(stock: Stock) -> None:
     stock.send("cart", "c2", "add", item="pen")
     stock.send("cart", "ü/?", "add", item="pen")
     stock.send("profile", "p1", "rename", name="Ada")
+
+
+@pytest.fixture
+def billing(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of the admin port of a service whose consumers have failed."""
+    monkeypatch.setenv("COLUMNS", "300")
+    mend()
+    with answering(Billing()) as url:
+        yield url
+    mend()

@@ -25,7 +25,7 @@ def test_numbers_are_one_error_each() -> None:
 
 def test_a_page_is_its_docstring_taken_apart() -> None:
     page = page_of(UnknownRoute)
-    assert page.meaning == "No component, handler or route has this name."
+    assert page.meaning.startswith("No component, handler, route, consumer or dead letter")
     assert page.what_to_do.startswith("`actorkalix components module:service` lists")
     assert (page.http_status, page.code, page.outcome) == (404, "not_found", "not_executed")
     assert page_of(CommandError).what_to_do == "read the message; it is the service author's."

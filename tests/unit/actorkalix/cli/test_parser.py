@@ -76,5 +76,5 @@ def test_what_cannot_be_read_is_named(typed: list[str], said: str) -> None:
 def test_help_lists_the_commands_and_exit_codes() -> None:
     text = parser().format_help()
     for command in COMMANDS:
-        assert f"\n    {command.name:<11} {command.summary}" in text
+        assert f"\n    {command.name:<13} {command.summary}" in text
     assert "exit codes: 0 ok, 1 finding" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actorkalix import Action, Service, ValueEntity, View, handler, query, sql, subscribe, topic
+from actorkalix import Action, Service, ValueEntity, View, handler, query, sql, stream, subscribe
 from actorkalix.describe import describe_service, descriptor_of
 from actorkalix.errors import DefinitionError, NotInThisVersion
 
@@ -30,7 +30,7 @@ class Rows(View, id="service-rows"):
 
 
 class Follower(Action, id="service-follower"):
-    @subscribe(topic("counts"))
+    @subscribe(stream("other", "counts"))
     async def on_change(self, state: int) -> None: ...
 
 
@@ -53,5 +53,5 @@ def test_later_components() -> None:
     place = descriptor_of(Rows).place
     said = str(caught.value)
     assert f"{place.file}:{place.line}: Rows: views come with a later version" in said
-    assert "Follower.on_change: @subscribe(topic('counts')) comes with a later version" in said
+    assert "Follower.on_change: @subscribe(stream('counts')) comes with a later version" in said
     assert "Mail" not in said

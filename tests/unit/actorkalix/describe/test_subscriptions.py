@@ -18,6 +18,7 @@ from actorkalix import (
     ValueEntity,
     command,
     query,
+    stream,
     subscribe,
     topic,
 )
@@ -66,10 +67,13 @@ def test_methods_of_one_source_are_one_consumer() -> None:
         @subscribe(Note, start_from=datetime(2026, 1, 2, tzinfo=UTC), on_failure="block")
         async def on_note(self, text: str) -> None: ...
 
+        @subscribe(Note, group="strict", on_failure="dead_letter")
+        async def strict(self, text: str) -> None: ...
+
         @subscribe(Note, group="archive", start_from="now", batch_max=50)
         async def archive(self, texts: list[str]) -> None: ...
 
-    counts, notes, archive = descriptor_of(Reader).subscriptions
+    counts, notes, strict, archive = descriptor_of(Reader).subscriptions
     assert counts.consumer == "reader:count"
     assert {name: one.only for name, one in counts.handlers.items()} == {
         "on_up": Up,
@@ -84,6 +88,7 @@ def test_methods_of_one_source_are_one_consumer() -> None:
     )
     assert (notes.consumer, notes.blocks, notes.from_ms) == ("reader:note", True, 1_767_312_000_000)
     assert (archive.consumer, archive.batch_max, archive.from_now) == ("reader:archive", 50, True)
+    assert (strict.blocks, strict.dead_letters, notes.dead_letters) == (False, True, False)
     assert archive.handlers["archive"].batch
 
 
@@ -99,9 +104,31 @@ def test_subscriptions_are_inherited() -> None:
     assert one.consumer == "heir:count"
 
 
-def test_topics_are_left_to_a_later_version() -> None:
-    class Reader(Action, id="later"):
+def test_topics() -> None:
+    class Reader(Action, id="of-topics"):
         @subscribe(topic("orders"))
+        async def on_order(self, order: dict[str, int]) -> None: ...
+
+        @subscribe(topic("orders"), group="lists", batch_max=5)
+        async def on_orders(self, orders: list[bytes]) -> None: ...
+
+        @subscribe(topic("counts"), only=Up)
+        async def on_up(self, up: Up) -> None: ...
+
+        @subscribe(topic("counts"), only=Down)
+        async def on_down(self, down: Down) -> None: ...
+
+    orders, lists, counts = descriptor_of(Reader).subscriptions
+    assert (orders.consumer, orders.source) == ("of-topics:orders", topic("orders"))
+    assert orders.handlers["on_order"].takes == dict[str, int]
+    assert (lists.consumer, lists.handlers["on_orders"].takes) == ("of-topics:lists", bytes)
+    assert counts.consumer == "of-topics:counts"
+    assert {one.only for one in counts.handlers.values()} == {Up, Down}
+
+
+def test_streams_are_left_to_a_later_version() -> None:
+    class Reader(Action, id="later"):
+        @subscribe(stream("shop", "orders"))
         async def on_order(self, order: dict[str, int]) -> None: ...
 
     assert descriptor_of(Reader).subscriptions == ()
@@ -203,3 +230,52 @@ def test_a_source_belongs_to_the_service() -> None:
 
     with pytest.raises(DefinitionError, match=r"list Count in components=\[\.\.\.\] too"):
         Service("shop", components=[Reader])
+
+
+def test_what_can_be_wrong_with_topics() -> None:
+    def make() -> type[Action]:
+        class Reader(Action, id="wrong-topics"):
+            @loose(topic("a/b"))
+            async def slash(self, order: bytes) -> None: ...
+
+            @loose(topic("x" * 129))
+            async def long(self, order: bytes) -> None: ...
+
+            @loose(topic("orders"), deletes=True)
+            async def deletes(self) -> None: ...
+
+            @loose(topic("orders"), group="g", only="Up")
+            async def only(self, order: bytes) -> None: ...
+
+            @loose(topic("orders"), group="two")
+            async def one(self, order: bytes) -> None: ...
+
+            @loose(topic("orders"), group="two")
+            async def two(self, order: bytes) -> None: ...
+
+            @loose(topic("orders"), group="none")
+            async def nothing(self) -> None: ...
+
+        return Reader
+
+    said = problems(make)
+    assert "slash subscribes to a topic whose name has '/' in it" in said
+    assert "long subscribes to a topic whose name has 129 bytes" in said
+    assert "deletes takes notices of deletes, which topics do not have" in said
+    assert "only takes only='Up'; it is one class" in said
+    assert "two takes all changes of topic('orders'), as one does" in said
+    assert "nothing takes one parameter beside self: the message" in said
+
+
+def test_a_topic_with_the_name_of_an_entity() -> None:
+    def make() -> type[Action]:
+        class Reader(Action, id="same"):
+            @loose(Count)
+            async def change(self, event: Up | Down) -> None: ...
+
+            @loose(topic("count"))
+            async def message(self, data: bytes) -> None: ...
+
+        return Reader
+
+    assert "the consumer 'same:count' is there twice; change group=" in problems(make)

@@ -186,7 +186,9 @@ def test_of_a_call_that_failed_the_outcome_is_unknown(rig: Rig) -> None:
     """What the handler did before that call, nobody knows."""
     failure = rig.run("breaks", {"how": "away"}).failure
     assert failure is not None
-    assert (failure.number, failure.outcome) == ("AK3004", "unknown")
+    assert (failure.number, failure.outcome) == ("AK3101", "unknown")
+    assert (failure.code, failure.http_status) == ("unavailable", 503)
+    assert failure.message == "a call that it led to was not executed: the owner is away"
     assert rig.reported == []
 
 

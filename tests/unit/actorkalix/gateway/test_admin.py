@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
+from actorkalix.consumer_views import Consuming
 from actorkalix.errors import OwnerAway, UnknownRoute
 from actorkalix.gateway.admin import admin_app
 from actorkalix.gateway.metrics import Metrics
@@ -22,6 +23,7 @@ from actorkalix.ports import (
     TimerPage,
     TimerView,
 )
+from tests.unit.actorkalix.gateway.consumed import Consumed
 from tests.unit.actorkalix.gateway.sample import SHOP, Response, fetch, is_problem
 from tests.unit.actorkalix.runtime.cluster import Processes
 
@@ -52,6 +54,10 @@ class Looked:
     async def timers(self, *, page: str, limit: int) -> TimerPage:
         self.asked.append((page, limit))
         return TimerPage([TimerView("t", "cart", "c1", "drop", 9, 9)], "p2")
+
+    @property
+    def consuming(self) -> Consuming:
+        return Consumed()
 
     async def status(self) -> ServiceStatus:
         return ServiceStatus("shop", "c", "f", 1, 8, {}, 0, 0, [], [], [], 0, {7: "crc"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actorkalix.gateway.http import Answered
 from actorkalix.gateway.metrics import FolderUse, Metrics
-from actorkalix_cluster.shardhost.observer import HostStats, Observer
+from actorkalix_cluster.shardhost.observer import ConsumerStats, HostStats, Observer
 
 
 def text_of(metrics: Metrics, accept: str = "") -> str:
@@ -46,7 +46,7 @@ def test_gauges_are_asked_for_at_each_scrape() -> None:
     metrics = Metrics()
     assert "actorkalix_live_entities" not in text_of(metrics)
     stats = [HostStats({"cart": 2}, 3, 4, 1024, {7: "crc"})]
-    metrics.bind(lambda: stats[0], lambda: FolderUse(10, 20))
+    metrics.bind(lambda: stats[0], lambda: FolderUse(10, 20, 30, 40))
     text = text_of(metrics)
     for line in (
         'actorkalix_live_entities{component="cart"} 2.0',
@@ -56,6 +56,8 @@ def test_gauges_are_asked_for_at_each_scrape() -> None:
         "actorkalix_damaged_shards 1.0",
         "actorkalix_data_bytes 10.0",
         "actorkalix_disk_free_bytes 20.0",
+        "actorkalix_reclaimed_bytes_total 30.0",
+        "actorkalix_reclaimed_records_total 40.0",
     ):
         assert f"\n{line}\n" in text
     stats[0] = HostStats({}, 0, 0, 0, {})
@@ -74,3 +76,21 @@ def test_two_hosts_in_one_process_do_not_meet() -> None:
     first, second = Metrics(), Metrics()
     first.answered(200, "")
     assert 'status="200"' not in text_of(second)
+
+
+def test_each_consumer_is_shown() -> None:
+    metrics = Metrics()
+    bill = ConsumerStats("bill:cart", 8, 3, 2, 1, 90, 40, 5, 6, "no", 7)
+    metrics.bind(lambda: HostStats({}, 0, 0, 0, {}, (bill,)))
+    text = text_of(metrics)
+    for line in (
+        "entries_total{consumer} 40.0",
+        "failures_total{consumer} 5.0",
+        "dead_letters_total{consumer} 6.0",
+        "parked_subjects{consumer} 1.0",
+        "lag_records{consumer} 3.0",
+        "waiting_entries{consumer} 2.0",
+        "paused{consumer} 1.0",
+    ):
+        wanted = line.replace("{consumer}", '{consumer="bill:cart"}')
+        assert f"\nactorkalix_consumer_{wanted}\n" in text

@@ -152,5 +152,5 @@ def test_send_and_streams_come_later() -> None:
                 pass
 
     asyncio.run(main())
-    with pytest.raises(NotInThisVersion, match="streams"):
+    with client, pytest.raises(NotInThisVersion, match="streams"):
         list(client.action(Errand).ticks())

@@ -98,6 +98,7 @@ class Errands(Action, id="errands", timeout=timedelta(minutes=10)):
     @handler
     async def never(self) -> None:
         try:
+            BEGUN.append("never")
             await asyncio.Event().wait()
         finally:
             ENDED.append("never")
@@ -123,6 +124,22 @@ class Errands(Action, id="errands", timeout=timedelta(minutes=10)):
             ENDED.append("numbers")
 
 
+class Intake(Action, id="intake", runs="inline"):
+    @handler
+    async def total(self, sums: AsyncIterator[Sum], least: int = 0) -> int:
+        try:
+            BEGUN.append("total")
+            return sum([each.total async for each in sums if each.total >= least])
+        finally:
+            ENDED.append("total")
+
+    @http.post("/intake/{times}")
+    async def echo(self, times: int, sums: AsyncIterator[Sum]) -> AsyncIterator[Sum]:
+        async for each in sums:
+            yield Sum(times * each.total)
+
+
+BEGUN: list[str] = []
 ENDED: list[str] = []
 STARTED: list[int] = []
 
@@ -142,4 +159,9 @@ async def on_startup(client: Client) -> None:
     STARTED.append((await client.entity(Tally, "starts").add(1)).total)
 
 
-service = Service("errands", components=[Tally, Errands], resources=Wares, on_startup=on_startup)
+service = Service(
+    "errands",
+    components=[Tally, Errands, Intake],
+    resources=Wares,
+    on_startup=on_startup,
+)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,8 +19,9 @@ from actorkalix.errors import (
     Overloaded,
 )
 from actorkalix.testkit import TestService
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 
-from .errands import ENDED, STARTED, Errands, Sum, Tally, service
+from .errands import ENDED, STARTED, Errands, Intake, Sum, Tally, service
 
 Test = Callable[[TestService], Awaitable[Any]]
 
@@ -193,6 +195,18 @@ def test_the_startup_hook_runs_at_every_start() -> None:
     run(test)
 
 
+def test_a_plain_startup_hook_asks_by_result() -> None:
+    def hook(client: Client) -> None:
+        client.entity(Tally, "plain").add(3).result()
+
+    plain = Service("plain", components=[Tally], on_startup=hook)
+
+    async def test(running: TestService) -> None:
+        assert await running.client.entity(Tally, "plain").get() == Sum(3)
+
+    run(test, plain)
+
+
 @pytest.mark.parametrize("method", ["add_here_and_there", "through_an_action"])
 def test_an_entity_forwards(method: str) -> None:
     """AC-30: the target's reply is the reply, its failure the caller's error."""
@@ -235,3 +249,65 @@ async def _await(call: Awaitable[Any]) -> Any:
 
 def _no_resources() -> object:
     raise OSError("no way")
+
+
+def test_streams_come_and_go() -> None:
+    """AC-02."""
+
+    async def test(running: TestService) -> None:
+        client = running.client
+        assert [each async for each in client.action(Errands).numbers(3)] == sums(0, 1, 2)
+        assert await client.action(Intake).total(flow(1, 2, 3), 2) == 5
+        assert await client.action(Intake).total(least=9, sums=flow(1, 2, 3)) == 0
+        echoed = client.action(Intake).echo(2, flow(1, 2))
+        assert [each async for each in echoed] == sums(2, 4)
+        with pytest.raises(TypeError, match=r"total\(\) takes an async iterator for a stream"):
+            await cast("Any", client.action(Intake)).total([1])
+
+    run(test)
+
+
+def test_a_stream_may_end_in_an_error_and_whoever_leaves_early_ends_it() -> None:
+    """AC-03."""
+    ENDED.clear()
+
+    async def test(running: TestService) -> None:
+        numbers = aiter(running.client.action(Errands).numbers(2, "refuse"))
+        assert [await anext(numbers), await anext(numbers)] == sums(0, 1)
+        with pytest.raises(CommandError, match="enough"):
+            await anext(numbers)
+        async with aclosing(aiter(running.client.action(Errands).numbers(9, "wait"))) as endless:
+            assert await anext(endless) == Sum(0)
+        assert ENDED == ["numbers", "numbers"]
+
+    run(test)
+
+
+def test_an_element_that_does_not_fit_is_named_by_its_line() -> None:
+    async def test(running: TestService) -> None:
+        message = Message(
+            *(MessageKind.COMMAND, "intake", "", "total", b"", Encoding.QUERY_STRING),
+            correlation_id="cid",
+        )
+        reply = await running.ask(message, lines(b'{"total":1}', b'{"total":"x"}'))
+        assert reply.failure is not None
+        assert reply.failure.number == "AK2002"
+        assert reply.failure.message == "line 2: total: expected int, got str"
+        assert (await running.ask(message, lines(b'{"total":7}'))).payload == b"7"
+        assert (await running.ask(message)).payload == b"0"
+
+    run(test)
+
+
+def sums(*totals: int) -> list[Sum]:
+    return [Sum(total) for total in totals]
+
+
+async def flow(*totals: int) -> AsyncGenerator[Sum]:
+    for total in totals:
+        yield Sum(total)
+
+
+async def lines(*each: bytes) -> AsyncGenerator[bytes]:
+    for line in each:
+        yield line

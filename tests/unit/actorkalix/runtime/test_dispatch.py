@@ -11,6 +11,7 @@ import pytest
 from actorkalix.limits import Limits
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.virtual import VirtualClock, settle
+from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
@@ -120,6 +121,28 @@ def test_a_forward_is_followed_whoever_has_it() -> None:
 
     actors = Actors(forward("desk"), Reply(b"end"), held=True)
     Rig(actors, desk=Runner(forward("cart", "b", depth=2))).play(case)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_of_a_forward_that_was_not_executed_the_outcome_is_unknown(held: bool) -> None:
+    away = Reply(failure=failures.owner_away(3))
+
+    async def case(rig: Rig) -> None:
+        found = rig.begin(message("cart", "a"))
+        if held:
+            rig.actors.release()
+            await settle()
+            rig.actors.release()
+            found = rig.told[0]
+        assert isinstance(found, Reply)
+        assert found.failure is not None
+        assert (found.failure.number, found.failure.outcome) == ("AK3101", "unknown")
+        rig.actors.replies += [forward("cart", "b"), away]
+        rig.actors.held = False
+        asked = await rig.dispatch.ask(message("cart", "a"))
+        assert asked.failure == found.failure
+
+    Rig(Actors(forward("cart", "b"), away, held=held)).play(case)
 
 
 def test_a_task_that_asks_follows_too() -> None:

@@ -18,7 +18,8 @@ from actorkalix.errors import (
 )
 from actorkalix.ports import EntityPage, HostMethod, HostView
 from actorkalix.runtime import fanout
-from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, host_method
+from actorkalix.runtime.fanout import ClusterInspection, LocalCalls
+from actorkalix.runtime.host_methods import host_method
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_storage.api import Damaged, HomeTable
 from tests.unit.actorkalix.runtime.cluster import Cluster, Processes

@@ -19,6 +19,7 @@ from actorkalix.errors import (
 from actorkalix.ports import EntityPage, EntityView, EventView, StoreView
 from actorkalix.runtime.inspection import StoreInspection
 from actorkalix_storage.api import Append, HomeTable, Record, RecordKind
+from tests.unit.actorkalix.runtime import errands
 from tests.unit.actorkalix.runtime.shop import service
 from tests.unit.actorkalix.runtime.stock import NOW_MS, SHARDS, Stock
 
@@ -85,6 +86,12 @@ def test_lt_26_pages_have_limits(stock: Stock, limit: int) -> None:
         Look(stock).entities("cart", limit=limit)
     with pytest.raises(InvalidPayload, match="limit: "):
         Look(stock).events("cart", "c1", limit=limit)
+
+
+def test_an_action_has_nothing_to_look_at(stock: Stock) -> None:
+    look = Look(stock, errands.service.descriptor)
+    with pytest.raises(UnknownRoute, match="'intake' is an action, which has no entities"):
+        look.entities("intake")
 
 
 def test_an_unknown_component_is_answered_with_what_there_is(stock: Stock) -> None:

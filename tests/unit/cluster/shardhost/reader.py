@@ -20,11 +20,13 @@ class Reader:
         batch_max: int = 1,
         blocks: bool = False,
         from_now: bool = False,
+        dead_letters: bool = False,
     ) -> None:
         self.consumer = consumer
         self.batch_max = batch_max
         self.blocks = blocks
         self.from_now = from_now
+        self.dead_letters = dead_letters
         self.seen: list[tuple[str, str]] = []  # entity and payload
         self.sizes: list[int] = []
         self.failing: set[str] = set()  # entities, or "entity payload"

@@ -53,3 +53,11 @@ def test_something_handled_in_between_ends_the_row() -> None:
 
 def test_who_blocks_stops_at_once() -> None:
     assert patience(pause_after=1).failed(("cart", "a"), "reader", 0) > 0
+
+
+def test_when_too_many_wait_all_do_until_one_is_handled() -> None:
+    made = patience()
+    assert made.failed(("cart", "a"), "reader", 0, full=True) > 0
+    assert made.paused
+    assert made.handled()
+    assert not made.paused

@@ -83,7 +83,7 @@ def test_it_begins_where_its_cursor_stands_with_what_is_parked() -> None:
     a, b = first.take([entry(1, "a"), entry(2, "b")], at(2))
     first.handled(a, 1)
     first.park(b, "no", 0)
-    first.failed_again(b, "still no")
+    first.failed_again(b, "still no", 70)
     cursor = first.cursor()
     again = Progress(3, "reader", cursor, START)
     assert again.read == at(2)
@@ -158,3 +158,26 @@ def _check(cursor: Cursor, log: list[Entry], handled: dict[str, list[int]]) -> N
         covered = offset <= cursor.offset and one.version <= parked.get(entity, one.version)
         if covered:
             assert offset in handled.get(entity, ()), f"{offset} of {entity} is lost"
+
+
+def test_attempts_count_from_the_first_failure_of_an_entry() -> None:
+    progress = fresh()
+    (lane,) = progress.take([entry(1), entry(2)], at(2))
+    progress.park(lane, "no", now_ms=50)
+    assert progress.failed_again(lane, "no", 60, attempts=0).attempts == 1
+    again = progress.failed_again(lane, "still no", 70)
+    assert (again.attempts, again.since_ms, again.failure) == (2, 50, "still no")
+    progress.retried(lane, entry(1), 2)
+    other = progress.failed_again(lane, "another", 80)
+    assert (other.attempts, other.since_ms, other.offset) == (1, 80, 2)
+
+
+def test_what_is_behind_is_what_was_not_handled() -> None:
+    progress = fresh()
+    assert progress.behind(at(4)) == 4
+    (lane,) = progress.take([entry(2)], at(4))
+    progress.synced = True
+    assert progress.behind(at(4)) == 4
+    progress.handled(lane, 1)
+    assert progress.behind(at(4)) == 0
+    assert progress.behind(at(9)) == 0  # what came since is for others

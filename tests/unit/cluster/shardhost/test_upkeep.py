@@ -143,6 +143,40 @@ def test_the_store_gets_time_after_commits(monkeypatch: pytest.MonkeyPatch) -> N
     run(case())
 
 
+def test_work_that_goes_on_takes_the_new_time_and_is_there_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times: list[int] = []
+
+    async def case() -> None:
+        async with rig(maintain_after_ms=1_000) as r:
+
+            def maintain(now_ms: int) -> bool:
+                times.append(now_ms)
+                return len(times) < 3
+
+            monkeypatch.setattr(r.store, "maintain", maintain)
+            jobs = kept_slices(r, monkeypatch)
+            start_ms = r.clock.now_ms()
+            await r.add(1)
+            await r.clock.advance(1_000)
+            (job,) = jobs
+            assert job()
+            await r.add(1)
+            await r.clock.advance(1_000)
+            assert len(jobs) == 1, "it goes on"
+            assert job()
+            await r.add(1)
+            await r.clock.advance(1_000)
+            assert not job()
+            assert times == [start_ms + 1_000, start_ms + 2_000, start_ms + 3_000]
+            await r.add(1)
+            await r.clock.advance(1_000)
+            assert len(jobs) == 2
+
+    run(case())
+
+
 def test_background_work_waits_for_space_and_dies_of_lost_durability(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

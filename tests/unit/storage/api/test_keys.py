@@ -41,6 +41,7 @@ def test_kinds_that_were_released_keep_their_numbers() -> None:
         "INBOX": "0c00",
         "MARK": "0d00",
         "DROP": "0e00",
+        "HOLE": "0f00",
         "LOG": "ff00",
     }
 

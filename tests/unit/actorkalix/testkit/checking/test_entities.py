@@ -19,6 +19,7 @@ from actorkalix.testkit.history import Operation, Refusal
 from actorkalix.testkit.recorder import Recorder
 from tests.unit.actorkalix.engine.ledger import Book, Profile
 from tests.unit.actorkalix.engine.odd import Board, Odd
+from tests.unit.actorkalix.runtime.errands import Tally
 from tests.unit.actorkalix.testkit.checking.samples import op
 
 QUERIES = ("total", "who", "theme")
@@ -77,6 +78,13 @@ def test_what_a_handler_raises_is_what_a_host_answers() -> None:
     assert "AK2010 internal unexpected error (RuntimeError: secret)" in model_of(Book).explain(
         model_of(Book).initial("x"), asked("crash")
     )
+
+
+def test_one_that_forwards_cannot_be_judged() -> None:
+    asked_of_tally = op(1, "a", (0, 1), "round_and_round", None, None, component="tally")
+    model = model_of(Tally)
+    with pytest.raises(ModelFailed, match=r"Tally\.round_and_round forwards, and a history does"):
+        model.step(model.initial("a"), asked_of_tally)
 
 
 def test_an_end_is_part_of_the_state() -> None:

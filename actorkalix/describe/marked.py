@@ -1,0 +1,42 @@
+"""Methods with marks of `model.sources`: they take changes, or publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeGuard
+
+from actorkalix.describe.descriptors import Place
+from actorkalix.describe.problems import place_of
+from actorkalix.model.sources import Source, SourceMark, source_marks_of
+
+
+class Marked(NamedTuple):
+    """A method with a mark that says where changes come from or go to."""
+
+    name: str
+    fn: Any
+    place: Place
+    mark: SourceMark
+
+
+def marked_methods(cls: type[Any]) -> Iterator[Marked]:
+    """Methods of a class, own and inherited, that take changes or publish."""
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if name in seen:
+                continue
+            seen.add(name)
+            fn = getattr(value, "fn", value)
+            for mark in dict.fromkeys((*source_marks_of(value), *source_marks_of(fn))):
+                yield Marked(name, fn, place_of(fn, Place("", 0)), mark)
+
+
+def is_topic(source: object) -> TypeGuard[Source[Any]]:
+    """Whether it is a topic."""
+    return isinstance(source, Source) and source.kind == "topic"
+
+
+def is_stream(source: object) -> TypeGuard[Source[Any]]:
+    """Whether it is a stream of another service."""
+    return isinstance(source, Source) and source.kind == "stream"

@@ -1,0 +1,212 @@
+"""Actions that run as Ray tasks, from the host's side: runners for the dispatch over one pool.
+
+A handler ends by its reply, its own timeout (AC-06), the deadline of its message, or when its
+caller goes away; in the last three it is taken out of the queue, or interrupted where it runs. The
+host's clock counts, and waiting for a slot counts too. Streams run on the host's loop, as inline
+actions do: their elements would be a call of Ray's each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import timedelta
+
+import msgspec
+
+from actorkalix.describe.actions import timeout_of
+from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
+from actorkalix.engine.action import Elements
+from actorkalix.limits import Limits
+from actorkalix.ports import Ask
+from actorkalix.runtime.actions import InlineRunner
+from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.orders import HostConfig
+from actorkalix.runtime.task_messages import WorkerConfig, message_in, packed, reply_in
+from actorkalix.runtime.until import Until
+from actorkalix_cluster.rayhost.batching import Answer, Item, Lost, Outcome
+from actorkalix_cluster.rayhost.errands import METHOD, Crew
+from actorkalix_cluster.rayhost.tasks import TaskOptions, TaskPool
+from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
+
+log = logging.getLogger("actorkalix.tasks")
+
+FACTORY = "actorkalix.runtime.task_worker:action_work"
+_MS = timedelta(milliseconds=1)
+
+
+def task_actions(service: ServiceDescriptor) -> list[ComponentDescriptor]:
+    """Those that run as tasks."""
+    return [
+        each
+        for each in service.components.values()
+        if each.kind == "action" and each.options.get("runs", "task") == "task"
+    ]
+
+
+class ActionTasks:
+    """The tasks of a service's actions; made on the host's loop.
+
+    Args:
+        service: whose actions.
+        limits: of the service.
+        config: what the host was told to be; workers are made likewise.
+        ask: answers the calls that handlers make.
+        clock: whose time deadlines are in.
+    """
+
+    def __init__(
+        self,
+        service: ServiceDescriptor,
+        limits: Limits,
+        config: HostConfig,
+        ask: Ask,
+        clock: Clock,
+    ) -> None:
+        assert config.making is not None, "a host of a run"
+        self._ask = ask
+        self._clock = clock
+        self._limits = limits
+        self._actions = task_actions(service)
+        self._options = {each.component_id: options_of(each) for each in self._actions}
+        self._groups = list(dict.fromkeys(self._options.values()))
+        self._pool = TaskPool(
+            Crew(FACTORY, msgspec.msgpack.encode(WorkerConfig(config.spec)), config.making),
+            self._groups,
+            slots=len(os.sched_getaffinity(0)) * limits.tasks_per_core_max,
+            queue_max=limits.tasks_waiting_max,
+            depth_max=limits.call_depth_max,
+            answer=self._answer,
+            name=service.name,
+        )
+        self.methods = {METHOD: self._pool.exchange}
+
+    async def start(self, dispatch: Dispatch, streams: Mapping[str, InlineRunner]) -> None:
+        """Have workers ready; from then on they run the actions.
+
+        Args:
+            dispatch: is told of the runners.
+            streams: runners of streams, by action.
+        """
+        await self._pool.start()
+        for action in self._actions:
+            group = self._groups.index(self._options[action.component_id])
+            runner = TaskRunner(
+                action, self._pool, group, self._clock, self._limits, streams[action.component_id]
+            )
+            dispatch.add(action.component_id, runner)
+
+    def close(self) -> None:
+        """Interrupt what runs."""
+        self._pool.close()
+
+    async def _answer(self, text: bytes) -> bytes:
+        try:
+            message = message_in(text)
+        except Exception:
+            log.exception("a bug of actorkalix: what a worker asks cannot be read")
+            return packed(Reply(failure=failures.bug("")))
+        try:
+            return packed(await self._ask.ask(message))
+        except Exception:
+            log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
+            return packed(Reply(failure=failures.bug(message.correlation_id)))
+
+
+class TaskRunner:
+    """`ActionRunner` of an action that runs as tasks.
+
+    Args:
+        action: its descriptor.
+        pool: where tasks run.
+        group: place of its options there.
+        clock: whose time deadlines are in.
+        limits: of the service.
+        streams: runs the handlers that stream.
+    """
+
+    def __init__(
+        self,
+        action: ComponentDescriptor,
+        pool: TaskPool,
+        group: int,
+        clock: Clock,
+        limits: Limits,
+        streams: InlineRunner,
+    ) -> None:
+        self._pool = pool
+        self._group = group
+        self._clock = clock
+        self._timeout_ms = timeout_of(action.options, limits.action_timeout) // _MS
+        self._retries: int = action.options.get("max_retries", 0)
+        self._streams = streams
+
+    async def run(self, message: Message, elements: Elements | None = None, /) -> Reply:
+        """The answer to a message.
+
+        Cancellation: takes the call out, or interrupts its handler.
+        """
+        left_ms = self._time_left_ms(message)
+        if left_ms <= 0:
+            return Reply(failure=failures.deadline_passed())
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        method = f"{message.component}.{message.method}"
+        item = Item(packed(message), method, message.depth, _teller(told), self._retries)
+        if not self._pool.submit(self._group, item):
+            return Reply(failure=failures.overloaded(f"too many calls wait for {method}"))
+        try:
+            with Until(self._clock, left_ms):
+                outcome = await told
+        except asyncio.CancelledError:
+            self._pool.drop(self._group, item)
+            raise
+        except TimeoutError:
+            self._pool.drop(self._group, item)
+            late = item.batch is None
+            unknown = failures.outcome_unknown(f"{method} did not reply in time")
+            return Reply(failure=failures.deadline_passed() if late else unknown)
+        if isinstance(outcome, Answer):
+            return reply_in(outcome.value)
+        return Reply(failure=failure_of_lost(method, outcome))
+
+    def stream(
+        self, message: Message, elements: Elements | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """The elements of an answer; a failure is the last."""
+        return self._streams.stream(message, elements)
+
+    def _time_left_ms(self, message: Message) -> int:
+        if not message.deadline_ms:
+            return self._timeout_ms
+        return min(self._timeout_ms, message.deadline_ms - self._clock.now_ms())
+
+
+def failure_of_lost(method: str, lost: Lost) -> Failure:
+    """What a caller is told whose task has no answer."""
+    if lost.started:
+        return failures.outcome_unknown(f"{method} was running when {lost.reason}")
+    return failures.overloaded(f"{method} could not be started: {lost.reason}")
+
+
+def options_of(action: ComponentDescriptor) -> TaskOptions:
+    """What its tasks need of Ray."""
+    options = action.options
+    runtime_env = options.get("runtime_env")
+    return TaskOptions(
+        options.get("num_cpus", 0),
+        options.get("num_gpus", 0),
+        options.get("memory") or 0,
+        msgspec.json.encode(runtime_env, order="deterministic").decode() if runtime_env else "",
+    )
+
+
+def _teller(told: asyncio.Future[Outcome]) -> Callable[[Outcome], None]:
+    def tell(outcome: Outcome) -> None:
+        if not told.done():
+            told.set_result(outcome)
+
+    return tell

@@ -55,6 +55,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         limits: of the service.
         resources: of the process.
         sleep: waits a number of seconds, between two attempts of a call.
+        threads: where plain functions run; each in a thread of its own when not given.
     """
 
     ask: Ask
@@ -62,6 +63,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     limits: Limits
     resources: Resources
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    threads: Threads[Any] | None = None
 
     async def live(self, message: Message) -> Live:
         """What the handler of a message sees.
@@ -210,7 +212,7 @@ def run_inline(
     """Have the actions of a service run on this loop; gives their runners by action."""
     slots = Slots(around.limits.actions_max)
     runners = {
-        action.component_id: InlineRunner(action, around, slots)
+        action.component_id: InlineRunner(action, around, slots, threads=around.threads)
         for action in service.components.values()
         if action.kind == "action"
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from actorkalix.describe.descriptors import ServiceDescriptor
@@ -18,10 +17,12 @@ from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.fired import TIMER
+from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.observer import Observer
 from actorkalix_cluster.shardhost.router import Router
+from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import HomeTable, Store
 
@@ -38,6 +39,7 @@ def build_host(
     on_fatal: Callable[[str], object] | None = None,
     wrap: Callable[[Behavior[Any]], Behavior[Any]] | None = None,
     watch: Watch | None = None,
+    attend: Callable[[Subscriber], Subscriber] | None = None,
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -54,6 +56,7 @@ def build_host(
         on_fatal: is told why the process has to end.
         wrap: puts something around each behavior; test kits and `--dev` use `development`.
         watch: what a `Watchdog` looks at; it knows which components are blocked.
+        attend: puts something around each subscriber; simulations note what it is handed.
     """
     limits = limits or Limits()
     behaviors = {
@@ -65,6 +68,11 @@ def build_host(
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
     behaviors[TIMER] = TimerBehavior(limits)
     behaviors[TOPIC] = TopicBehavior(limits)
+
+    def subscribers(reach: Reach) -> list[Subscriber]:
+        found = subscribers_of(service, reach)
+        return found if attend is None else [attend(each) for each in found]
+
     return ShardHost(
         store,
         behaviors,
@@ -75,7 +83,7 @@ def build_host(
         observer=observer,
         on_fatal=on_fatal,
         watch=watch,
-        subscribers=partial(subscribers_of, service),
+        subscribers=subscribers,
     )
 
 

@@ -275,7 +275,6 @@ class ServiceHost:
             opened.callback(tasks.close)
             self._methods = {**self._methods, **tasks.methods}
             await tasks.start(dispatch, inline)
-        self._host.connect(dispatch)
         return dispatch
 
     async def _start_up(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from actorkalix.errors import EntityDeleted
 from actorkalix.testkit.checking import Finding
@@ -12,6 +13,8 @@ from actorkalix_storage.api import RecordKind, StoredRecord
 LONG = 300
 """Characters of an entity id that no record can have."""
 RECORDS_MAX = 1_000_000
+MS = 1_000_000
+"""In nanoseconds, as the times of operations."""
 
 
 def nothing_is_lost(played: Played) -> Iterable[Finding]:
@@ -53,6 +56,56 @@ def lives_end_once(played: Played) -> Iterable[Finding]:
         is_held = operation.kind == "command" and operation.outcome == "ok"
         if is_held and 0 < ended.get(operation.entity, 0) < operation.invoked:
             yield Finding(f"{operation} after its end", operation.component, operation.entity)
+
+
+def timers_keep_their_time(played: Played) -> Iterable[Finding]:
+    """A bell is not rung early, not for a timer that was replaced, and for the last one in the end.
+
+    Where clocks agree and nobody stands still; see `tests.sim.followers`.
+    """
+    history = played.history.operations
+    # One under a key may tell again what an earlier one did.
+    sets = [o for o in history if o.method == "set" and o.outcome == "ok" and not o.key]
+    rings = [o for o in history if o.method == "ring"]
+    known = {(o.entity, o.value): o for o in sets}
+    started = _started(played)
+    for ring in rings:
+        place = (ring.entity, ring.arguments["number"])
+        told = known.get(place)
+        if told is not None and ring.invoked < told.invoked + ring.arguments["ms"] * MS - MS:
+            yield Finding(f"{ring} comes early for {told}", ring.component, ring.entity)
+        replaced = [
+            number
+            for (entity, number), (_, until) in started.items()
+            if entity == ring.entity and number > place[1] and until < ring.invoked
+        ]
+        begun, _ = started.get(place, (inf, inf))
+        if any(begun < started[ring.entity, number][1] for number in replaced):
+            yield Finding(f"{ring} was replaced by {replaced}", ring.component, ring.entity)
+    last = {entity: max(n for e, n in started if e == entity) for entity, _ in started}
+    rung = {(o.entity, o.arguments["number"]) for o in rings if o.outcome == "ok"}
+    for entity, number in last.items():
+        if (entity, number) not in rung:
+            text = f"the last timer of {entity!r}, number {number}, has never rung"
+            yield Finding(text, "bell", entity)
+
+
+def _started(played: Played) -> dict[tuple[str, int], tuple[float, float]]:
+    """When each timer's start was begun last, and when it had succeeded first."""
+    records = {
+        (r.shard, r.position.epoch, r.position.offset): r.record for r, _, _ in played.records
+    }
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    for delivery in played.world.inside.deliveries:
+        place = delivery.places[0]
+        record = records.get((place.shard, place.epoch, place.offset))
+        if not delivery.consumer.startswith("ringer") or record is None:
+            continue
+        subject = (record.entity, record.number)
+        begun, until = found.get(subject, (0, inf))
+        ended = delivery.ended if delivery.outcome == "handled" and delivery.ended else inf
+        found[subject] = (max(begun, delivery.began), min(until, ended))
+    return found
 
 
 def _ends(records: Iterable[StoredRecord]) -> Iterator[Finding]:

@@ -19,12 +19,14 @@ from actorkalix.testkit.simulation.plan import Plan, draw_plan
 from actorkalix.testkit.simulation.run import Judge, Subject
 from actorkalix.testkit.simulation.simulating import subject_of
 from actorkalix.testkit.simulation.workload import Workload
+from tests.sim.followers import ringing, service
 
 from .rules import (
     LONG,
     lives_end_once,
     nothing_is_lost,
     nothing_is_refused,
+    timers_keep_their_time,
     times_never_go_back,
 )
 from .services import Account, Lease, Pad
@@ -38,7 +40,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         service: that is asked.
         faults: what goes wrong.
         hosts, clients, operations, entities, shards, keyed, queries: see `draw_plan`.
-        weights: see `Workload`.
+        weights, values: see `Workload`.
         timeout_ms: of every call, 0 for what `draw_plan` draws.
         renamed: ids of entities that are asked by another name, which `draw_plan` would refuse.
         wait_ms: mean time between two calls of a client.
@@ -59,6 +61,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     keyed: float = 0.2
     queries: float = 0.3
     weights: dict[str, float] = {}
+    values: dict[str, list[Any]] = {}
     timeout_ms: int = 0
     renamed: dict[str, str] = {}
     wait_ms: float = 4.0
@@ -100,7 +103,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(plan, calls=tuple(calls))
 
     def _workload(self) -> Workload:
-        return Workload(weights=self.weights, wait_ms=self.wait_ms)
+        return Workload(weights=self.weights, values=self.values, wait_ms=self.wait_ms)
 
     def but(self, **changes: Any) -> Scenario:
         """A scenario like this one."""
@@ -204,4 +207,54 @@ leases = kills.but(
     entities=2,
     judges={"lives_end_once": lives_end_once},
     tolerated=frozenset({"linearizability"}),  # time stands still in a model
+)
+followers = Scenario(
+    name="followers",
+    service=service,
+    faults=slow(
+        kill_every_ms=700,
+        replace_every_ms=1_500,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        delivery_fails=0.1,
+    ),
+    weights={"send": 6, "set": 0, "ask_in_vain": 0, "target.take": 0, "refuse": 0},
+    values={"source.send.target": [0, 1]},
+    entities=2,
+    wait_ms=300.0,
+)
+failing = followers.but(
+    name="failing",
+    faults=slow(kill_every_ms=1_500, restart_min_us=500, delivery_fails=0.4),
+    entities=4,
+    wait_ms=600.0,
+)
+behind = followers.but(
+    name="behind",
+    faults=slow(replace_every_ms=10, kill_every_ms=10, restart_min_us=200, restart_mean_us=200),
+    hosts=1,
+    clients=8,
+    entities=1,
+    queries=0.0,
+    wait_ms=4.0,
+)
+down = failing.but(name="down", faults=slow(delivery_fails=0.9), hosts=1, entities=12)
+set_back = failing.but(
+    name="set_back", faults=slow(delivery_fails=0.4, clock_every_ms=500, clock_backward_ms=500)
+)
+timers = Scenario(
+    name="timers",
+    service=ringing,
+    faults=slow(
+        kill_every_ms=60,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        crash_at={"after_write": 0.03},
+    ),
+    weights={"set": 10, "send": 0, "ask_in_vain": 0, "target.take": 0, "refuse": 0, "ring": 0},
+    values={"source.set.ms": [5, 20, 60]},
+    entities=2,
+    queries=0.5,
+    wait_ms=30.0,
+    judges={"timers_keep_their_time": timers_keep_their_time},
 )

@@ -41,7 +41,9 @@ def digests(scenario: str, hash_seed: str) -> list[str]:
     return found.stdout.splitlines()
 
 
-@pytest.mark.parametrize("scenario", ["harsh.toml", "keys.toml", "twins.toml"])
+@pytest.mark.parametrize(
+    "scenario", ["harsh.toml", "keys.toml", "twins.toml", "failing.toml", "ringing.toml"]
+)
 def test_a_seed_has_one_trace(scenario: str) -> None:
     first = digests(scenario, "1")
     assert len(first) == 4

@@ -7,10 +7,14 @@ Everything here is a pure function of its arguments; `picture` draws what was fo
 
 from .entities import EntityModel as EntityModel
 from .entities import model_of as model_of
+from .evidence import Caused as Caused
+from .evidence import Delivery as Delivery
 from .evidence import Evidence as Evidence
 from .evidence import Ownership as Ownership
+from .evidence import Place as Place
 from .evidence import Shown as Shown
 from .evidence import Stored as Stored
+from .evidence import Wanted as Wanted
 from .evidence import stored_of as stored_of
 from .linearizability import linearizability as linearizability
 from .models import Model as Model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import msgspec
 
 from actorkalix.testkit.history import Operation
@@ -84,6 +86,61 @@ class Shown(msgspec.Struct, frozen=True):
     of: tuple[int, ...]
 
 
+class Place(NamedTuple):
+    """Where a record stands."""
+
+    shard: int
+    lineage: int
+    epoch: int
+    offset: int
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumer was handed records.
+
+    Attributes:
+        consumer: its id.
+        writer: the process that it belongs to.
+        places: of the records, in order.
+        durable: all of them were on disk when it began.
+        began, ended: times, as those of operations; None when it came to no end.
+        outcome: `handled`; `failed`; `open`: nobody knows.
+        failure: why, or "".
+    """
+
+    consumer: str
+    writer: str
+    places: tuple[Place, ...]
+    durable: bool
+    began: int
+    ended: int | None = None
+    outcome: Literal["handled", "failed", "open"] = "open"
+    failure: str = ""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A consumer wants the record that stands here, which has so many messages to be sent."""
+
+    consumer: str
+    place: Place
+    messages: int = 0
+
+
+class Caused(msgspec.Struct, frozen=True):
+    """A delivery made a call.
+
+    Attributes:
+        operation: id of the call's operation.
+        delivery: number of the delivery.
+        number: of the call among those of the delivery to the same handler of the same entity;
+            when it is sent again it keeps its number.
+    """
+
+    operation: int
+    delivery: int
+    number: int
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run.
 
@@ -95,6 +152,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         ownerships: who took which shard.
         silent: ids of commands that change nothing though they are answered with a value.
         shown: which answers showed what; values that name their operation tell.
+        deliveries: what consumers were handed, in the order in which it began.
+        wanted: which stored records they want, in the order of the log.
+        caused: calls that deliveries made.
+        at_rest: at the end consumers had nothing more to do.
     """
 
     operations: tuple[Operation, ...]
@@ -104,3 +165,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ownerships: tuple[Ownership, ...] = ()
     silent: frozenset[int] = frozenset()
     shown: tuple[Shown, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    caused: tuple[Caused, ...] = ()
+    at_rest: bool = False

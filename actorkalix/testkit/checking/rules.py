@@ -12,6 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .answers import answers_never_go_back, one_execution_per_key
+from .delivering import (
+    delivered_at_last,
+    delivered_in_order,
+    delivered_when_durable,
+    effects_happen_once,
+)
 from .evidence import Evidence
 from .storing import acknowledged_is_stored, durable_before_shown, no_gaps, one_writer_per_epoch
 from .verdicts import Finding, Verdict, too_few
@@ -42,12 +48,21 @@ ANSWER_RULES = (
 )
 """Rules of which the clients' side of a history says enough."""
 
+DELIVERY_RULES = (
+    Rule("delivered_when_durable", "consumers see what is stored", delivered_when_durable),
+    Rule("delivered_in_order", "a subject's records in order, one by one", delivered_in_order),
+    Rule("delivered_at_last", "a consumer handles all that it wants", delivered_at_last),
+    Rule("effects_happen_once", "what a record causes happens once", effects_happen_once),
+)
+"""Rules of what consumers do with what is stored."""
+
 RULES = (
     Rule("durability", "acknowledged is stored, stored was attempted", acknowledged_is_stored),
     Rule("no_gaps", "versions and sequence numbers have no gaps", no_gaps),
     Rule("one_writer_per_epoch", "an epoch of a shard has one writer", one_writer_per_epoch),
     *ANSWER_RULES,
     Rule("durable_before_shown", "nothing shown is not stored", durable_before_shown),
+    *DELIVERY_RULES,
 )
 
 

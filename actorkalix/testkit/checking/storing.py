@@ -12,6 +12,8 @@ from .evidence import Evidence, Stored
 from .verdicts import Finding
 
 _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
+SYSTEM = "~"
+"""Ids of components that are none of the service's begin with it."""
 
 
 # ---- durability ----------------------------------------------------------------------------------
@@ -54,6 +56,8 @@ def _scope(operation: Operation) -> tuple[str, str, str]:
 
 def _invented(stored: Stored, by_id: dict[int, Operation]) -> str:
     """Why this record may not be, or ""."""
+    if stored.component.startswith(SYSTEM):  # what a host keeps for itself
+        return ""
     if stored.operation is None:  # an end of life needs nobody to ask for it
         return "and no operation asked for it" if stored.kind in _CHANGES else ""
     operation = by_id.get(stored.operation)

@@ -17,19 +17,17 @@ import msgspec
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.errors import ActorkalixError, CommandError, InvalidPayload, OutcomeUnknown
-from actorkalix.failures import error_of
-from actorkalix.gateway.tokens import Mark
 from actorkalix.model.client import Client
 from actorkalix.runtime.in_process import HostTransport
-from actorkalix.runtime.virtual import START_MS
 from actorkalix.testkit.caught import Caught, said_of
 from actorkalix.testkit.checking import Finding
 from actorkalix.testkit.history import History
-from actorkalix.testkit.recorder import ENTITY_ERRORS, Recorder
-from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix.testkit.recorder import ENTITY_ERRORS
+from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
 
 from .chance import Chance
-from .hosts import OPERATION, HostClock, SimulatedHost
+from .hosts import HostClock, SimulatedHost
+from .inside import OPERATION, note_reply
 from .plan import Call
 from .processes import Process
 from .world import World
@@ -64,8 +62,7 @@ class Clients:
         self._loop = world.loop
         self._programs = programs
         self.findings: list[Finding] = []
-        self._last_ns = 0
-        self._recorder = Recorder(service.name, clock=self._now_ns, started_ms=START_MS)
+        self._recorder = world.inside.recorder
         self._open: dict[str, list[asyncio.Future[Reply | None]]] = {}  # by the host's process
         world.on_end = self._reset
 
@@ -205,19 +202,8 @@ class Clients:
     def _note(self, asked: int, reply: Reply | None) -> None:
         if reply is None:
             self._recorder.fail(asked, OutcomeUnknown("nobody knows"))
-        elif reply.failure is not None:
-            self._recorder.fail(asked, error_of(reply.failure))
         else:
-            position = reply.position
-            mark = None
-            if position is not None:
-                mark = Mark(reply.shard, position.lineage, position.epoch, position.offset)
-            self._recorder.reply(asked, msgspec.json.decode(reply.payload), position=mark)
-
-    def _now_ns(self) -> int:
-        """Virtual time; two things that happen at once have different times nevertheless."""
-        self._last_ns = max(self._last_ns + 1, self._loop.now_us * 1000)
-        return self._last_ns
+            note_reply(self._recorder, asked, reply, Encoding.JSON)
 
 
 def _is_finding(error: Exception) -> bool:

@@ -61,6 +61,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             did not hold: epochs alone keep the two apart.
         twin_mean_ms: how long the former host goes on.
         restart_min_us, restart_mean_us: from the end of a host to the next opening of its store.
+        delivery_fails: probability that a consumer fails on what it was handed, before or after it
+            has handled it.
         crash_at: probability, a visit, that a host is killed at a step of the commit path:
             `before_write`, `after_write` (stored, nobody told), `before_reply`.
         clock_every_ms: mean interval of jumps of a host's clock.
@@ -97,6 +99,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     twin_mean_ms: int = 100
     restart_min_us: int = 5_000
     restart_mean_us: int = 40_000
+    delivery_fails: float = 0.01
     crash_at: dict[CrashPoint, float] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_CRASH_POINTS, 0.002)
     )
@@ -260,7 +263,7 @@ def _pause_us(chance: Chance, rates: Faults) -> int:
 # ---- checks --------------------------------------------------------------------------------------
 PROBABILITIES = (
     *("drop", "swallow", "duplicate", "reorder", "partition_one_way", "answer_lost"),
-    *("commit_slow", "commit_fails", "commit_breaks", "torn"),
+    *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails"),
 )
 PAUSE_MAX_MS = 8_000
 TIME_MAX_MS = 3_600_000
@@ -312,6 +315,7 @@ _NONE = Faults(
     replace_every_ms=0,
     twin_every_ms=0,
     restart_mean_us=0,
+    delivery_fails=0,
     crash_at={},
     clock_every_ms=0,
     clock_skew_ms=0,
@@ -338,6 +342,7 @@ _HARSH = Faults(
     twin_every_ms=1_500,
     twin_mean_ms=300,
     restart_mean_us=100_000,
+    delivery_fails=0.1,
     crash_at=dict.fromkeys(_CRASH_POINTS, 0.01),
     clock_every_ms=800,
     clock_forward_ms=60_000,

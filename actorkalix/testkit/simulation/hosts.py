@@ -18,24 +18,25 @@ import msgspec
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.limits import Limits
+from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.neighbours import Neighbours
+from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.virtual import START_MS
 from actorkalix_cluster.rayhost.contract import Assignment
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, Record
 from actorkalix_storage.memorystore import MemoryStore
 
+from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
 from .processes import Process
 from .trace import Trace
-
-OPERATION = "op-"
-"""Correlation ids of a run's operations begin with it; a number follows."""
 
 Answer = Callable[[Reply], object]
 
@@ -105,6 +106,8 @@ class SimulatedHost:
         limits: of the service.
         homes: which store has which shard.
         wrap: puts something around each behavior.
+        attend: puts something around each subscriber.
+        inside: is told what its own calls are.
         on_fatal: is told why the process has to end.
     """
 
@@ -121,6 +124,8 @@ class SimulatedHost:
         limits: Limits,
         homes: HomeTable,
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
+        attend: Callable[[Subscriber], Subscriber],
+        inside: Inside,
         on_fatal: Callable[[str], object],
     ) -> None:
         self.number = number
@@ -140,10 +145,24 @@ class SimulatedHost:
             limits=limits,
             on_fatal=on_fatal,
             wrap=wrap,
+            attend=attend,
         )
         assignment = Assignment(number, incarnation, b"")
         self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
-        self._dispatch = Dispatch(self.neighbours.router, clock, limits)
+        self._noted = Noted(self.neighbours.router, inside, process, service)
+        self._dispatch = Dispatch(self._noted, clock, limits)
+        resources = Resources(service.name, None)
+        around = Surroundings(self._dispatch, clock, limits, resources, threads=_at_once)
+        run_inline(self._dispatch, service, around)
+
+    async def start(self) -> None:
+        """Own the store's shards and serve them; side effects leave from now on.
+
+        Raises:
+            StoreError: the shards could not be opened.
+        """
+        await self.host.start()
+        self.host.connect(self._dispatch)
 
     def receive(self, batch: bytes) -> None:
         """A batch of another host. In this process."""
@@ -157,6 +176,7 @@ class SimulatedHost:
         """A client's request, as the gateway has decoded it. In this process."""
         self._requests += 1
         self._idle.clear()
+        self._noted.outside = message
         asked = self._dispatch.begin(message, partial(self._answer_soon, answer))
         if isinstance(asked, Reply):
             self._answer(answer, asked)
@@ -175,8 +195,14 @@ class SimulatedHost:
         """Answer what there is, close the store, as a host that is replaced does."""
         await self._idle.wait()
         await self.host.drain(grace_s)
+        await self._dispatch.aclose()
         await self.host.stop()
         await self.neighbours.flushed(grace_s)
+
+
+async def _at_once(work: Callable[[], Any]) -> Any:
+    """There are no threads: a plain function runs where it is called."""
+    return work()
 
 
 class Watched(Around[Any]):

@@ -32,12 +32,14 @@ from actorkalix.testkit.checking import (
 )
 from actorkalix.testkit.checking.linearizability import RULE as LINEARIZABILITY
 from actorkalix.testkit.checking.verdicts import Outcome
-from actorkalix.testkit.history import History
+from actorkalix.testkit.history import History, Operation
 from actorkalix_storage.api import StoredRecord, StoreError
 
 from .chance import Chance
 from .clients import Clients, Program
 from .disk import DISK_FAILED
+from .hosts import SimulatedHost
+from .inside import actions_of, wanted_of
 from .loop import Deadlock, Livelock, SimulationLoop
 from .plan import Call, Plan
 from .world import World
@@ -83,6 +85,7 @@ class Played(msgspec.Struct):
     """What a plan left behind, before it is judged.
 
     Attributes:
+        at_rest: consumers had nothing more to do.
         world: at its end; its disks have what is stored.
         history: what was asked and answered.
         records: all that are stored, by shard, in order; each with the operation that it comes
@@ -94,6 +97,7 @@ class Played(msgspec.Struct):
     history: History
     records: tuple[tuple[StoredRecord, int | None, str], ...]
     findings: list[Finding]
+    at_rest: bool = True
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -121,11 +125,16 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
     played = play(subject, plan)
     history, world = played.history, played.world
     evidence = Evidence(
-        operations=history.operations,
+        operations=_of_entities(service, history),
         stored=tuple(stored_of(*each) for each in played.records),
         was_read=True,
         ownerships=tuple(world.ownerships),
+        is_complete=not world.inside.timers,  # one that is gone leaves a gap
         silent=world.written.silent,
+        deliveries=tuple(world.inside.deliveries),
+        wanted=tuple(wanted_of(service, (record for record, _, _ in played.records))),
+        caused=tuple(world.inside.caused),
+        at_rest=played.at_rest,
     )
     verdicts = [
         *judge(evidence),
@@ -160,7 +169,7 @@ def play(subject: Subject, plan: Plan) -> Played:
     findings += [Finding(f"an exception that nobody took: {text}") for text in loop.problems]
     findings += [Finding(f"{type(error).__name__}: {error}") for error in world.findings.take()]
     records = tuple(_records(world, findings))
-    return Played(world, clients.history, records, findings)
+    return Played(world, clients.history, records, findings, world.at_rest)
 
 
 async def _play(
@@ -181,10 +190,18 @@ async def _play(
             task.cancel()
     world.trace("all clients are done, everything heals")
     await world.heal()
+    await world.rest()
     findings += await _read_all(service, world, clients)
     await asyncio.sleep(world.limits.ask_timeout.total_seconds() + REST_S)
-    restless = [host.process.name for host in world.serving if not host.host.idle]
-    findings += [Finding(f"{name} has a message that it never answers") for name in restless]
+    world.at_rest = await world.rest()
+    hosts = [host for host in world.serving if not host.host.caught_up]
+    findings += [Finding(f"{host.process.name} {_unrest(host)}") for host in hosts]
+
+
+def _unrest(host: SimulatedHost) -> str:
+    if not host.host.idle:
+        return "has a message that it never answers"
+    return "has consumers that never come to rest"
 
 
 def _patience_s(plan: Plan) -> float:
@@ -240,7 +257,7 @@ def _records(
 
 
 def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:
-    operations = history.operations
+    operations = _of_entities(service, history)
     models = {
         component: model_of(service.components[component].cls, limits=limits)
         for component in dict.fromkeys(operation.component for operation in operations)
@@ -249,6 +266,14 @@ def _linearizability(service: ServiceDescriptor, limits: Limits, history: Histor
         return linearizability(operations, models)
     except ModelFailed as problem:
         return _verdict(LINEARIZABILITY, [Finding(str(problem))], history)
+
+
+def _of_entities(service: ServiceDescriptor, history: History) -> tuple[Operation, ...]:
+    """What was asked of entities: of actions rules know nothing."""
+    actions = frozenset(actions_of(service))
+    if not actions:
+        return history.operations
+    return tuple(each for each in history.operations if each.component not in actions)
 
 
 def _verdict(rule: str, found: Iterable[Finding], history: History) -> Verdict:

@@ -34,12 +34,14 @@ from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Roll, Transport
 from actorkalix_cluster.shardhost.behavior import Behavior
+from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
 from .chance import Chance
 from .disk import Disk, SimulatedCommitter
 from .faults import Conditions, CrashPoint, Fault, Faults
 from .hosts import HostClock, SimulatedHost, Watched, Written
+from .inside import Attended, Inside
 from .loop import SimulationLoop
 from .network import Network
 from .plan import Plan
@@ -50,6 +52,9 @@ LINEAGE = 7
 HANG_US = 5_000_000
 """A process that does nothing for so long is killed."""
 GRACE_S = 5.0
+REST_LOOK_S = 0.1
+REST_US_MAX = 300_000_000
+"""Until consumers of a healed world are at rest; what they failed on waits for up to 36 s."""
 
 
 class World:
@@ -75,6 +80,7 @@ class World:
         self.fatal: list[str] = []
         self.misfits: list[str] = []
         self.conditions = Conditions(plan.rates)
+        self.inside = Inside(service.name, loop, self.trace, self.conditions)
         self.network = Network(loop, self.chance.fork("network"), self.conditions)
         self.on_end: Callable[[SimulatedHost], object] = _nobody
         self.homes = HomeTable(1, _homes(plan.hosts, plan.shards))
@@ -94,6 +100,7 @@ class World:
         self._former: list[SimulatedHost] = []  # that live on beside a twin
         self._roll = 0
         self._changed = asyncio.Event()
+        self.at_rest = False  # consumers had nothing more to do when it ended
         self._quiet = False  # no fault happens any more
 
     # ---- a life -------------------------------------------------------------------------------
@@ -126,6 +133,15 @@ class World:
         for number in self.disks:
             self._end_all_former(number)
         await self.all_serve()
+
+    async def rest(self) -> bool:
+        """Let consumers handle all that they want; False where they come to no end."""
+        until_us = self.loop.now_us + REST_US_MAX
+        while not all(host.host.caught_up for host in self.serving):
+            if self.loop.now_us >= until_us:
+                return False
+            await asyncio.sleep(REST_LOOK_S)
+        return True
 
     def end(self) -> None:
         """Kill everything: what is stored now is what a recovery finds."""
@@ -181,6 +197,8 @@ class World:
             limits=self.limits,
             homes=self.homes,
             wrap=partial(self._wrap, process),
+            attend=partial(self._attend, number, process, chance.fork("deliveries")),
+            inside=self.inside,
             on_fatal=partial(self._fatal, number, process),
         )
         return process.run(make)
@@ -188,10 +206,17 @@ class World:
     def _wrap(self, process: Process, behavior: Behavior[Any]) -> Behavior[Any]:
         return Watched(self.findings.wrap(behavior), process, self.written, self.trace)
 
+    def _attend(
+        self, number: int, process: Process, chance: Chance, subscriber: Subscriber
+    ) -> Subscriber:
+        return Attended(
+            subscriber, self.inside, process, self.disks[number], chance.fork(subscriber.consumer)
+        )
+
     async def _start(self, host: SimulatedHost) -> None:
         """In the host's process."""
         try:
-            await host.host.start()
+            await host.start()
         except StoreError as error:
             self._fatal(host.number, host.process, f"cannot open: {error}")
             return

@@ -77,13 +77,11 @@ class Consumer:
         moved: Callable[[int], object],
         put_away: PutAway,
     ) -> None:
-        self.id = subscriber.consumer
-        self.wants = subscriber.wants
+        self.id, self.wants = subscriber.consumer, subscriber.wants
         self.progress: dict[int, Progress] = {}
         self.handled = 0
-        self.failures = 0
+        self.failures = self.failed_ms = 0
         self.failure = ""
-        self.failed_ms = 0
         self._subscriber = subscriber
         self._store = store
         self._committer = committer
@@ -95,7 +93,7 @@ class Consumer:
         self._behind: dict[int, None] = {}
         self._waiting = 0  # entries in memory
         self._reads = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._stopped = False
         self.retries = Retries(
             self,
@@ -115,6 +113,11 @@ class Consumer:
         """Something is under way, or could be: not what waits for its time."""
         more = bool(self._ready or self._behind) and self._patience.may_try(self._clock.now_ms())
         return bool(self._tasks or self._reads or more)
+
+    @property
+    def caught_up(self) -> bool:
+        """All that it wants of what has landed is handled, nothing is parked."""
+        return all(each.synced and not each.lanes for each in self.progress.values())
 
     @property
     def stopped(self) -> bool:
@@ -178,13 +181,7 @@ class Consumer:
         self._ready = deque(lane for lane in self._ready if lane.progress is not progress)
 
     def landed(self, shard: int, entries: list[Entry], through: Position) -> None:
-        """These entries have landed; the last record that landed with them is at `through`.
-
-        Args:
-            shard: where.
-            entries: those that are wanted; none where many records were not.
-            through: position of the last record that landed.
-        """
+        """These wanted entries have landed, with records up to `through`; maybe none is wanted."""
         progress = self.progress.get(shard)
         if progress is None or not progress.synced:
             return
@@ -214,13 +211,11 @@ class Consumer:
             and self._reads < limits.reads_max
             and self._waiting + self._reads * limits.page < limits.entries_max
         ):
-            shard = next(iter(self._behind))
-            del self._behind[shard]
+            del self._behind[shard := next(iter(self._behind))]
             progress = self.progress[shard]
             self._reads += 1
-            self._committer.read(
-                partial(self._page, shard, progress.read.offset), partial(self._filled, progress)
-            )
+            page = partial(self._page, shard, progress.read.offset)
+            self._committer.read(page, partial(self._filled, progress))
 
     def _page(self, shard: int, after: int) -> tuple[list[StoredRecord], Position]:
         """The next records, and how far the log goes at least. On the reader's thread."""
@@ -240,7 +235,9 @@ class Consumer:
             return
         records, newest = found
         whole = len(records) < self._limits.page
-        through = newest if whole else records[-1].position
+        # What landed between the two looks of `_page` is among the records and beyond `newest`.
+        last = records[-1].position if records else newest
+        through = newest if whole and newest.offset > last.offset else last
         wanted = [entry_of(stored) for stored in records if self.wants(stored.record)]
         self._take(progress, wanted, through)
         if not whole or self._store.applied(shard).offset > progress.read.offset:
@@ -288,11 +285,11 @@ class Consumer:
     def begin(self, work: Coroutine[Any, Any, None], /) -> None:
         """Run this; when it ends there is room for others."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a bug of actorkalix in consumer %s", self.id, exc_info=error)
         self._pump()
@@ -379,8 +376,15 @@ class Consumer:
         pauses = self._patience.pauses
         level = logging.ERROR if pauses == 1 or pauses % 10 == 0 else logging.DEBUG
         log.log(level, "%s waits as a whole, at %s %r: %s", self.id, *lane.subject, failure)
-        self._clock.call_later(wait_ms, self._pump)
+        until_ms = self._patience.resume_ms
+        self._clock.call_later(wait_ms, lambda: self._waited(until_ms))
         return True
+
+    def _waited(self, until_ms: int) -> None:
+        """A wait as a whole is over, also where the clock was set back meanwhile."""
+        if self._patience.resume_ms == until_ms:
+            self._patience.resume_ms = 0
+        self._pump()
 
     # ---- the end ------------------------------------------------------------------------------
     def stop(self) -> None:
@@ -393,4 +397,4 @@ class Consumer:
         """Begin nothing more, and wait for what is under way."""
         self._stopped = True
         if self._tasks:
-            await asyncio.wait(set(self._tasks))
+            await asyncio.wait(list(self._tasks))

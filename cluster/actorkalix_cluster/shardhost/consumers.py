@@ -133,6 +133,12 @@ class Consumers:
         starting = self._starting is not None and not self._starting.done()
         return starting or bool(self._writing) or any(one.busy for one in self.consumers)
 
+    @property
+    def caught_up(self) -> bool:
+        """All that has landed is handled, and the cursors say so."""
+        moving = self.busy or bool(self._dirty)
+        return not moving and all(one.caught_up for one in self.consumers)
+
     def stop(self) -> None:
         """Begin nothing more; what is under way is left."""
         self._stopped = True

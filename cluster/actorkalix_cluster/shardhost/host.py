@@ -159,6 +159,7 @@ class ShardHost:
             reach: sends messages to whomever they are for, here or elsewhere.
         """
         assert self._phase is Phase.SERVING, "a host is connected when it has started"
+        assert self.consumers is None, "a host is connected once"
         self._timers.connect(reach)
         if self._subscribers is None:
             return
@@ -329,6 +330,11 @@ class ShardHost:
         """Nothing is under way that does not wait for a time to come."""
         consuming = self.consumers is not None and self.consumers.busy
         return not self._desk.pending and not self._timers.busy and not consuming
+
+    @property
+    def caught_up(self) -> bool:
+        """It is idle, and consumers have handled all that has landed: none of it waits either."""
+        return self.idle and (self.consumers is None or self.consumers.caught_up)
 
     def owns(self, shard: int) -> bool:
         """The host owns this shard and serves it."""

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from actorkalix_cluster.shardhost.ahead import read_ahead
-from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_cluster.shardhost.clock import Clock, Handle
 from actorkalix_cluster.shardhost.committer import Committer, read
 from actorkalix_cluster.shardhost.cursors import Parked
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
@@ -103,7 +103,7 @@ class Retries:
         self._patience = patience
         self._moved = moved
         self._put_away = put_away
-        self._lanes: dict[Lane, None] = {}
+        self._lanes: dict[Lane, Handle] = {}  # with its next look
         self.dead = 0
 
     @property
@@ -115,14 +115,15 @@ class Retries:
         return len(self._lanes)
 
     def forget(self, lane: Lane) -> None:
-        """Its shard is not ours any more."""
-        self._lanes.pop(lane, None)
+        """It is parked no more, or its shard is not ours."""
+        look = self._lanes.pop(lane, None)
+        if look is not None:
+            look.cancel()
 
     def add(self, lane: Lane) -> None:
         """Try a parked lane again when its time has come."""
         assert lane.parked is not None, "only what is parked is tried again"
         wait_ms = self._patience.wait_ms(max(1, lane.parked.attempts), lane.subject[1])
-        self._lanes[lane] = None
         self._after(lane, wait_ms)
 
     def now(self, entity: str = "") -> int:
@@ -145,15 +146,14 @@ class Retries:
 
     def _after(self, lane: Lane, wait_ms: int) -> None:
         """Look at a lane that much later, and not at the time that was set before."""
+        self.forget(lane)
         lane.retry_ms = self._clock.now_ms() + wait_ms
-        self._clock.call_later(wait_ms, lambda: self._due(lane))
+        self._lanes[lane] = self._clock.call_later(wait_ms, lambda: self._due(lane))
 
     def _due(self, lane: Lane) -> None:
         now_ms = self._clock.now_ms()
         if self._runs.stopped or lane not in self._lanes or lane.state is not LaneState.PARKED:
             return
-        if now_ms < lane.retry_ms:
-            return  # it was given another time
         paused = self._patience.paused
         waits = paused and (self._runs.under_way > 0 or not self._patience.may_try(now_ms))
         if waits or self._runs.under_way >= self._limits.runs_max:

@@ -48,3 +48,28 @@ class Subscriber(Protocol):
             Exception: they were not handled, none of them.
         """
         ...
+
+
+class AroundSubscriber:
+    """A `Subscriber` around another one, which does all of the work; for those that watch it.
+
+    Args:
+        subscriber: the other one.
+    """
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self.consumer = subscriber.consumer
+        self.batch_max = subscriber.batch_max
+        self.blocks = subscriber.blocks
+        self.dead_letters = subscriber.dead_letters
+        self.from_now = subscriber.from_now
+        self._subscriber = subscriber
+
+    def wants(self, record: Record, /) -> bool:
+        return self._subscriber.wants(record)
+
+    def nothing_after(self, state: ShardState, /) -> int | None:
+        return self._subscriber.nothing_after(state)
+
+    async def handle(self, entries: Sequence[Entry], /) -> None:
+        await self._subscriber.handle(entries)

@@ -7,9 +7,13 @@ import asyncio
 import pytest
 
 from actorkalix.runtime.virtual import settle
+from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
+from actorkalix_storage.api import Position, StoreIdentity
+from actorkalix_storage.memorystore import MemoryStore
+from tests.unit.cluster.shardhost.counter import COUNTER
 from tests.unit.cluster.shardhost.reader import Reader
-from tests.unit.cluster.shardhost.rig import rig, run
+from tests.unit.cluster.shardhost.rig import LINEAGE, SHARDS, rig, run
 
 
 def test_what_lands_is_handled_in_order() -> None:
@@ -244,5 +248,72 @@ def test_an_entity_is_cleaned_when_its_consumers_have_passed() -> None:
             await r.advance(3 * hour)
             assert reader.of("a") == ["1"]
             assert await r.query("a") == 0
+
+    run(case())
+
+
+def test_when_all_that_waits_is_parked_one_of_it_is_tried() -> None:
+    async def case() -> None:
+        reader = Reader()
+        names = [f"e{at}" for at in range(12)]
+        reader.failing = set(names)
+        async with rig(subscribers=[reader]) as r:
+            for name in names:
+                await r.add(1, name)
+                await r.add(1, "fine")  # so that the consumer does not wait as a whole at once
+                await settle()
+            await r.advance(100_000)
+            reader.failing = set()
+            await r.advance(120_000)
+            assert sorted(reader.seen[12:]) == sorted((name, "1") for name in names)
+
+    run(case())
+
+
+def test_when_too_many_are_parked_the_consumer_waits_as_a_whole() -> None:
+    async def case() -> None:
+        reader = Reader()
+        names = [f"e{at}" for at in range(100) if shard_of(COUNTER, f"e{at}", SHARDS) == 0][:3]
+        reader.failing = set(names[:2])
+        limits = ConsumerLimits(parked_max=1)
+        async with rig(subscribers=[reader], consumers=limits) as r:
+            for name in names:
+                await r.add(1, name)
+                await r.advance(100)
+            assert reader.seen == []
+            assert reader.tried < 5, "it is not tried again at once"
+            reader.failing = set()
+            await r.advance(40_000)
+            assert sorted(reader.seen) == [(name, "1") for name in names]
+
+    run(case())
+
+
+class Racing(MemoryStore):
+    """Another thread writes between two looks at a shard: the first says less."""
+
+    said: dict[int, Position]
+
+    def applied(self, shard: int) -> Position:
+        return self.said.pop(shard, None) or super().applied(shard)
+
+
+def test_what_lands_while_a_page_is_read_is_handled_once() -> None:
+    async def case() -> None:
+        store = Racing(StoreIdentity("0" * 32, "test", 0, SHARDS, LINEAGE))
+        store.said = {}
+        async with rig(store) as r:
+            await r.add(1, "a")
+            shard = shard_of(COUNTER, "a", SHARDS)
+            before = store.applied(shard)
+            await r.add(2, "a")
+            store.said[shard] = before
+            reader = Reader()
+            async with rig(store, subscribers=[reader]) as again:
+                await again.advance(10)
+                assert reader.of("a") == ["1", "2"]
+                assert again.host.caught_up is False, "the cursor is still to be written"
+                await again.advance(2_000)
+                assert again.host.caught_up
 
     run(case())

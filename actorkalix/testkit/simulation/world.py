@@ -129,6 +129,7 @@ class World:
         for disk in self.disks.values():
             disk.full = False
         for host in [*self._former, *self._hosts.values()]:
+            host.clock.offset_us = 0  # else no call of theirs may ever be in time
             host.process.resume()
         for number in self.disks:
             self._end_all_former(number)

@@ -21,7 +21,7 @@ from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.engine.requests import without_elements
 from actorkalix.gateway import tokens
-from actorkalix.gateway.headers import LINES, META, RESERVED, TIMEOUT_MS_MAX
+from actorkalix.gateway.headers import LINES, META, RESERVED, RESPOND_ASYNC, TIMEOUT_MS_MAX
 from actorkalix.gateway.routes import dashed, default_path
 from actorkalix.gateway.streaming import HEARTBEAT_S
 from actorkalix.limits import Limits
@@ -80,6 +80,8 @@ class HttpTransport:
         codec = codecs_for(descriptor_of(request.component))
         async with self._open(request) as response:
             await response.aread()
+        if request.queued and response.is_success:
+            return Reply(None)
         if response.status_code not in (httpx.codes.OK, httpx.codes.NO_CONTENT):
             raise _error(response, self._url)
         try:
@@ -213,6 +215,8 @@ def _headers(request: Request, content_type: bytes) -> list[tuple[bytes, bytes]]
     if request.timeout is not None:
         timeout_ms = max(1, request.timeout // timedelta(milliseconds=1))
         headers.append((b"x-timeout-ms", b"%d" % timeout_ms))
+    if request.queued:
+        headers.append((b"prefer", RESPOND_ASYNC))
     if request.after is not None:
         headers.append((tokens.HEADER.lower().encode(), request.after.encode()))
     for name, value in request.metadata.pairs:

@@ -21,11 +21,15 @@ Headers = list[tuple[bytes, bytes]]
 META = b"x-meta-"
 REQUEST_ID_CHARS_MAX = 128
 TIMEOUT_MS_MAX = 60_000  # a caller that waits longer wants a workflow
+RESPOND_ASYNC = b"respond-async"
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _NOT_IN_NAMES = re.compile("[^a-z0-9_.-]")
 _READ = frozenset(
-    (b"content-type", b"content-length", b"idempotency-key", b"x-request-id", b"x-timeout-ms")
+    (
+        *(b"content-type", b"content-length", b"idempotency-key", b"prefer"),
+        *(b"x-request-id", b"x-timeout-ms"),
+    )
 )
 RESERVED = frozenset((tokens.HEADER.lower().encode(), b"x-request-id"))
 
@@ -101,6 +105,14 @@ class Head:
         if not value.isdigit() or len(value) > 12 or int(value) == 0:
             raise InvalidPayload(f"X-Timeout-Ms is 1 to {TIMEOUT_MS_MAX} milliseconds")
         return min(int(value), max(default_ms, TIMEOUT_MS_MAX))
+
+    def respond_async(self) -> bool:
+        """Whether the caller waits for the disk alone: `Prefer: respond-async` (RFC 7240)."""
+        value = self.read.get(b"prefer")
+        if value is None:
+            return False
+        said = (one.partition(b";")[0].strip() for one in value.lower().split(b","))
+        return RESPOND_ASYNC in said
 
     def content_length(self) -> int:
         """Length that the body is said to have; 0 when nothing is said."""

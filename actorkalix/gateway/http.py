@@ -42,6 +42,7 @@ from actorkalix.gateway.problems import (
     status_of,
 )
 from actorkalix.gateway.prompt import Asking, Prompt, Underway
+from actorkalix.gateway.queueing import APPLIED, queued
 from actorkalix.gateway.routes import Found, NoRoute, Route, RouteTable, WrongVerb
 from actorkalix.gateway.scope import decline, raw_path_of
 from actorkalix.gateway.streaming import Events
@@ -228,6 +229,7 @@ class Endpoint:
                 if verb != "GET":
                     refuse_larger(len(body), self._body_bytes_max)
                 message = self._message(opened, query, head, body, request_id)
+                message = queued(message, head, prompt.headers)
                 prompt.cancels = opened.route.is_action
                 asked = self._begin(message, partial(self.underway.told, prompt))
                 if isinstance(asked, Asked):
@@ -266,6 +268,7 @@ class Endpoint:
             with self._deadlines.within(self._body_timeout_s) as wait:
                 body = await whole_body(receive, self._body_bytes_max) if has_body else b""
                 message = self._message(opened, scope["query_string"], head, body, request_id)
+                message = queued(message, head, headers)
                 wait.extend(timeout_ms / 1000)
                 asked = True
                 if opened.route.is_action:
@@ -377,7 +380,7 @@ class Endpoint:
         elif body:
             status = 200
         else:
-            status = 204
+            status = 202 if APPLIED in headers else 204
             del headers[0]
         if status != 204:
             headers.append((b"content-length", b"%d" % len(body)))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from actorkalix.errors import NotInThisVersion
 from actorkalix.model.metadata import Metadata
 from actorkalix.model.names import check_idempotency_key
 from actorkalix.model.transport import Reply, Request
@@ -182,13 +181,17 @@ class Call(Unsent, Generic[R_co]):
     async def send(self) -> None:
         """Return when the call is durably queued, without waiting for its outcome.
 
+        It is made as side effects are: in the order of its target's calls, until it has an outcome,
+        and once at an entity of ours. Under an idempotency key it is queued once.
+
+        Durability: the call is on disk when it returns.
+
         Raises:
-            NotInThisVersion: always, for now.
+            ActorkalixError: it was not queued, or nobody knows; `error.outcome` says which.
+            RuntimeError: it was used before, or built where nothing can be sent (in an entity).
         """
-        self.spend("sent by .send()")
-        raise NotInThisVersion(
-            f"{self!r}.send(): durable queues come with a later version; await the call"
-        )
+        request = self.spend("sent by .send()")
+        await self._given_sender().send(msgspec.structs.replace(request, queued=True))
 
     async def _answer(self, request: Request) -> R_co:
         value: R_co = self._value(await self._given_sender().send(request))

@@ -26,6 +26,7 @@ class Request(msgspec.Struct, frozen=True):
         timeout: of each attempt; None is the service's `ask_timeout`.
         attempts_max: 1 and up; beyond 1 the client sends again where that is safe.
         after: consistency token that a view has to have reached.
+        queued: the answer is that it is durably queued.
     """
 
     component: type[Any]
@@ -38,6 +39,7 @@ class Request(msgspec.Struct, frozen=True):
     timeout: timedelta | None = None
     attempts_max: int = 1
     after: str | None = None
+    queued: bool = False
 
 
 class Reply(msgspec.Struct, Generic[R_co], frozen=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
+from actorkalix.engine.sending import SENDING, SendingBehavior
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
@@ -68,6 +69,7 @@ def build_host(
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
     behaviors[TIMER] = TimerBehavior(limits)
     behaviors[TOPIC] = TopicBehavior(limits)
+    behaviors[SENDING] = SendingBehavior(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
         found = subscribers_of(service, reach)

@@ -12,6 +12,7 @@ import msgspec
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.engine.requests import caused_by, message_of, without_elements
+from actorkalix.engine.sending import send_order
 from actorkalix.errors import NotInThisVersion
 from actorkalix.failures import error_of
 from actorkalix.gateway import tokens
@@ -82,12 +83,22 @@ class HostTransport:
             ActorkalixError: anything else.
         """
         request, elements = without_elements(request)
+        if request.queued:
+            return await self._queued(request, elements)
         if elements is None:
             reply = await self._ask.ask(self._message(request))
         else:
             asked = self._streaming(request)
             reply = await asked.ask(self._message(request), encoded(request, elements))
         return _decoded(request, reply)
+
+    async def _queued(self, request: Request, elements: object) -> Reply[object]:
+        if elements is not None:
+            raise NotInThisVersion(f"{request.method}: a call with a stream cannot be queued")
+        reply = await self._ask.ask(send_order(self._message(request)))
+        if reply.failure is not None:
+            raise error_of(reply.failure)
+        return Reply(None)
 
     async def stream(self, request: Request, /) -> AsyncGenerator[object]:
         """Send a request and give the elements of its answer.

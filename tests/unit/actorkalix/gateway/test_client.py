@@ -25,6 +25,7 @@ from actorkalix.gateway.http import http_app
 from actorkalix.gateway.server import Server, bind
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, Reply
+from actorkalix_cluster.shardhost.outgoing import unpack_messages
 from actorkalix_storage.api import Position
 from tests.unit.actorkalix.gateway.sample import ByTask
 
@@ -124,6 +125,18 @@ def test_arguments_go_and_replies_come() -> None:
         assert message.encoding is Encoding.JSON
         assert b'"quantity":3' in message.payload
         assert await client.entity(Basket, "..").total() == Total("..", 3)
+
+    calling(test)
+
+
+def test_a_call_that_is_sent_is_queued() -> None:
+    async def test(client: Client, baskets: Baskets, _: Server) -> None:
+        await client.entity(Basket, "b").add_up(3, note="n").with_idempotency_key("k").send()
+        [order] = baskets.asked
+        assert order.component == "~sending"
+        [message] = unpack_messages(order.payload)
+        assert (message.component, message.entity, message.method) == ("basket", "b", "add_up")
+        assert (message.key, message.encoding) == ("k", Encoding.JSON)
 
     calling(test)
 

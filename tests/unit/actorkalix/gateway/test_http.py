@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actorkalix.gateway import tokens
 from actorkalix.gateway.http import http_app
 from actorkalix.limits import Limits
-from actorkalix_cluster.shardhost.messages import Encoding, MessageKind
+from actorkalix_cluster.shardhost.messages import Encoding, MessageKind, Reply
 from tests.unit.actorkalix.gateway.sample import (
     ADD,
     PEN,
@@ -147,6 +147,17 @@ def test_no_answer_in_time_is_504_unknown() -> None:
     problem = is_problem(asyncio.run(run()), 504, "AK3101")
     assert problem["outcome"] == "unknown"
     assert "1 ms" in problem["detail"]
+
+
+def test_who_prefers_not_to_wait_is_told_that_it_is_queued() -> None:
+    headers: dict[str, str | bytes] = {"prefer": "respond-async", "x-request-id": "r1"}
+    response, answers = one("POST", ADD, PEN, headers, reply=Reply())
+    assert response.status == 202
+    assert response.headers["preference-applied"] == "respond-async"
+    assert response.headers["content-length"] == "0"
+    (order,) = answers.asked
+    assert order.component == "~sending"
+    assert order.correlation_id == "r1"
 
 
 def test_not_ready_is_503() -> None:

@@ -141,12 +141,23 @@ def test_a_call_without_a_client_says_what_to_do_with_it() -> None:
         asyncio.run(main())
 
 
-def test_send_and_streams_come_later() -> None:
+def test_a_call_that_is_queued_says_so() -> None:
+    wire = Wire()
+
+    async def main() -> None:
+        call = client_over(wire).entity(Shop, "s1").add("pen")
+        await call.send()
+        with pytest.raises(RuntimeError, match=r"already sent by \.send\(\)"):
+            await call.send()
+
+    asyncio.run(main())
+    assert [request.queued for request in wire.carried] == [True]
+
+
+def test_streams_come_later() -> None:
     client = client_over(Wire())
 
     async def main() -> None:
-        with pytest.raises(NotInThisVersion, match="await the call"):
-            await client.entity(Shop, "s1").add("pen").send()
         with pytest.raises(NotInThisVersion, match="streams"):
             async for _ in client.action(Errand).ticks():
                 pass

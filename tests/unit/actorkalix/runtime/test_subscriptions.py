@@ -18,6 +18,7 @@ from actorkalix import (
     Service,
     ValueEntity,
     command,
+    handler,
     query,
     subscribe,
 )
@@ -263,3 +264,24 @@ def test_lists_of_changes() -> None:
         assert max(map(len, Batches.seen)) <= 3
 
     run(case, Batches)
+
+
+class Sender(Action, id="sender", runs="inline"):
+    @handler
+    async def spread(self, amounts: list[int]) -> None:
+        for amount in amounts:
+            await self.client.entity(Tally, "sent").add(amount).send()
+
+
+def test_queued_calls_are_made_once_whatever_happens_to_who_queued_them() -> None:
+    async def case(running: TestService) -> None:
+        sender = running.client.action(Sender)
+        await sender.spread([1, 2, 5_000, 3]).with_idempotency_key("k")  # one is refused
+        await running.restart()
+        await sender.spread([1, 2, 5_000, 3]).with_idempotency_key("k")
+        await running.client.entity(Tally, "sent").add(10).send()
+        await running.restart()
+        await running.advance(SOON)
+        assert await running.client.entity(Tally, "sent").total() == 16
+
+    run(case, Sender)

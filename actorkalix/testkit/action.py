@@ -12,8 +12,10 @@ from actorkalix.describe import descriptor_of
 from actorkalix.engine import ActionCode
 from actorkalix.engine.action import Elements
 from actorkalix.engine.requests import message_of, without_elements
+from actorkalix.engine.timer import TimerBehavior
 from actorkalix.errors import ActorkalixError, InvalidPayload
 from actorkalix.failures import error_of
+from actorkalix.limits import Limits
 from actorkalix.model.actions import Action
 from actorkalix.model.client import Client
 from actorkalix.model.component import Live
@@ -23,6 +25,9 @@ from actorkalix.model.timers import Timers
 from actorkalix.model.transport import Reply, Request
 from actorkalix.runtime.actions import in_thread
 from actorkalix.runtime.in_process import encoded
+from actorkalix.runtime.timing import HostTimers
+from actorkalix.runtime.virtual import START_MS, VirtualClock
+from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.messages import Encoding, Message
 from actorkalix_cluster.shardhost.messages import Reply as Answer
 
@@ -47,12 +52,15 @@ class ActionTestKit(Generic[A]):
 
     Attributes:
         asked: the calls that were made without a client of yours, in order.
+        timers: those that handlers started and did not cancel; none fires here. `await
+            kit.timers.get("name")` tells when one is due and whom it would call.
     """
 
     def __init__(
         self, action: type[A], /, *, client: Client | None = None, resources: object = None
     ) -> None:
         self.asked: list[Request] = []
+        self.timers = Timers(HostTimers(_Kept(), VirtualClock()))
         self._class = action
         self._client = client
         self._resources = resources
@@ -133,7 +141,7 @@ class ActionTestKit(Generic[A]):
     def _live(self) -> Live:
         loop = asyncio.get_running_loop()
         client = self._client or Client._over(_Answering(self), loop=loop)
-        return Live(client=client, timers=Timers(), resources=self._resources)
+        return Live(client=client, timers=self.timers, resources=self._resources)
 
     def _report(self, _message: Message, problem: BaseException) -> None:
         self._problems.append(problem)
@@ -171,6 +179,24 @@ class ActionTestKit(Generic[A]):
 
 
 _NONE: Any = object()
+
+
+class _Kept:
+    """The timers of a kit, as the actors that they are in a service."""
+
+    def __init__(self) -> None:
+        self._behavior = TimerBehavior(Limits())
+        self._timers: dict[str, Any] = {}
+
+    async def ask(self, message: Message, /) -> Answer:
+        name = message.entity
+        timer = self._timers.get(name) or self._behavior.empty(name)
+        try:
+            step = self._behavior.step(timer, message, START_MS)
+        except BehaviorError as refused:
+            return refused.reply
+        self._timers[name] = step.instance
+        return step.reply
 
 
 class _Answering:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
-from actorkalix import CommandError
-from actorkalix.errors import InvalidPayload
+from actorkalix import Action, CommandError, handler
+from actorkalix.errors import InvalidPayload, InvalidTimer
+from actorkalix.runtime.virtual import START_MS
 from actorkalix.testkit import ActionTestKit, EntityTestKit, Forwarded, TestService
 from tests.unit.actorkalix.runtime.errands import Errands, Intake, Sum, Tally, service
 
@@ -118,3 +120,35 @@ def test_a_client_of_ones_own() -> None:
             assert await running.client.entity(Tally, "t").get() == Sum(5)
 
     asyncio.run(main())
+
+
+class Reminder(Action, id="reminder-of-kit", runs="inline"):
+    @handler
+    async def remind(self, name: str) -> None:
+        call = self.client.action(Reminder).remind(name)
+        await self.timers.start_single(name, after=timedelta(minutes=5), call=call)
+
+    @handler
+    async def forget(self, name: str) -> None:
+        await self.timers.cancel(name)
+
+    @handler
+    async def never(self) -> None:
+        call = self.client.action(Reminder).remind("x")
+        await self.timers.start_periodic("never", cron="0 0 30 2 *", call=call)
+
+
+def test_timers_are_kept_and_can_be_looked_at() -> None:
+    async def case() -> None:
+        kit = ActionTestKit(Reminder)
+        await kit.call(Reminder.remind, "tea")
+        kept = await kit.timers.get("tea")
+        assert kept is not None
+        assert (kept.component, kept.method) == ("reminder-of-kit", "remind")
+        assert kept.due_ms - START_MS == 300_000
+        await kit.call(Reminder.forget, "tea")
+        assert await kit.timers.get("tea") is None
+        with pytest.raises(InvalidTimer, match="never comes"):
+            await kit.call(Reminder.never)
+
+    asyncio.run(case())

@@ -48,6 +48,7 @@ from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import Step
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.outgoing import DERIVED
 from actorkalix_storage.api import History, Record, RecordKind
 
 from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
@@ -273,12 +274,12 @@ class EntityBehavior:
     def _refused(
         self, error: CommandError, instance: Instance, message: Message, now_ms: int
     ) -> Step[Instance]:
-        """The domain error changes nothing (ES-24); under a key it is remembered."""
+        """The domain error changes nothing (ES-24); under a caller's key it is remembered."""
         failure = failure_of(error)
         size = len(failure.message) + len(failure.details) + len(failure.fields)
         self._check_size("domain error", size, self._limits.payload_bytes_max)
         changed, records = instance, _NOTHING_WRITTEN
-        if _is_keyed(message):
+        if _is_keyed(message) and not message.key.startswith(DERIVED):
             stored = StoredReply(self._request_digest(message), failure=failure)
             changed, records = self._remember(instance, records, message, stored, now_ms)
         return Step(changed, records, Reply(failure=failure))

@@ -16,7 +16,7 @@ from actorkalix.model.calls import Call
 from actorkalix.model.names import check_entity_id, check_idempotency_key
 from actorkalix.model.transport import Request
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
-from actorkalix_cluster.shardhost.outgoing import pack_messages
+from actorkalix_cluster.shardhost.outgoing import DERIVED, pack_messages
 
 from .replies import digest
 
@@ -122,12 +122,14 @@ FORWARDED = -1
 def forward_of(cause: Message, request: Request) -> Message:
     """The message that has the answer to another one in its place (AC-30).
 
-    It asks for the reply in the encoding that was asked for, and makes nothing sooner late.
+    It asks for the reply in the encoding that was asked for, and makes nothing sooner late: it has
+    the time of its cause, whatever the call itself says, for nobody knows when it leaves.
 
     Raises:
         UnknownRoute, TypeError, InvalidEntityId, InvalidIdempotencyKey: as for `message_of`.
     """
-    made = caused_by(cause, keyed(cause, request, FORWARDED))
+    timeless = msgspec.structs.replace(request, timeout=None)
+    made = caused_by(cause, keyed(cause, timeless, FORWARDED))
     return msgspec.structs.replace(made, accept=cause.accept)
 
 
@@ -159,4 +161,5 @@ def keyed(cause: Message, request: Request, nth: int) -> Request:
     whence = (cause.component, cause.entity, cause.key)
     parts = (*whence, component, request.entity_id or "", request.method, str(nth))
     key = digest(*(part.encode() for part in parts)).hex()
-    return msgspec.structs.replace(request, idempotency_key=key)
+    kind = DERIVED if cause.key.startswith(DERIVED) else ""
+    return msgspec.structs.replace(request, idempotency_key=kind + key)

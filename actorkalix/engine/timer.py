@@ -19,8 +19,9 @@ begins anew where a name does, yet no two generations of which both have fired a
 fires after the millisecond of its start, and the shard's time never goes back.
 
 Keys. A firing is made under one idempotency key however often it is attempted, so its effect on an
-entity happens once. A call that was refused (a domain error) is asked anew under another key: the
-reply that is remembered under the first would only tell the same again.
+entity happens once; a refusal (a domain error) is not remembered under it, so it is asked anew. A
+call that was refused under a key of its maker's goes on under the firing's, for under the first one
+the refusal is remembered.
 
 Failures. Attempts come 3 s apart, then twice as far each time up to 30 s (TI-04), without end or
 `max_retries` times. After that a single timer is gone, others go on with their next period.
@@ -44,6 +45,7 @@ from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import Step
 from actorkalix_cluster.shardhost.fired import FIRED, TIMER, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.outgoing import DERIVED
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 
 from .replies import digest, refusal
@@ -275,7 +277,8 @@ def call_of(name: str, timer: Timer, now_ms: int) -> Message:
     """The message of a timer's next firing."""
     call = timer.plan.call
     generation = f"{timer.started_ms}.{timer.nth}.{timer.number}"
-    firing = digest(name.encode(), generation.encode(), b"%d" % timer.refused).hex()
+    firing = digest(name.encode(), generation.encode()).hex()
+    own = call.key and (not timer.refused or call.key.startswith(DERIVED))
     return Message(
         MessageKind.QUERY if call.is_query else MessageKind.COMMAND,
         call.component,
@@ -284,7 +287,7 @@ def call_of(name: str, timer: Timer, now_ms: int) -> Message:
         call.payload,
         Encoding.MSGPACK,
         Encoding.MSGPACK,
-        call.key if call.key and not timer.refused else f"{TIMER}-{firing}",
+        call.key if own else f"{TIMER}-{firing}",
         call.metadata,
         f"timer-{firing[:16]}-{timer.attempt + 1}",
         now_ms + call.timeout_ms if call.timeout_ms else 0,

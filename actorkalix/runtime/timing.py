@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import msgspec
 
-from actorkalix.engine.requests import caused_by, message_of
+from actorkalix.engine.requests import caused_by, keyed, message_of
 from actorkalix.engine.timer import CANCEL, GET, START, KeptCall, Plan, Seen
 from actorkalix.failures import error_of
 from actorkalix.model.timers import Schedule
@@ -31,15 +32,22 @@ class HostTimers:
         self._ask = ask
         self._clock = clock
         self._cause = cause
+        self._numbers = itertools.count(2)  # of single timers; below it are forwards
 
     async def start(self, name: str, request: Request, schedule: Schedule, /) -> None:
         """Start a timer, in place of one of the same name.
+
+        The call of a single one has a key that is derived from that of the message whose handler
+        starts it: when that message comes again, the timer may fire again, and its call counts
+        once.
 
         Durability: it is on disk when this returns.
 
         Raises:
             ActorkalixError: what the timer's owner answers instead.
         """
+        if self._cause is not None and schedule.after is not None:
+            request = keyed(self._cause, request, -next(self._numbers))
         message = self._message(request)
         timeout_ms = 0 if request.timeout is None else max(1, request.timeout // _MS)
         call = KeptCall(

@@ -35,6 +35,7 @@ from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.cursors import Cursor
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
+from actorkalix_cluster.shardhost.lists import list_of
 from actorkalix_cluster.shardhost.observer import ConsumerStats
 from actorkalix_cluster.shardhost.patience import Patience
 from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
@@ -88,10 +89,11 @@ class Consumer:
         self._clock = clock
         self._limits = limits
         self._patience = Patience(1 if subscriber.blocks else limits.pause_after, limits)
+        self._runs_max = 1 if subscriber.blocks else limits.runs_max
         self._moved = moved
         self._ready: deque[Lane] = deque()
         self._behind: dict[int, None] = {}
-        self._waiting = 0  # entries in memory
+        self._waiting = 0  # weight of the entries in memory
         self._reads = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._stopped = False
@@ -175,7 +177,7 @@ class Consumer:
         if progress is None:
             return
         self._behind.pop(shard, None)
-        self._waiting -= progress.waiting
+        self._waiting -= progress.weight
         for lane in progress.lanes.values():
             self.retries.forget(lane)
         self._ready = deque(lane for lane in self._ready if lane.progress is not progress)
@@ -194,10 +196,10 @@ class Consumer:
 
     def _take(self, progress: Progress, entries: list[Entry], through: Position) -> None:
         new = [entry for entry in entries if entry.position.offset > progress.read.offset]
-        before = progress.waiting
+        before = progress.weight
         if through.offset > progress.read.offset:
             self._ready.extend(progress.take(new, through))
-        self._waiting += progress.waiting - before
+        self._waiting += progress.weight - before
         if not progress.moved and progress.skipped() > self._limits.skipped_max:
             progress.moved = 1
             self._moved(progress.shard)
@@ -258,8 +260,7 @@ class Consumer:
     # ---- runs ---------------------------------------------------------------------------------
     def _pump(self) -> None:
         """Begin what can be begun."""
-        limits = self._limits
-        while self._ready and not self._stopped and len(self._tasks) < limits.runs_max:
+        while self._ready and not self._stopped and len(self._tasks) < self._runs_max:
             paused = self._patience.paused
             if paused and (self._tasks or not self._patience.may_try(self._clock.now_ms())):
                 return
@@ -295,9 +296,9 @@ class Consumer:
         self._pump()
 
     async def _run(self, lane: Lane) -> None:
-        """Handle entries of one lane, one after the other."""
-        for _ in range(self._limits.run_entries_max):
-            if not lane.entries or self._stopped:
+        """Handle entries of one lane, one after the other, until the consumer has to wait."""
+        for number in range(self._limits.run_entries_max):
+            if not lane.entries or self._stopped or (number and self._patience.paused):
                 break
             failure = await self.attempt([lane.entries[0]])
             if not self.has(lane.progress):
@@ -310,23 +311,18 @@ class Consumer:
 
     async def _run_batch(self, lanes: list[Lane]) -> None:
         """Handle entries of several lanes at once; one by one when that fails."""
-        left = self._subscriber.batch_max
-        counts: list[tuple[Lane, int]] = []
-        entries: list[Entry] = []
-        for lane in lanes:
-            count = min(left, len(lane.entries))
-            entries += list(lane.entries)[:count]
-            counts.append((lane, count))
-            left -= count
+        limits = self._limits
+        entries, counts = list_of(lanes, self._subscriber.batch_max, limits.batch_bytes_max)
         failure = await self.attempt(entries)
         for lane, count in counts:
             if not self.has(lane.progress):
                 continue
-            if failure:
+            if failure and not self._patience.paused:
                 await self._run(lane)
-            else:
+                continue
+            if not failure:
                 self._handled(lane, count)
-                self._rest(lane)
+            self._rest(lane)
 
     async def attempt(self, entries: Sequence[Entry], /) -> str:
         """Hand entries over; what went wrong, or nothing."""
@@ -344,8 +340,9 @@ class Consumer:
         return ""
 
     def _handled(self, lane: Lane, count: int) -> None:
+        before = lane.progress.weight
         lane.progress.handled(lane, count)
-        self._waiting -= count
+        self._waiting += lane.progress.weight - before
         self._moved(lane.progress.shard)
 
     def _rest(self, lane: Lane) -> None:
@@ -361,9 +358,9 @@ class Consumer:
             # To the end: another may be handled. Who blocks stays at what it failed on.
             (self._ready.appendleft if self._subscriber.blocks else self._ready.append)(lane)
             return
-        before = progress.waiting
+        before = progress.weight
         parked = progress.park(lane, failure, self._clock.now_ms())
-        self._waiting += progress.waiting - before
+        self._waiting += progress.weight - before
         log.warning("%s waits with %s %r: %s", self.id, *lane.subject, parked.failure)
         self.retries.add(lane)
         self._moved(progress.shard)

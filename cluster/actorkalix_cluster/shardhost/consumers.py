@@ -20,6 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from actorkalix_cluster.placement.sharding import pinned_id
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import read
@@ -35,6 +37,7 @@ from actorkalix_storage.api import Append, Position, StoreError
 
 log = logging.getLogger("actorkalix.consumer")
 
+LAST_WRITES = 3  # one that was under way, what has moved since, and one that was refused
 LOADS = 64  # cursors that are read in one job: some milliseconds of the reader
 
 
@@ -92,19 +95,20 @@ class Consumers:
             some = shards[at : at + LOADS]
             loaded = await read(self._committer, partial(self._load_some, some))
             for shard, cursors in zip(some, loaded, strict=True):
-                if isinstance(cursors, StoreError):
+                if isinstance(cursors, Exception):
                     log.error("consumers cannot begin with shard %d: %s", shard, cursors)
+                if isinstance(cursors, Exception) or self._shards.get(shard) is None:
                     continue
                 for consumer in self.consumers:
                     consumer.attach(shard, cursors.get(consumer.id))
 
-    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor] | StoreError]:
+    def _load_some(self, shards: list[int]) -> list[Mapping[str, Cursor] | Exception]:
         """Cursors of shards, or why they cannot be read. On the reader's thread."""
-        loaded: list[Mapping[str, Cursor] | StoreError] = []
+        loaded: list[Mapping[str, Cursor] | Exception] = []
         for shard in shards:
             try:
                 loaded.append(self._load(shard))
-            except StoreError as error:
+            except (StoreError, msgspec.DecodeError) as error:
                 loaded.append(error)
         return loaded
 
@@ -159,8 +163,10 @@ class Consumers:
         late = self._clock.call_later(int(timeout_s * 1000), ending.cancel)
         await asyncio.wait([ending])  # its cancel is the timeout, not ours
         late.cancel()
-        self._write()
-        if self._writing:
+        for _ in range(LAST_WRITES):
+            self._write()
+            if not self._writing:
+                break
             await asyncio.wait(self._writing.values())
         self.stop()
 

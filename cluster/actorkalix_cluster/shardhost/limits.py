@@ -11,7 +11,9 @@ class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         runs_max: handlings under way at once.
         run_entries_max: entries of one subject that are handled before others have their turn.
-        entries_max: entries in memory; what is beyond is read again from the store in its time.
+        entries_max: entries in memory, one of more than 8 KiB counting for each 8 KiB (64 MiB in
+            all); what is beyond is read again from the store in its time.
+        batch_bytes_max: bytes of a list of entries, or one of them.
         page: records that are read from the store at once.
         reads_max: such reads under way at once.
         parked_max: subjects of a shard that wait; with more, the consumer waits as a whole.
@@ -28,6 +30,7 @@ class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True):
     runs_max: int = 64
     run_entries_max: int = 64
     entries_max: int = 8_192
+    batch_bytes_max: int = 1_048_576
     page: int = 256
     reads_max: int = 4
     parked_max: int = 1_000

@@ -6,7 +6,8 @@ deadline, its depth) is not stored.
 
 A message that is sent because of a record has a *derived key*: a hash of the record's position and
 of its place among the record's messages. Sent again after a crash it is the same, and its receiver
-handles it once.
+handles it once. What its receiver refuses (a domain error) is not remembered under such a key: it
+changed nothing, and when it is sent again the receiver may have changed its mind.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_storage.api import Position
 
-DERIVED = "~"  # how derived keys begin
+DERIVED = "~"  # how derived keys begin, and those that handlers derive from them in turn
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):

@@ -54,6 +54,14 @@ def entry_of(stored: StoredRecord) -> Entry:
     return Entry(stored.shard, stored.position, stored.version, stored.record)
 
 
+WEIGHT_BYTES = 8_192
+
+
+def weight_of(entry: Entry) -> int:
+    """How much an entry counts among those in memory."""
+    return 1 + len(entry.record.payload) // WEIGHT_BYTES
+
+
 class LaneState(enum.Enum):
     """See the head of this file."""
 
@@ -103,6 +111,7 @@ class Progress:
         synced: all that the consumer wants of the log was taken; what lands is handed to it.
         lanes: by subject, those that have entries or are parked.
         moved: number of entries that were handled since the cursor was written.
+        weight: of the entries that lie here: one each, and one more for each `WEIGHT_BYTES`.
     """
 
     def __init__(self, shard: int, consumer: str, cursor: Cursor | None, start: Position) -> None:
@@ -113,6 +122,7 @@ class Progress:
         self.lanes: dict[Subject, Lane] = {}
         self.moved = 1 if cursor is None and start.offset > 0 else 0
         self._written = cursor or Cursor(consumer, start.lineage, start.epoch, 0)
+        self.weight = 0
         self._open: dict[int, Position] = {}  # of entries that lie here: offset -> position before
         for parked in self._written.parked:
             lane = self.lanes[parked.component, parked.entity] = Lane(
@@ -157,6 +167,7 @@ class Progress:
                     ready.append(lane)
                 lane.entries.append(entry)
                 self._open[entry.position.offset] = before
+                self.weight += weight_of(entry)
             before = entry.position
         self.read = through
         return ready
@@ -171,6 +182,7 @@ class Progress:
         for _ in range(count):
             entry = lane.entries.popleft()
             del self._open[entry.position.offset]
+            self.weight -= weight_of(entry)
         self.moved += count
 
     def rest(self, lane: Lane) -> bool:

@@ -204,8 +204,9 @@ class Timers:
         while True:
             found = await self._read(partial(self._store.due, kind, up_to_ms, limit))
             served = self._components.difference(self._off)
-            known = [d for d in found if d.component in served and wanted(d)]
-            if known or len(found) < limit or limit >= limit_max:
+            ours = [d for d in found if d.component in served]
+            known = [d for d in ours if wanted(d)]
+            if known or len(found) < limit or (ours and limit >= limit_max):
                 return known
             limit *= 2
 

@@ -127,7 +127,7 @@ def test_queries_deadlines_and_keys_are_kept_too() -> None:
     assert player.must_look().message.key != "mine"  # under it only the refusal is told again
 
 
-def test_a_firing_has_one_key_until_it_is_refused() -> None:
+def test_a_firing_has_one_key_however_often_it_is_attempted() -> None:
     player = Player()
     player.start(Plan(CALL, every_ms=60_000))
     player.now_ms += 60_000
@@ -140,7 +140,7 @@ def test_a_firing_has_one_key_until_it_is_refused() -> None:
     player.fired(second, REFUSED)
     player.now_ms += 6_000
     third = player.must_look()
-    assert third.message.key != first.message.key
+    assert third.message.key == first.message.key
     player.fired(third)
     player.now_ms += 60_000
     fourth = player.must_look()

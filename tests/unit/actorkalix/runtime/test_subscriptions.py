@@ -285,3 +285,67 @@ def test_queued_calls_are_made_once_whatever_happens_to_who_queued_them() -> Non
         assert await running.client.entity(Tally, "sent").total() == 16
 
     run(case, Sender)
+
+
+class Door(ValueEntity[int], id="door"):
+    """Lets nobody in until it was opened; counts who came in."""
+
+    def empty_state(self) -> int:
+        return -1
+
+    @command
+    def open(self) -> Effect[None]:
+        return self.effects.update_state(0).then_reply(None)
+
+    @command
+    def enter(self) -> Effect[int]:
+        if self.state < 0:
+            return self.effects.error("closed", code="failed_precondition")
+        return self.effects.update_state(self.state + 1).then_reply(lambda count: count)
+
+    @command
+    def send_on(self) -> Effect[int]:
+        call = self.client.entity(Tally, "sent on").add(1).with_timeout(timedelta(seconds=2))
+        return self.effects.update_state(0).then_forward(call)
+
+    @query
+    def count(self) -> int:
+        return self.state
+
+
+class Visitor(Action, id="visitor", runs="inline"):
+    @subscribe(Orders, only=Paid)
+    async def on_paid(self, event: Paid) -> None:
+        await self.client.entity(Tally, "tried").add(1)
+        await self.client.entity(Door, "d").enter()
+
+    @handler
+    async def knock(self) -> None:
+        await self.client.entity(Tally, "knocked").add(1)
+        await self.client.entity(Door, "d").enter()
+
+    @handler
+    async def knock_later(self) -> None:
+        call = self.client.action(Visitor).knock()
+        await self.timers.start_single("knock", after=timedelta(seconds=1), call=call)
+
+
+def test_a_refusal_is_asked_anew_and_what_came_before_it_stands_once() -> None:
+    async def case(running: TestService) -> None:
+        await running.client.entity(Orders, "o1").pay(1)
+        await running.client.action(Visitor).knock_later()
+        await running.advance(timedelta(seconds=20))
+        await running.client.entity(Door, "d").open()
+        await running.advance(timedelta(minutes=2))
+        assert await running.client.entity(Door, "d").count() == 2
+        assert await running.client.entity(Tally, "tried").total() == 1
+        assert await running.client.entity(Tally, "knocked").total() == 1
+
+    run(case, Door, Visitor)
+
+
+def test_a_forwarded_call_has_the_time_of_its_cause() -> None:
+    async def case(running: TestService) -> None:
+        assert await running.client.entity(Door, "d").send_on() == 1
+
+    run(case, Door)

@@ -32,6 +32,7 @@ class Reader:
         self.failing: set[str] = set()  # entities, or "entity payload"
         self.gate: asyncio.Event | None = None
         self.under_way = 0
+        self.tries = 0
         self.tried = 0
 
     def wants(self, record: Record, /) -> bool:
@@ -42,6 +43,7 @@ class Reader:
 
     async def handle(self, entries: Sequence[Entry], /) -> None:
         self.under_way += 1
+        self.tries += 1
         self.tried += 1
         try:
             if self.gate is not None:

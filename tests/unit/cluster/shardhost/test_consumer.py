@@ -317,3 +317,42 @@ def test_what_lands_while_a_page_is_read_is_handled_once() -> None:
                 assert again.host.caught_up
 
     run(case())
+
+
+def test_who_blocks_takes_one_at_a_time_and_waits_between_tries() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            for number in range(1, 4):
+                for name in ("a", "b", "c"):
+                    await r.add(number, name)
+            reader = Reader(blocks=True)
+            reader.failing = {"b 2"}
+            async with rig(r.store, subscribers=[reader]) as again:
+                await again.advance(60_000)
+                tries = reader.tries
+                assert "2" not in reader.of("b")
+                assert len(reader.seen) + 1 < 9
+                await again.advance(30_000)
+                assert reader.tries - tries <= 2
+                reader.failing = set()
+                await again.advance(40_000)
+                assert len(reader.seen) == 9
+
+    run(case())
+
+
+def test_a_list_that_fails_while_all_fail_is_not_tried_through() -> None:
+    async def case() -> None:
+        async with rig() as r:
+            for number in range(100):
+                await r.add(1, f"e{number}")
+            reader = Reader(batch_max=100)
+            reader.failing = {f"e{number}" for number in range(100)}
+            async with rig(r.store, subscribers=[reader]) as again:
+                await again.advance(100)
+                assert reader.tries < 30
+                reader.failing = set()
+                await again.advance(60_000)
+                assert len(reader.seen) == 100
+
+    run(case())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actorkalix_cluster.shardhost.cursors import Cursor
-from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress
+from actorkalix_cluster.shardhost.progress import WEIGHT_BYTES, Entry, Lane, LaneState, Progress
 from actorkalix_storage.api import Position, Record, RecordKind
 
 START = Position(7, 0, 0)
@@ -181,3 +181,14 @@ def test_what_is_behind_is_what_was_not_handled() -> None:
     progress.handled(lane, 1)
     assert progress.behind(at(4)) == 0
     assert progress.behind(at(9)) == 0  # what came since is for others
+
+
+def test_large_entries_weigh_more() -> None:
+    record = Record(RecordKind.STATE, "counter", "a", 1, 0, bytes(10 * WEIGHT_BYTES))
+    progress = fresh()
+    (lane,) = progress.take([Entry(3, at(1), 1, record)], at(1))
+    assert progress.weight == 11
+    progress.take([entry(2)], at(2))
+    assert progress.weight == 12
+    progress.handled(lane, 2)
+    assert progress.weight == 0

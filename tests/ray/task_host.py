@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from actorkalix_cluster.rayhost import tasks
 from actorkalix_cluster.rayhost.actors import Making
 from actorkalix_cluster.rayhost.batching import Answer, Item, Outcome
 from actorkalix_cluster.rayhost.contract import Answered
@@ -140,8 +141,11 @@ class TaskHost:
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def start(self, scratch: str, slots: int, options: list[TaskOptions]) -> None:
-        """A pool, with its workers."""
+    def start(
+        self, scratch: str, slots: int, options: list[TaskOptions], interrupt_s: float
+    ) -> None:
+        """A pool, with its workers; what is interrupted has so long to end."""
+        tasks.INTERRUPT_S_MAX = interrupt_s
         self._pool: Pool = self._on_loop(started(scratch, slots, options))
 
     def call(self, method: str, arguments: bytes) -> bytes:

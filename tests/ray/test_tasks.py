@@ -56,7 +56,11 @@ def host(ray: Any, tmp_path: Path) -> Generator[Callable[..., Caller]]:
     """Makes a host with so many slots."""
     made: list[Any] = []
 
-    def make(slots: int = 1, options: tuple[TaskOptions, ...] = (TaskOptions(),)) -> Caller:
+    def make(
+        slots: int = 1,
+        options: tuple[TaskOptions, ...] = (TaskOptions(),),
+        interrupt_s: float = 3.0,
+    ) -> Caller:
         handle = (
             ray.remote(concurrency_groups=GROUPS)(TaskHost)
             .options(num_cpus=0, name=NAME, namespace=NAMESPACE, max_concurrency=8)
@@ -64,7 +68,7 @@ def host(ray: Any, tmp_path: Path) -> Generator[Callable[..., Caller]]:
         )
         made.append(handle)
         caller = Caller(ray, handle)
-        caller.start(str(tmp_path), slots, list(options))
+        caller.start(str(tmp_path), slots, list(options), interrupt_s)
         return caller
 
     yield make
@@ -121,7 +125,7 @@ def test_calls_four_deep_end_on_one_slot(host: Callable[..., Caller]) -> None:
 def test_a_caller_that_goes_away_ends_what_runs_alone(
     host: Callable[..., Caller], work: str
 ) -> None:
-    caller = host()
+    caller = host(interrupt_s=60.0)  # a busy machine may need more than the usual 3
     caller.submit([work])
     _, pid = caller.place()
     caller.submit(["dropped", "pid"])

@@ -10,8 +10,9 @@ What a handler raises becomes a failure, never an exception of `run`:
     CommandError                    as it is: its code, details and class
     what became of a call           as it is; nobody knows what the handler had done before, so
                                       where sending again may help, the outcome is "unknown"
-    a rule that the handler broke   as it is, reported, with the correlation id
-    anything else                   "unexpected error" with the correlation id, reported (AC-07)
+    a rule that the handler broke   as it is, reported, with the correlation id; "unknown"
+    anything else                   "unexpected error" with the correlation id, reported (AC-07);
+                                      "unknown", for what it had done before it failed stands
 
 A cancelled handler is cancelled: who cancels it has gone away, or answers himself.
 """
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe.descriptors import (
@@ -50,7 +53,7 @@ from actorkalix.model.component import MISSING, Context, Live
 from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, Reply
 
 from .changes import Called, ChangeCode
 from .publishing import Publisher
@@ -315,11 +318,11 @@ class ActionCode:
             return self._refused(problem, message)
         if isinstance(problem, _FAULTS):
             self._report(message, problem)
-            return fault(problem, message).reply
+            return _begun(fault(problem, message).reply.failure)
         if isinstance(problem, ActorkalixError) and _says_something(problem):
             return Reply(failure=begun(failure_of(problem)))
         self._report(message, problem)
-        return Reply(failure=failures.unexpected(message.correlation_id))
+        return _begun(failures.unexpected(message.correlation_id))
 
     def _refused(self, error: CommandError, message: Message) -> Reply:
         try:
@@ -356,6 +359,12 @@ def _with_context(live: Live, message: Message, context: Context | None = None) 
         metadata=Metadata(message.metadata) if message.metadata else NO_METADATA,
     )
     return Live(context=context, client=live.client, timers=live.timers, resources=live.resources)
+
+
+def _begun(failure: Failure | None) -> Reply:
+    """A failure of a handler that had begun."""
+    assert failure is not None, "it failed"
+    return Reply(failure=msgspec.structs.replace(failure, outcome="unknown"))
 
 
 def _says_something(error: ActorkalixError) -> bool:

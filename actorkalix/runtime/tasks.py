@@ -166,7 +166,7 @@ class TaskRunner:
             raise
         except TimeoutError:
             self._pool.drop(self._group, item)
-            late = item.batch is None
+            late = item.batch is None and not item.begun
             unknown = failures.outcome_unknown(f"{method} did not reply in time")
             return Reply(failure=failures.deadline_passed() if late else unknown)
         if isinstance(outcome, Answer):

@@ -65,9 +65,12 @@ class Item:
         depth: of calls, 0 for one that no handler made.
         tell: is told the outcome, once.
         retries: how often it may be run again when its worker died on it.
+
+    Attributes:
+        begun: a worker has died on it, so some of it may have been done.
     """
 
-    __slots__ = ("batch", "depth", "dropped", "method", "retries", "sends", "tell", "work")
+    __slots__ = ("batch", "begun", "depth", "dropped", "method", "retries", "sends", "tell", "work")
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class Item:
         self.retries = retries
         self.sends = 0
         self.dropped = False
+        self.begun = False
         self.batch: Batch | None = None
 
 
@@ -219,13 +223,14 @@ class Batching:
         again: list[Item] = []
         for place, item in batch.open.items():
             was_started = place < started
+            item.begun = item.begun or was_started
             if was_started and item.retries:
                 item.retries -= 1
                 again.append(item)
             elif not was_started and item.sends < SENDS_MAX:
                 again.append(item)
             else:
-                told.append((item, Lost(was_started, reason)))
+                told.append((item, Lost(item.begun, reason)))
         batch.open.clear()
         self._requeue(again)
         return told

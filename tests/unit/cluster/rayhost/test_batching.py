@@ -243,6 +243,22 @@ def test_what_had_started_is_run_again_as_often_as_it_may() -> None:
     assert core.next() is None
 
 
+def test_what_had_started_once_counts_as_begun_for_ever() -> None:
+    core = batching(slots=1)
+    retried = item(retries=1)
+    core.put(retried)
+    batch = sent(core)
+    assert core.lost(batch, 1, "killed") == []
+    core.ended(batch)
+    assert retried.begun
+    told: list[tuple[Item, Lost]] = []
+    while not told:
+        batch = sent(core)
+        told = core.lost(batch, 0, "no worker")
+        core.ended(batch)
+    assert told == [(retried, Lost(True, "no worker"))]
+
+
 def test_what_never_starts_is_given_up() -> None:
     core = batching(slots=1)
     (one,) = put(core, 1)

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
@@ -40,6 +41,7 @@ from actorkalix.runtime import folders, presence, stores
 from actorkalix.runtime.config import Report, RunConfig
 from actorkalix.runtime.loading import Loaded, load, resolve
 from actorkalix.runtime.orders import ControllerConfig, HostConfig
+from actorkalix.runtime.tasks import refuse_environments
 from actorkalix.runtime.telling import Seen, Teller
 from actorkalix_cluster.rayhost import join, launch, reaper, supervise
 from actorkalix_cluster.rayhost.actors import Making
@@ -71,6 +73,7 @@ def run(config: RunConfig, report: Report) -> int:
     """
     loaded = load(resolve(config.service, config.app_dir))
     _check_access(loaded.service, config.address)
+    refuse_environments(loaded.service.descriptor, sys.executable)
     try:
         with ExitStack() as stack:
             ending = _Run(config, loaded, report, stack).serve()

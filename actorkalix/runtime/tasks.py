@@ -19,6 +19,7 @@ import msgspec
 from actorkalix.describe.actions import timeout_of
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine.action import Elements
+from actorkalix.errors import RayFailed
 from actorkalix.limits import Limits
 from actorkalix.ports import Ask
 from actorkalix.runtime.actions import InlineRunner
@@ -46,6 +47,24 @@ def task_actions(service: ServiceDescriptor) -> list[ComponentDescriptor]:
         for each in service.components.values()
         if each.kind == "action" and each.options.get("runs", "task") == "task"
     ]
+
+
+def refuse_environments(service: ServiceDescriptor, python: str) -> None:
+    """Refuse what Ray cannot do: it starts workers with a runtime_env by way of a shell.
+
+    Args:
+        service: whose actions may have one.
+        python: path of the interpreter.
+
+    Raises:
+        RayFailed: the path has a blank, and an action has a runtime_env.
+    """
+    found = [each.cls.__name__ for each in task_actions(service) if "runtime_env" in each.options]
+    if found and any(char.isspace() for char in python):
+        raise RayFailed(
+            f"{', '.join(found)} has a runtime_env, and Ray cannot start workers with one where "
+            f"Python lies below a path with a blank: {python}; install it elsewhere"
+        )
 
 
 class ActionTasks:

@@ -17,6 +17,7 @@ from actorkalix.model.calls import Call
 from actorkalix.model.client import Client, Ref
 from actorkalix.runtime.stores import found
 from actorkalix.testkit.checking import (
+    STORE_RULES,
     Evidence,
     Shown,
     Stored,
@@ -122,7 +123,7 @@ class RecordedClients:
         of_tokens = [record.operation for record in stored if record.kind is RecordKind.EVENT]
         assert len(of_tokens) == len(set(of_tokens)), "a token is stored twice"
         models = {"ledger": model_of(Ledger)}
-        for verdict in (linearizability(operations, models), *judge(evidence)):
+        for verdict in (linearizability(operations, models), *judge(evidence, STORE_RULES)):
             assert verdict.ok, verdict
         unknown = sum(operation.outcome == "unknown" for operation in operations)
         return f"{len(operations)} operations, {unknown} unknown, {len(stored)} records"

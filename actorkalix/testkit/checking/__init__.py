@@ -21,6 +21,7 @@ from .models import Model as Model
 from .picture import picture as picture
 from .rules import ANSWER_RULES as ANSWER_RULES
 from .rules import RULES as RULES
+from .rules import STORE_RULES as STORE_RULES
 from .rules import Rule as Rule
 from .rules import judge as judge
 from .verdicts import Finding as Finding

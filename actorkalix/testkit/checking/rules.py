@@ -56,14 +56,16 @@ DELIVERY_RULES = (
 )
 """Rules of what consumers do with what is stored."""
 
-RULES = (
+STORE_RULES = (
     Rule("durability", "acknowledged is stored, stored was attempted", acknowledged_is_stored),
     Rule("no_gaps", "versions and sequence numbers have no gaps", no_gaps),
     Rule("one_writer_per_epoch", "an epoch of a shard has one writer", one_writer_per_epoch),
     *ANSWER_RULES,
     Rule("durable_before_shown", "nothing shown is not stored", durable_before_shown),
-    *DELIVERY_RULES,
 )
+"""Rules of commands, of their answers, and of what is stored of them."""
+
+RULES = (*STORE_RULES, *DELIVERY_RULES)
 
 
 def judge(

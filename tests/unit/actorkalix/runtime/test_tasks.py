@@ -11,9 +11,10 @@ import pytest
 
 from actorkalix import Action, Limits, Service, handler
 from actorkalix.describe import descriptor_of
+from actorkalix.errors import RayFailed
 from actorkalix.runtime.actions import InlineRunner
 from actorkalix.runtime.task_messages import message_in, packed
-from actorkalix.runtime.tasks import TaskRunner, options_of, task_actions
+from actorkalix.runtime.tasks import TaskRunner, options_of, refuse_environments, task_actions
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.rayhost.batching import Answer, Batching, Item, Lost
 from actorkalix_cluster.rayhost.tasks import TaskOptions, TaskPool
@@ -187,3 +188,15 @@ def test_a_caller_that_goes_away_takes_its_call_out() -> None:
         assert pool.dropped == pool.items
 
     run(test)
+
+
+class Elsewhere(Action, id="elsewhere", runtime_env={"env_vars": {"A": "1"}}):
+    @handler
+    async def look(self) -> None: ...
+
+
+def test_what_ray_cannot_start_is_refused_before_it_begins() -> None:
+    service = Service("there", components=[Elsewhere])
+    refuse_environments(service.descriptor, "/opt/venv/bin/python")
+    with pytest.raises(RayFailed, match=r"Elsewhere has a runtime_env.*/my venv/bin/python"):
+        refuse_environments(service.descriptor, "/my venv/bin/python")

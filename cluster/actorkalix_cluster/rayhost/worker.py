@@ -16,6 +16,7 @@ import io
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -178,7 +179,12 @@ class Worker:
 
 
 def _enter(making: Making) -> None:
-    """Belong to the run as its other processes do; see `process`."""
+    """Belong to the run as its other processes do; see `process`.
+
+    A run that was started in the background ignores SIGINT (nohup), and so would this process. But
+    an interrupt is how Ray cancels: it calls Python's handler of that signal, if there is one.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path[:] = [path for path in sys.path if path not in making.unwanted_paths]
     global _member  # open as long as the process lives
     _member = members.enter(Path(making.scratch), f"{making.prefix}worker-{os.getpid()}")

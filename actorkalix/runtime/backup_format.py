@@ -5,17 +5,12 @@ It carries a checksum of itself and those of all other files, so that a backup i
 was written before anything is made of it. It is plain JSON, for people and for other programs.
 
 Each store's file is consistent in itself: one moment of that store. The stores' moments differ by
-some milliseconds, and they are not stopped for a common one. Today nothing reaches over two stores
-but what clients do one after the other. Messages between shards, which come with a later version,
-will. Therefore each store has `moment_ms` (whatever was durable before then is in its copy) and the
-position of every shard:
-
-- while a backup runs, outboxes keep what was sent from the earliest store's moment on. A copy of a
-  sender then still has every message that an older copy of its receiver has not; streams are
-  numbered, so what the receiver has is not taken twice.
-- a receiver's copy that is newer than its sender's may have taken messages of which the sender's
-  knows nothing. Its mark carries the sender's position (lineage, epoch, offset), which is beyond
-  the sender's restored end: the two part there, and the mark is set back to it.
+some milliseconds, and they are not stopped for a common one. So what one store's entities have
+asked of another's (side effects, subscriptions, timers, topics) may be cut in between: where the
+receiver's copy is the older one, the sender's cursor says that it is done, and the receiver knows
+nothing of it. Nothing mends that yet. What a later restore needs for it is here: each store has
+`moment_ms` (whatever was durable before then is in its copy) and the position of every shard, so
+cursors can be set back to the earliest moment, and receivers drop by their keys what they have.
 """
 
 from __future__ import annotations

@@ -80,11 +80,10 @@ class Lane:
         entries: in order; none while it is parked.
         state: see the head of this file.
         parked: what is known of its failures, while it is PARKED or RETRYING.
-        retry_ms: when it is tried again.
         news: while it is parked: entries came that are not here.
     """
 
-    __slots__ = ("entries", "news", "parked", "progress", "retry_ms", "state", "subject")
+    __slots__ = ("entries", "news", "parked", "progress", "state", "subject")
 
     def __init__(self, progress: Progress, subject: Subject) -> None:
         self.progress = progress
@@ -92,7 +91,6 @@ class Lane:
         self.entries: deque[Entry] = deque()
         self.state = LaneState.WAITING
         self.parked: Parked | None = None
-        self.retry_ms = 0
         self.news = False
 
 

@@ -147,7 +147,6 @@ class Retries:
     def _after(self, lane: Lane, wait_ms: int) -> None:
         """Look at a lane that much later, and not at the time that was set before."""
         self.forget(lane)
-        lane.retry_ms = self._clock.now_ms() + wait_ms
         self._lanes[lane] = self._clock.call_later(wait_ms, lambda: self._due(lane))
 
     def _due(self, lane: Lane) -> None:

@@ -42,11 +42,6 @@ FAR_MS = 1 << 62
 Consumers = Callable[[int], Mapping[str, Position]]
 
 
-def no_consumers(shard: int) -> Mapping[str, Position]:
-    """Nobody reads a shard's log."""
-    return {}
-
-
 class Timers:
     """Looks at what is due and sends it to whom it concerns."""
 
@@ -55,7 +50,7 @@ class Timers:
         parts: Parts,
         send: Callable[[Message], Ticket],
         components: frozenset[str],
-        consumers: Consumers = no_consumers,
+        consumers: Consumers,
     ) -> None:
         self._store = parts.store
         self._committer = parts.committer

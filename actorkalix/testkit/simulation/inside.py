@@ -155,12 +155,19 @@ class Inside:
             keys.append(message.key)
         self.caused.append(Caused(asked, delivery, keys.index(message.key)))
 
-    def answered(self, asked: int, reply: Reply, message: Message) -> None:
-        """It was answered."""
+    def answered(self, asked: int, reply: Reply, message: Message, by: Process) -> None:
+        """It was answered.
+
+        What a host was told whose store another one has by now, it may have told itself, and its
+        news may be old; no cursor moves by that, and nobody else hears of it.
+        """
         failure = reply.failure
         said = "answered" if failure is None else f"{failure.number} {failure.outcome}"
         self.trace(f"[{OPERATION}{asked}] {said}")
-        note_reply(self.recorder, asked, reply, message.accept)
+        if by.former and failure is None:
+            self.recorder.fail(asked, OutcomeUnknown("its store is another host's"))
+        else:
+            note_reply(self.recorder, asked, reply, message.accept)
 
 
 class Attended(AroundSubscriber):
@@ -237,7 +244,7 @@ class Noted:
             return await self._asking.ask(message)
         asked = self._inside.asks(message, self._process)
         reply = await self._asking.ask(_as_operation(message, asked))
-        self._inside.answered(asked, reply, message)
+        self._inside.answered(asked, reply, message, self._process)
         return reply
 
     def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
@@ -249,11 +256,11 @@ class Noted:
             _as_operation(message, asked), partial(self._told, asked, message, tell)
         )
         if isinstance(answer, Reply):
-            self._inside.answered(asked, answer, message)
+            self._inside.answered(asked, answer, message, self._process)
         return answer
 
     def _told(self, asked: int, message: Message, tell: Tell, reply: Reply) -> None:
-        self._inside.answered(asked, reply, message)
+        self._inside.answered(asked, reply, message, self._process)
         tell(reply)
 
     def drop(self, asked: Asked, /) -> None:

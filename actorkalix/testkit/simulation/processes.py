@@ -99,6 +99,7 @@ class Process:
         alive: it was not killed.
         paused: it stands still.
         runs: it is alive and not paused.
+        former: another one has its store by now, as if no lock were held.
         tasks: that may be pending, in the order in which they were made.
         aside: handles whose turn came while it did not run.
         on_kill: is called when it has been killed.
@@ -110,6 +111,7 @@ class Process:
         "_sweep_at",
         "alive",
         "aside",
+        "former",
         "name",
         "on_kill",
         "paused",
@@ -122,6 +124,7 @@ class Process:
         self.alive = True
         self.paused = False
         self.runs = True
+        self.former = False
         self.tasks: list[asyncio.Task[Any]] = []
         self.aside: list[Handle] = []
         self.on_kill: Callable[[], object] | None = None

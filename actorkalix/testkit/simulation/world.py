@@ -296,6 +296,7 @@ class World:
         number = host.number
         del self._hosts[number], self._serving[number]
         self._former.append(host)
+        host.process.former = True
         self._call_the_roll(at_once=True)
         self.open(number, is_twin=True)
         self.network.later(length_us, self._end_former, host)

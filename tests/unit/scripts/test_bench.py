@@ -70,7 +70,7 @@ def test_group_commit(tiny: Setting) -> None:
     points = group_commit(tiny)
     assert [point.clients for point in points] == [1, 2]
     for point in points:
-        assert point.rate >= point.commits > 0
+        assert point.rate >= point.commits * 0.999 > 0  # one client: both are one figure, rounded
         assert 0 < point.p50_ms <= point.p99_ms
     assert list(Path(tempfile.gettempdir()).iterdir()) == [], "its stores are gone"
 

@@ -1,0 +1,1 @@
+"""Views: projections from changes into SQLite tables, and queries over them."""

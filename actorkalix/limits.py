@@ -62,6 +62,15 @@ class Limits:
             message on which a consumer fails holds up that part of the topic. (16 keep the cores of
             some hosts busy, and an idle one costs nothing.) Do not change it while the order of
             messages counts: with another number a subject goes on in another partition.
+        view_query_timeout: until a query of a view is ended (what a caller waits for; a query by an
+            index takes microseconds).
+        view_queries_max: queries of views that wait for a thread on a host; beyond it 503 (at 1 ms
+            a query these are answered within `ask_timeout`).
+        view_threads: of a host for queries of a view (SQLite works without Python's lock, so that
+            some cores are kept busy).
+        view_rows_max: rows of an answer without a LIMIT (Akka: 10,000).
+        view_wait_timeout: until a query that waits for a change is told that the view is behind; a
+            little below `ask_timeout`, so that what it says reaches the caller.
     """
 
     payload_bytes_max: int = 1_000_000
@@ -92,6 +101,11 @@ class Limits:
     tasks_waiting_max: int = 4_096
     call_depth_max: int = 8
     topic_partitions: int = 16
+    view_query_timeout: timedelta = timedelta(seconds=4.5)
+    view_queries_max: int = 4_096
+    view_threads: int = 4
+    view_rows_max: int = 10_000
+    view_wait_timeout: timedelta = timedelta(seconds=4)
 
     def __post_init__(self) -> None:
         for field in fields(self):

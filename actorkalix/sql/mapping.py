@@ -100,7 +100,7 @@ class Mapping:
         for field in known.values():
             item = named.get(field.name)
             if item is not None:
-                out = self._item(item, field)
+                out = self.item(item, field)
             elif field.name in stars:
                 found = stars[field.name]
                 if len(found) > 1:
@@ -146,7 +146,7 @@ class Mapping:
                         found.setdefault(column.path[-1], []).append((source, column))
         return found
 
-    def _item(self, item: Item, field: Field) -> Output | None:
+    def item(self, item: Item, field: Field) -> Output | None:
         column = field.column
         if column is None:
             self._note(item, f"the result's field {field.problem}")
@@ -233,7 +233,7 @@ class Mapping:
     # ---- rows that a join leaves out ------------------------------------------------------------
     def _missing(self, items: Sequence[Item]) -> list[Source]:
         """The sources of items, where a join may leave all of them without a row."""
-        numbers = frozenset().union(*(self._sources(one) for one in items))
+        numbers = {number for one in items for number in self._sources(one)}
         found = [one for one in self._block.scope.sources if one.number in numbers]
         return found if all(one.nullable for one in found) else []
 
@@ -242,7 +242,7 @@ class Mapping:
         if isinstance(node, Star):
             return frozenset(one.number for one in self._block.scope.table(node))
         if isinstance(node, Group | Collect):
-            return frozenset().union(*(self._sources(one) for one in node.items))
+            return frozenset(number for one in node.items for number in self._sources(one))
         value = self._block.many(lambda: self._block.expressions.value(node))
         return frozenset() if value is None else value.sources
 

@@ -167,9 +167,9 @@ class Scope:
 
     def value(self, path: Path) -> Value | None:
         """What a path names; None when it names nothing, which is noted."""
-        parts = path.parts
+        parts: Sequence[str] = path.parts
         for source in self.seen():
-            if source.alias == parts[0] and len(parts) > 1:
+            if len(parts) > 1 and source.alias == parts[0]:
                 found = self._inside(source, parts[1:])
                 if found is not None:
                     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Literal, cast
+from typing import Literal
 
 import msgspec
 
@@ -32,11 +32,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 def parts(node: Node) -> Iterator[Node]:
     """The nodes directly in a node."""
     for field in node.__struct_fields__:
-        value: Any = getattr(node, field)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (one for one in cast(tuple[Any, ...], value) if isinstance(one, Node))
+        value: object = getattr(node, field)
+        several = value if isinstance(value, tuple) else (value,)
+        yield from (one for one in several if isinstance(one, Node))
 
 
 def walk(node: Node) -> Iterator[Node]:

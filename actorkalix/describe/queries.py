@@ -51,7 +51,8 @@ def describe_queries(
             made = _compiled(scope, handler, text, tables, parameters, method.stream_updates)
             if made is not None:
                 updates = method.stream_updates
-                found[name] = QueryDescriptor(name, made, handler, streams, updates)
+                fields = tuple(parameters) if handler.whole_body else ()
+                found[name] = QueryDescriptor(name, made, handler, streams, updates, fields)
     if not any(method.sql is not None for method in methods.values()):
         scope.problems.add(scope.place, 'has no query; mark a method with @sql("SELECT ...")')
     return found

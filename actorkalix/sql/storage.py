@@ -13,7 +13,7 @@ are normalised by the same code. Its statements belong into the transaction of t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -233,8 +233,7 @@ def _at(row: Any, path: Sequence[str]) -> Any:
         if value is None:
             return None
         if isinstance(value, dict):
-            fields: dict[str, Any] = value
-            value = fields.get(name)
+            value = cast("dict[str, Any]", value).get(name)
         else:
             value = getattr(value, name)
     return value

@@ -13,10 +13,10 @@ import dis
 import enum
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 from actorkalix.describe.descriptors import TableDescriptor, described
 from actorkalix.describe.problems import code_of
@@ -104,7 +104,8 @@ def _value(value: Any, seen: set[int]) -> Iterator[str]:
 
 def _collection(value: Any, seen: set[int]) -> Iterator[str]:
     yield f"{type(value).__name__} {len(value)}"
-    parts = value.items() if isinstance(value, dict) else value
+    held = cast("dict[Any, Any]", value).items() if isinstance(value, dict) else value
+    parts: Iterable[Any] = held
     texts = (" ".join(_value(one, seen)) for one in parts)
     yield from sorted(texts) if isinstance(value, (set, frozenset)) else texts
 

@@ -87,16 +87,15 @@ def _compiled(
     parameters: Mapping[str, Any],
     stream_updates: bool,
 ) -> Any:
+    if stream_updates and not handler.streams:
+        hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
+        scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
+        return None
     try:
         from actorkalix.sql.problems import Problem, shown
         from actorkalix.sql.query import compile_query  # sqlglot is slow to load
     except ImportError:  # until it has landed
         return NotImplemented
-
-    if stream_updates and not handler.streams:
-        hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
-        scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
-        return None
     try:
         return compile_query(
             text,

@@ -134,7 +134,7 @@ def shape_of(name: str, row: Any) -> TableShape:
     shape = TableShape(name, row, columns)
     problems = [f"{called}.{one}" for one in reading.problems]
     if not columns:
-        problems.append(f"{called} has no fields; a row has one at least")
+        problems.append(f"{called} has no fields; a row has at least one")
     count = len(shape.leaves())
     if count > ROW_COLUMNS_MAX:
         problems.append(f"{called} has {count:,} columns; a table has {ROW_COLUMNS_MAX:,} at most")
@@ -187,6 +187,7 @@ _TIMES = {
     dt.time: "a time of day has no date",
     dt.timedelta: "a duration is no point in time",
 }
+_Path = tuple[str, ...]
 _COLLECTIONS = (list, tuple, set, frozenset)
 _UNIONS = (typing.Union, type(int | str))
 

@@ -1,10 +1,11 @@
 """How rows lie in SQLite: statements and their parameters; whoever has a connection runs them.
 
-A table has a row for each subject: its id (`$subject`), the whole row as JSON (`$row`, so `SELECT *`
-rebuilds nothing), the number of its last change (`$seq`), and a column for each leaf of its shape.
-Names that begin with `$` are ours; fields cannot be named so.
+A table has a row for each subject: a number of its own (`$id`), whose row it is (`$subject`), the
+whole row as JSON (`$row`, so `SELECT *` rebuilds nothing), a column for each leaf of its shape, and
+the number of its last change (`$seq`). Names that begin with `$` are ours; fields have none.
+Columns have no type, so what is bound is what is kept.
 
-A text search has a table of FTS5 beside it, whose rows have the numbers (rowid) of the table's own;
+A text search has a table of FTS5 beside it, whose rows have the numbers of the table's own;
 it keeps words that `words` made, so that SQLite's tokenizer has nothing to decide: query and row
 are normalised by the same code. Its statements belong into the transaction of the row's.
 """
@@ -18,30 +19,35 @@ import msgspec
 
 from actorkalix.describe.shapes import is_model
 from actorkalix.errors import NotEncodable
-from actorkalix.sql.shapes import Column, TableShape
+from actorkalix.sql.shapes import Column, ColumnKind, TableShape
 from actorkalix.sql.values import as_builtins, to_column
 
 Parameters = tuple[Any, ...]
 Words = Callable[[str, str], str]
-"""From a text and a language to its words, normalised, with blanks between (`sql/words.py`)."""
+"""From a text and a language to its words, normalised, with blanks between."""
 
 
 class Search(Protocol):
-    """A text search that a query needs: a column of a table, by its dotted name, and a language."""
+    """A text search that a query needs (`sql/words.py`)."""
+
+    @property
+    def name(self) -> str:
+        """Of its FTS5 table."""
+        ...
 
     @property
     def table(self) -> str:
-        """Name of the table."""
+        """The table that it searches."""
         ...
 
     @property
-    def column(self) -> str:
-        """Dotted name of the column, of texts or of a list of texts."""
+    def path(self) -> Sequence[str]:
+        """Names of the fields that lead to its column, of texts or of lists of texts."""
         ...
 
     @property
-    def language(self) -> str:
-        """Of its words; "simple" for none."""
+    def config(self) -> str:
+        """Language of its words; "simple" for none."""
         ...
 
 
@@ -55,8 +61,9 @@ class TableStorage:
 
     Attributes:
         create: statements that make the table and its searches where they are not there.
-        upsert: one row, with the parameters of `encode`.
+        upsert: one row, with the parameters of `encode` and the number of the change.
         delete: one row, by its subject.
+        select: the `$row` of a subject.
     """
 
     def __init__(
@@ -67,18 +74,17 @@ class TableStorage:
         self._json = msgspec.json.Encoder(enc_hook=as_builtins)
         self._decoder = msgspec.json.Decoder(shape.row, dec_hook=_model)
         made = words or split_words
-        mine = {search_table(one): one for one in searches if one.table == shape.name}
-        self._searches = tuple(
-            SearchStorage(shape, name, mine[name], made) for name in sorted(mine)
-        )
-        columns = ", ".join(quoted(one.name) for one in self._leaves)
+        mine = {one.name: one for one in searches if one.table == shape.name}
+        self._searches = tuple(SearchStorage(shape, mine[name], made) for name in sorted(mine))
+        columns = "".join(f"{quoted(one.name)}, " for one in self._leaves)
         table = quoted(shape.name)
         self.create: tuple[str, ...] = (
-            f'CREATE TABLE IF NOT EXISTS {table}("$subject" TEXT NOT NULL PRIMARY KEY, '
-            f'"$row" BLOB NOT NULL, "$seq" INTEGER NOT NULL, {columns})',
+            f'CREATE TABLE IF NOT EXISTS {table}("$id" INTEGER PRIMARY KEY, '
+            f'"$subject" TEXT NOT NULL UNIQUE, "$row" TEXT NOT NULL, {columns}'
+            '"$seq" INTEGER NOT NULL)',
             *(one.create for one in self._searches),
         )
-        names = ['"$subject"', '"$row"', '"$seq"', *(quoted(one.name) for one in self._leaves)]
+        names = ['"$subject"', '"$row"', *(quoted(one.name) for one in self._leaves), '"$seq"']
         places = ", ".join("?" * len(names))
         sets = ", ".join(f"{name}=excluded.{name}" for name in names[1:])
         # An update in place keeps the row's number, by which the searches know it.
@@ -87,20 +93,20 @@ class TableStorage:
             f'ON CONFLICT("$subject") DO UPDATE SET {sets}'
         )
         self.delete = f'DELETE FROM {table} WHERE "$subject"=?'
+        self.select = f'SELECT "$row" FROM {table} WHERE "$subject"=?'
 
-    def encode(self, subject: str, row: Any, seq: int = 0) -> Parameters:
-        """Parameters of `upsert`.
+    def encode(self, subject: str, row: Any) -> Parameters:
+        """Parameters of `upsert`, without the number of the change, which is its last.
 
         Args:
             subject: whose row it is.
             row: an object of the table's class.
-            seq: number of the change that made it.
 
         Raises:
             NotEncodable: names the column, and says what it can keep.
         """
         kept, whole = self._written(row)
-        return (subject, whole, seq, *(self._leaf(one, kept) for one in self._leaves))
+        return (subject, whole, *(self._leaf(one, kept, row) for one in self._leaves))
 
     def decode(self, row: bytes | str) -> Any:
         """The object that a `$row` holds.
@@ -110,16 +116,16 @@ class TableStorage:
         """
         return self._decoder.decode(row)
 
-    def put(self, subject: str, row: Any, seq: int = 0) -> Iterator[tuple[str, Parameters]]:
+    def put(self, subject: str, row: Any, seq: int) -> Iterator[tuple[str, Parameters]]:
         """Statements that insert or replace a row and keep its searches in step, in order.
 
         Raises:
             NotEncodable: as `encode`; before the first statement.
         """
-        parameters = self.encode(subject, row, seq)
-        yield self.upsert, parameters
+        parameters = self.encode(subject, row)
+        yield self.upsert, (*parameters, seq)
         for search in self._searches:
-            yield from search.put(subject, parameters[3 + search.position])
+            yield from search.put(subject, parameters[2 + search.position])
 
     def remove(self, subject: str) -> Iterator[tuple[str, Parameters]]:
         """Statements that delete a row and what its searches keep of it, in order."""
@@ -138,7 +144,7 @@ class TableStorage:
         """
         return tuple(one for one in self._searches if one.name not in there)
 
-    def _written(self, row: Any) -> tuple[Any, bytes]:
+    def _written(self, row: Any) -> tuple[Any, str]:
         """The row as it reads back, and its JSON."""
         what = f"row of {self.shape.name}"
         try:
@@ -146,16 +152,14 @@ class TableStorage:
         except (TypeError, ValueError, OverflowError, RecursionError) as problem:
             raise NotEncodable(f"{what}: {problem}") from problem
         try:
-            return self._decoder.decode(whole), whole
+            return self._decoder.decode(whole), whole.decode()
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as problem:
             raise NotEncodable(f"{what}: {problem}; it could not be read back") from problem
 
-    def _leaf(self, column: Column, row: Any) -> Any:
-        value = row
-        for name in column.path:
-            if value is None:
-                return None
-            value = value.get(name) if isinstance(value, dict) else getattr(value, name)
+    def _leaf(self, column: Column, kept: Any, given: Any) -> Any:
+        value = _at(kept, column.path)
+        if value is None and column.kind is ColumnKind.FLOAT:
+            value = _at(given, column.path)  # JSON has null for nan
         try:
             return to_column(column, value)
         except ValueError as problem:
@@ -174,21 +178,23 @@ class SearchStorage:
         position: of its column among the leaves of the shape.
     """
 
-    def __init__(self, shape: TableShape, name: str, search: Search, words: Words) -> None:
-        table, fts = quoted(shape.name), quoted(name)
-        self.name = name
-        self.position = [one.name for one in shape.leaves()].index(search.column)
-        # Of every word only the rows: nobody asks where in the text it stands.
+    def __init__(self, shape: TableShape, search: Search, words: Words) -> None:
+        table, fts = quoted(shape.name), quoted(search.name)
+        leaves, column = shape.leaves(), ".".join(search.path)
+        self.name = search.name
+        self.position = [one.name for one in leaves].index(column)
+        # Of every word only the rows: nobody asks where in the text it stands. To this tokenizer
+        # all that is not ASCII is a letter, so it splits where `words` has put blanks.
         self.create = (
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {fts} "
             "USING fts5(words, detail=none, columnsize=0, tokenize=\"ascii tokenchars '_'\")"
         )
-        self.select = f'SELECT "$subject", {quoted(search.column)} FROM {table}'
-        row = f'(SELECT rowid FROM {table} WHERE "$subject"=?)'
+        self.select = f'SELECT "$subject", {quoted(column)} FROM {table}'
+        row = f'(SELECT "$id" FROM {table} WHERE "$subject"=?)'
         self.remove = f"DELETE FROM {fts} WHERE rowid={row}"
         self._insert = f"INSERT INTO {fts}(rowid, words) VALUES({row}, ?)"
-        self._language, self._words = search.language, words
-        self._is_list = shape.leaves()[self.position].element is not None
+        self._config, self._words = search.config, words
+        self._is_list = leaves[self.position].element is not None
 
     def put(self, subject: str, value: Any) -> Iterator[tuple[str, Parameters]]:
         """Statements that replace what it keeps of a row.
@@ -205,14 +211,9 @@ class SearchStorage:
         if value is None:
             return
         texts: Sequence[str] = msgspec.json.decode(value) if self._is_list else [value]
-        words = " ".join(self._words(one, self._language) for one in texts)
+        words = " ".join(self._words(one, self._config) for one in texts)
         if words:
             yield self._insert, (subject, words)
-
-
-def search_table(search: Search) -> str:
-    """Name of the FTS5 table of a search."""
-    return f"$search {search.table} {search.column} {search.language}"
 
 
 def quoted(name: str) -> str:
@@ -220,10 +221,23 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def split_words(text: str, language: str) -> str:
+def split_words(text: str, config: str) -> str:
     """Words of a text in lower case, for any language."""
     letters = (one if one.isalnum() else " " for one in text.lower())
     return " ".join("".join(letters).split())
+
+
+def _at(row: Any, path: Sequence[str]) -> Any:
+    value: Any = row
+    for name in path:
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            fields: dict[str, Any] = value
+            value = fields.get(name)
+        else:
+            value = getattr(value, name)
+    return value
 
 
 def _model(tp: type[Any], value: Any) -> Any:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from actorkalix.describe.descriptors import ComponentDescriptor, ViewDescriptor
+from actorkalix.describe.descriptors import ComponentDescriptor, Query, ViewDescriptor
 from actorkalix.limits import VIEW_PARKED_MAX, VIEW_PAUSE_AFTER, VIEW_REMOVED_MAX
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
@@ -82,7 +82,8 @@ class Projection:
         self.tally = Tally()
         self.on_applied: Callable[[], object] | None = None
         self._connection = connection
-        searches = [one for query in view.queries.values() for one in query.query.searches]
+        queries = compiled(view)
+        searches = [one for query in queries for one in query.searches]
         followed = _followed(view)
         self._folds = {
             name: TableFold(component.cls, table, searches, keeps_removed=name in followed)
@@ -118,8 +119,8 @@ class Projection:
                     for subject, value in connection.execute(search.select).fetchall():
                         for statement, parameters in search.fill(subject, value):
                             connection.execute(statement, parameters)
-            for query in view.queries.values():
-                for index in query.query.indexes:
+            for query in compiled(view):
+                for index in query.indexes:
                     connection.execute(index.create)
             if "generation" not in meta_in(connection):
                 put_meta(
@@ -399,8 +400,16 @@ class Projection:
 def _followed(view: ViewDescriptor) -> set[str]:
     """Tables whose changes are streamed."""
     return {
-        name for one in view.queries.values() if one.stream_updates for name in one.query.tables
+        name
+        for one in view.queries.values()
+        if one.stream_updates and one.query is not NotImplemented
+        for name in one.query.tables
     }
+
+
+def compiled(view: ViewDescriptor) -> list[Query]:
+    """The queries of a view that have a plan."""
+    return [one.query for one in view.queries.values() if one.query is not NotImplemented]
 
 
 def _named(batch: Batch) -> dict[int, None]:

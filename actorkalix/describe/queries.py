@@ -91,11 +91,9 @@ def _compiled(
         hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
         scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
         return None
-    try:
-        from actorkalix.sql.problems import Problem, shown
-        from actorkalix.sql.query import compile_query  # sqlglot is slow to load
-    except ImportError:  # until it has landed
-        return NotImplemented
+    from actorkalix.sql.compiling import compile_query  # sqlglot is slow to load
+    from actorkalix.sql.problems import Problem, shown
+
     try:
         return compile_query(
             text,

@@ -180,3 +180,24 @@ from .stored import (
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
 )
+from .views import (
+    QueryTooLarge as QueryTooLarge,
+)
+from .views import (
+    QueryTooSlow as QueryTooSlow,
+)
+from .views import (
+    SqlRefused as SqlRefused,
+)
+from .views import (
+    SubjectParked as SubjectParked,
+)
+from .views import (
+    TokenUnreachable as TokenUnreachable,
+)
+from .views import (
+    ViewBehind as ViewBehind,
+)
+from .views import (
+    ViewIncomplete as ViewIncomplete,
+)

@@ -124,7 +124,7 @@ def shape_of(name: str, row: Any) -> TableShape:
     called = name_of(row)
     if not _is_object(cls):
         raise ShapeProblem(
-            [f"{called} is no row; use a dataclass, msgspec.Struct or another class with fields"]
+            [f"{called} has no fields; rows are dataclasses, msgspec.Structs and the like"]
         )
     wrong = [f"{called}.{one}" for one in unfit(cls)]
     if wrong:
@@ -134,7 +134,7 @@ def shape_of(name: str, row: Any) -> TableShape:
     shape = TableShape(name, row, columns)
     problems = [f"{called}.{one}" for one in reading.problems]
     if not columns:
-        problems.append(f"{called} has no fields; a row has one at least")
+        problems.append(f"{called} has no fields; a row has at least one")
     count = len(shape.leaves())
     if count > ROW_COLUMNS_MAX:
         problems.append(f"{called} has {count:,} columns; a table has {ROW_COLUMNS_MAX:,} at most")
@@ -187,6 +187,7 @@ _TIMES = {
     dt.time: "a time of day has no date",
     dt.timedelta: "a duration is no point in time",
 }
+_Path = tuple[str, ...]
 _COLLECTIONS = (list, tuple, set, frozenset)
 _UNIONS = (typing.Union, type(int | str))
 

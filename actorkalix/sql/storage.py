@@ -1,10 +1,11 @@
 """How rows lie in SQLite: statements and their parameters; whoever has a connection runs them.
 
-A table has a row for each subject: its id (`$subject`), the whole row as JSON (`$row`, so `SELECT *`
-rebuilds nothing), the number of its last change (`$seq`), and a column for each leaf of its shape.
-Names that begin with `$` are ours; fields cannot be named so.
+A table has a row for each subject: a number of its own (`$id`), whose row it is (`$subject`), the
+whole row as JSON (`$row`, so `SELECT *` rebuilds nothing), a column for each leaf of its shape, and
+the number of its last change (`$seq`). Names that begin with `$` are ours; fields have none.
+Columns have no type, so what is bound is what is kept.
 
-A text search has a table of FTS5 beside it, whose rows have the numbers (rowid) of the table's own;
+A text search has a table of FTS5 beside it, whose rows have the numbers of the table's own;
 it keeps words that `words` made, so that SQLite's tokenizer has nothing to decide: query and row
 are normalised by the same code. Its statements belong into the transaction of the row's.
 """
@@ -12,22 +13,25 @@ are normalised by the same code. Its statements belong into the transaction of t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from functools import partial
+from operator import attrgetter
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from actorkalix.describe.shapes import is_model
 from actorkalix.errors import NotEncodable
-from actorkalix.sql.shapes import Column, TableShape
-from actorkalix.sql.values import as_builtins, to_column
+from actorkalix.sql.shapes import Column, ColumnKind, TableShape
+from actorkalix.sql.values import as_builtins, to_column, writer_of
+from actorkalix.sql.words import words_of
 
 Parameters = tuple[Any, ...]
 Words = Callable[[str, str], str]
-"""From a text and a language to its words, normalised, with blanks between (`sql/words.py`)."""
+"""From a text and a language to its words, normalised, with blanks between."""
 
 
 class Search(Protocol):
-    """A text search that a query needs: a column of a table, by its dotted name, and a language."""
+    """A text search that a query needs (`words.TextSearch`)."""
 
     @property
     def table(self) -> str:
@@ -36,7 +40,7 @@ class Search(Protocol):
 
     @property
     def column(self) -> str:
-        """Dotted name of the column, of texts or of a list of texts."""
+        """Dotted name of its column, of texts or of lists of texts."""
         ...
 
     @property
@@ -51,12 +55,13 @@ class TableStorage:
     Args:
         shape: of the table.
         searches: that queries of the view need; those of other tables are passed over.
-        words: makes the words that a search keeps.
+        words: makes the words that a search keeps, as queries do.
 
     Attributes:
         create: statements that make the table and its searches where they are not there.
-        upsert: one row, with the parameters of `encode`.
+        upsert: one row, with the parameters of `encode` and the number of the change.
         delete: one row, by its subject.
+        select: the `$row` of a subject.
     """
 
     def __init__(
@@ -64,21 +69,26 @@ class TableStorage:
     ) -> None:
         self.shape = shape
         self._leaves = shape.leaves()
+        self._columns = [(_reader(one.path, shape.row), writer_of(one)) for one in self._leaves]
+        self._floats = [
+            (at, one)
+            for at, one in enumerate(self._leaves)
+            if one.kind is ColumnKind.FLOAT and one.nullable
+        ]
         self._json = msgspec.json.Encoder(enc_hook=as_builtins)
         self._decoder = msgspec.json.Decoder(shape.row, dec_hook=_model)
-        made = words or split_words
+        made = words or words_of
         mine = {search_table(one): one for one in searches if one.table == shape.name}
-        self._searches = tuple(
-            SearchStorage(shape, name, mine[name], made) for name in sorted(mine)
-        )
-        columns = ", ".join(quoted(one.name) for one in self._leaves)
+        self._searches = tuple(SearchStorage(shape, mine[name], made) for name in sorted(mine))
+        columns = "".join(f"{quoted(one.name)}, " for one in self._leaves)
         table = quoted(shape.name)
         self.create: tuple[str, ...] = (
-            f'CREATE TABLE IF NOT EXISTS {table}("$subject" TEXT NOT NULL PRIMARY KEY, '
-            f'"$row" BLOB NOT NULL, "$seq" INTEGER NOT NULL, {columns})',
+            f'CREATE TABLE IF NOT EXISTS {table}("$id" INTEGER PRIMARY KEY, '
+            f'"$subject" TEXT NOT NULL UNIQUE, "$row" TEXT NOT NULL, {columns}'
+            '"$seq" INTEGER NOT NULL)',
             *(one.create for one in self._searches),
         )
-        names = ['"$subject"', '"$row"', '"$seq"', *(quoted(one.name) for one in self._leaves)]
+        names = ['"$subject"', '"$row"', *(quoted(one.name) for one in self._leaves), '"$seq"']
         places = ", ".join("?" * len(names))
         sets = ", ".join(f"{name}=excluded.{name}" for name in names[1:])
         # An update in place keeps the row's number, by which the searches know it.
@@ -87,20 +97,30 @@ class TableStorage:
             f'ON CONFLICT("$subject") DO UPDATE SET {sets}'
         )
         self.delete = f'DELETE FROM {table} WHERE "$subject"=?'
+        self.select = f'SELECT "$row" FROM {table} WHERE "$subject"=?'
 
-    def encode(self, subject: str, row: Any, seq: int = 0) -> Parameters:
-        """Parameters of `upsert`.
+    def encode(self, subject: str, row: Any) -> Parameters:
+        """Parameters of `upsert`, without the number of the change, which is its last.
 
         Args:
             subject: whose row it is.
             row: an object of the table's class.
-            seq: number of the change that made it.
 
         Raises:
             NotEncodable: names the column, and says what it can keep.
         """
         kept, whole = self._written(row)
-        return (subject, whole, seq, *(self._leaf(one, kept) for one in self._leaves))
+        try:
+            leaves = [
+                None if (value := read(kept)) is None else write(value)
+                for read, write in self._columns
+            ]
+        except ValueError:
+            leaves = [self._leaf(one, kept) for one in self._leaves]  # which says whose it is
+        for at, column in self._floats:
+            if leaves[at] is None and _at(row, column.path) is not None:  # JSON has null for nan
+                self._leaf(column, row)
+        return (subject, whole, *leaves)
 
     def decode(self, row: bytes | str) -> Any:
         """The object that a `$row` holds.
@@ -110,16 +130,16 @@ class TableStorage:
         """
         return self._decoder.decode(row)
 
-    def put(self, subject: str, row: Any, seq: int = 0) -> Iterator[tuple[str, Parameters]]:
+    def put(self, subject: str, row: Any, seq: int) -> Iterator[tuple[str, Parameters]]:
         """Statements that insert or replace a row and keep its searches in step, in order.
 
         Raises:
             NotEncodable: as `encode`; before the first statement.
         """
-        parameters = self.encode(subject, row, seq)
-        yield self.upsert, parameters
+        parameters = self.encode(subject, row)
+        yield self.upsert, (*parameters, seq)
         for search in self._searches:
-            yield from search.put(subject, parameters[3 + search.position])
+            yield from search.put(subject, parameters[2 + search.position])
 
     def remove(self, subject: str) -> Iterator[tuple[str, Parameters]]:
         """Statements that delete a row and what its searches keep of it, in order."""
@@ -138,7 +158,7 @@ class TableStorage:
         """
         return tuple(one for one in self._searches if one.name not in there)
 
-    def _written(self, row: Any) -> tuple[Any, bytes]:
+    def _written(self, row: Any) -> tuple[Any, str]:
         """The row as it reads back, and its JSON."""
         what = f"row of {self.shape.name}"
         try:
@@ -146,18 +166,13 @@ class TableStorage:
         except (TypeError, ValueError, OverflowError, RecursionError) as problem:
             raise NotEncodable(f"{what}: {problem}") from problem
         try:
-            return self._decoder.decode(whole), whole
+            return self._decoder.decode(whole), whole.decode()
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as problem:
             raise NotEncodable(f"{what}: {problem}; it could not be read back") from problem
 
     def _leaf(self, column: Column, row: Any) -> Any:
-        value = row
-        for name in column.path:
-            if value is None:
-                return None
-            value = value.get(name) if isinstance(value, dict) else getattr(value, name)
         try:
-            return to_column(column, value)
+            return to_column(column, _at(row, column.path))
         except ValueError as problem:
             text = f"row of {self.shape.name}, {column.name}: {problem}"
             raise NotEncodable(text) from problem
@@ -174,21 +189,23 @@ class SearchStorage:
         position: of its column among the leaves of the shape.
     """
 
-    def __init__(self, shape: TableShape, name: str, search: Search, words: Words) -> None:
-        table, fts = quoted(shape.name), quoted(name)
-        self.name = name
-        self.position = [one.name for one in shape.leaves()].index(search.column)
-        # Of every word only the rows: nobody asks where in the text it stands.
+    def __init__(self, shape: TableShape, search: Search, words: Words) -> None:
+        table, fts = quoted(shape.name), quoted(search_table(search))
+        leaves, column = shape.leaves(), search.column
+        self.name = search_table(search)
+        self.position = [one.name for one in leaves].index(column)
+        # Of every word only the rows: nobody asks where in the text it stands. To this tokenizer
+        # all that is not ASCII is a letter, so it splits where `words` has put blanks.
         self.create = (
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {fts} "
             "USING fts5(words, detail=none, columnsize=0, tokenize=\"ascii tokenchars '_'\")"
         )
-        self.select = f'SELECT "$subject", {quoted(search.column)} FROM {table}'
-        row = f'(SELECT rowid FROM {table} WHERE "$subject"=?)'
+        self.select = f'SELECT "$subject", {quoted(column)} FROM {table}'
+        row = f'(SELECT "$id" FROM {table} WHERE "$subject"=?)'
         self.remove = f"DELETE FROM {fts} WHERE rowid={row}"
         self._insert = f"INSERT INTO {fts}(rowid, words) VALUES({row}, ?)"
         self._language, self._words = search.language, words
-        self._is_list = shape.leaves()[self.position].element is not None
+        self._is_list = leaves[self.position].element is not None
 
     def put(self, subject: str, value: Any) -> Iterator[tuple[str, Parameters]]:
         """Statements that replace what it keeps of a row.
@@ -220,10 +237,23 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def split_words(text: str, language: str) -> str:
-    """Words of a text in lower case, for any language."""
-    letters = (one if one.isalnum() else " " for one in text.lower())
-    return " ".join("".join(letters).split())
+def _reader(path: Sequence[str], row: Any) -> Callable[[Any], Any]:
+    """Reads a column of a row: most are fields of the row itself."""
+    if len(path) == 1 and not hasattr(row, "__required_keys__"):
+        return attrgetter(path[0])
+    return partial(_at, path=path)
+
+
+def _at(row: Any, path: Sequence[str]) -> Any:
+    value: Any = row
+    for name in path:
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            value = cast("dict[str, Any]", value).get(name)
+        else:
+            value = getattr(value, name)
+    return value
 
 
 def _model(tp: type[Any], value: Any) -> Any:

@@ -3,8 +3,9 @@
     TEXT, ENUM, UUID   text           BOOL       0 or 1
     INTEGER            64 bits        TIMESTAMP  microseconds since 1970 in UTC (VW-35)
     FLOAT              real           DECIMAL    text that sorts as the numbers do (decimals.py)
-    BYTES              blob           LIST       JSON of its elements, each in this encoding
-    None               NULL           JSON       JSON
+    BYTES              blob           LIST       JSON of its elements in this encoding, but
+    None               NULL                      booleans as such and bytes in hex
+    JSON               JSON
 
 A zone is not kept: a timestamp is an instant (VW-60). What comes back is what msgspec converts to
 the declared type: UUIDs and enums are still text.
@@ -52,10 +53,16 @@ def to_column(column: Column, value: Any) -> Any:
     Raises:
         ValueError: as `to_sqlite`.
     """
+    return None if value is None else writer_of(column)(value)
+
+
+def writer_of(column: Column) -> Callable[[Any], Any]:
+    """What `to_column` does with the values of a column that are not None."""
     element = column.element
-    if value is None or element is None or element.kind in _AS_JSON:
-        return to_sqlite(column.kind, value)
-    return _json([to_sqlite(element.kind, one) for one in value])
+    if element is None or element.kind in _AS_JSON:
+        return _TO[column.kind]
+    write = _TO_ELEMENT.get(element.kind) or _TO[element.kind]
+    return lambda value: _json([write(one) for one in value])
 
 
 def from_column(column: Column, value: Any) -> Any:
@@ -64,7 +71,8 @@ def from_column(column: Column, value: Any) -> Any:
     if value is None or element is None or element.kind in _AS_JSON:
         return from_sqlite(column.kind, value)
     elements: list[Any] = msgspec.json.decode(value)
-    return [from_sqlite(element.kind, one) for one in elements]
+    read = bytes.fromhex if element.kind is ColumnKind.BYTES else _FROM.get(element.kind, _same)
+    return [read(one) for one in elements]
 
 
 def as_builtins(value: Any) -> Any:
@@ -129,6 +137,8 @@ def _decimal(value: Any) -> str:
 
 
 def _bytes(value: Any) -> bytes:
+    if not isinstance(value, (bytes, bytearray)):
+        raise ValueError(f"expected bytes, got {value!r}")
     return bytes(value)
 
 
@@ -167,9 +177,8 @@ _FROM: dict[ColumnKind, Callable[[Any], Any]] = {
     ColumnKind.OBJECT: msgspec.json.decode,
     ColumnKind.JSON: msgspec.json.decode,
 }
-_AS_JSON: Sequence[ColumnKind] = (
-    ColumnKind.OBJECT,
-    ColumnKind.JSON,
-    ColumnKind.LIST,
-    ColumnKind.BYTES,  # in JSON bytes are text in base 64
-)
+_AS_JSON: Sequence[ColumnKind] = (ColumnKind.OBJECT, ColumnKind.JSON, ColumnKind.LIST)
+_TO_ELEMENT: dict[ColumnKind, Callable[[Any], Any]] = {
+    ColumnKind.BOOL: lambda value: bool(_bool(value)),
+    ColumnKind.BYTES: lambda value: _bytes(value).hex(),
+}

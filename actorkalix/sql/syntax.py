@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -33,8 +33,11 @@ def parts(node: Node) -> Iterator[Node]:
     """The nodes directly in a node."""
     for field in node.__struct_fields__:
         value: object = getattr(node, field)
-        several = value if isinstance(value, tuple) else (value,)
-        yield from (one for one in several if isinstance(one, Node))
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            several = cast("Iterable[object]", value)
+            yield from (one for one in several if isinstance(one, Node))
 
 
 def walk(node: Node) -> Iterator[Node]:

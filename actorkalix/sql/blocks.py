@@ -238,7 +238,7 @@ class Block:
         if isinstance(node, Call) and node.name in AGGREGATES:
             return
         if not is_loose(node):
-            value = self.expressions.value(node) if not _is_list(node) else None
+            value = self.many(lambda: self.expressions.value(node)) if not _is_list(node) else None
             if value is not None and value.sql in {one.sql for one in self.groups}:
                 return
         if isinstance(node, Path | Star):

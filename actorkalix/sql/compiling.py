@@ -12,7 +12,14 @@ import msgspec
 from actorkalix.sql.blocks import Block, Context
 from actorkalix.sql.calls import AGGREGATES
 from actorkalix.sql.deriving import bound_number, derive
-from actorkalix.sql.mapping import Cells, Mapping, inner_items, is_list, name_of_item
+from actorkalix.sql.mapping import (
+    Cells,
+    Mapping,
+    inner_items,
+    is_list,
+    name_of_item,
+    nested_lists,
+)
 from actorkalix.sql.output import Output, Whole
 from actorkalix.sql.parsing import parse
 from actorkalix.sql.problems import Findings
@@ -123,7 +130,7 @@ class _Compiler:
                 block, self._fields, self._cells, self._inner, paged=bool(self._page)
             )
             wrapper = wrapping.read(lists, others, paging)
-            self._group_lists(lists, wrapping.nested(lists))
+            self._group_lists(lists)
         else:
             for one in paging:
                 self._note(one, f"{name_of_item(one)} is said beside a list of rows")
@@ -188,7 +195,8 @@ class _Compiler:
     def _wraps(self, lists: Sequence[Item], others: Sequence[Item]) -> bool:
         """Whether lists hold all rows, not the rows of a group."""
         if self._select.group_by:
-            inner = [one for item in lists for one in inner_items(item)]
+            nested = nested_lists(lists, self._fields, self._block)
+            inner = [one for item in lists for one in inner_items(item) if one not in nested]
             return all(isinstance(one.value, Param) for one in others) and all(
                 self._is_of_group(one) for one in inner
             )
@@ -206,8 +214,9 @@ class _Compiler:
             one.aggregate for one in self._cells.values
         )
 
-    def _group_lists(self, lists: Sequence[Item], nested: Sequence[Item]) -> None:
+    def _group_lists(self, lists: Sequence[Item]) -> None:
         """Groups that are rows of lists."""
+        nested = nested_lists(lists, self._fields, self._block)
         inner = [one for item in lists for one in inner_items(item)]
         self._group([one for one in inner if one not in nested], collects=bool(nested))
         only = lists[0].value

@@ -67,6 +67,18 @@ def is_list(item: Item, known: dict[str, Field], block: Block) -> bool:
     return value is not None and value.kind is not ColumnKind.LIST
 
 
+def nested_lists(items: Sequence[Item], known: dict[str, Field], block: Block) -> list[Item]:
+    """Items in lists that are lists themselves."""
+    found: list[Item] = []
+    for item in items:
+        field = known.get(name_of_item(item))
+        element = field.column.element if field is not None and field.column is not None else None
+        if element is not None and element.kind is ColumnKind.OBJECT:
+            inside = fields(element.type)
+            found += [one for one in inner_items(item) if is_list(one, inside, block)]
+    return found
+
+
 class Mapping:
     """Maps items onto classes, and says what does not fit.
 
@@ -82,6 +94,16 @@ class Mapping:
         self._cells = cells
         self._inside = inside
         self.whole = True
+
+    @property
+    def aggregates(self) -> bool:
+        """Whether a row is made of many."""
+        return any(one.aggregate for one in self._cells.values)
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether what it maps may be groups."""
+        return self._inside is not None
 
     def element(self, items: Sequence[Item], cls: object, where: Item | Expr) -> Output | None:
         """An object of a class; None when something does not fit, which is noted."""
@@ -192,7 +214,13 @@ class Mapping:
         if out is None:
             return None
         distinct = isinstance(node, Collect) and node.distinct
-        return Many(out, distinct, _places(out), inside._present(inside._missing(items)))
+        of_groups = inside.takes_lists and (
+            self._block.groups
+            or inside.aggregates
+            or nested_lists([item], {field.name: field}, self._block)
+        )
+        missing = [] if of_groups else inside._missing(items)
+        return Many(out, distinct, _places(out), inside._present(missing))
 
     def _value(self, value: Value, field: Field, where: Item | Expr) -> Output | None:
         column = field.column

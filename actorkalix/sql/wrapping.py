@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.calls import PAGING
-from actorkalix.sql.mapping import Cells, Mapping, inner_items, is_list, name_of_item
+from actorkalix.sql.mapping import Cells, Mapping, name_of_item
 from actorkalix.sql.output import Output
 from actorkalix.sql.problems import meant
 from actorkalix.sql.query import Wrapper
-from actorkalix.sql.results import Field, fields
+from actorkalix.sql.results import Field
 from actorkalix.sql.shapes import ColumnKind
 from actorkalix.sql.syntax import Call, Expr, Item, Param
 
@@ -80,16 +80,6 @@ class Wrapping:
             else:
                 (more if call.name == "has_more" else tokens).append(field.key)
         return Wrapper(tuple(made), tuple(summaries), tuple(arguments), tuple(more), tuple(tokens))
-
-    def nested(self, lists: Sequence[Item]) -> list[Item]:
-        """Items in lists that are lists themselves."""
-        found: list[Item] = []
-        for item, field in self._fielded(lists):
-            element = field.column.element if field.column is not None else None
-            if element is not None and element.kind is ColumnKind.OBJECT:
-                known = fields(element.type)
-                found += [one for one in inner_items(item) if is_list(one, known, self._block)]
-        return found
 
     def _fielded(self, items: Sequence[Item]) -> list[tuple[Item, Field]]:
         named = [(item, self._known.get(name_of_item(item))) for item in items]

@@ -18,11 +18,11 @@ def ordered(environments: list[Env], by: By, names: Sequence[str]) -> list[Env]:
 
     def compare(left: Env, right: Env) -> int:
         for term, descending in by:
-            found = _compare(term.eval(left), term.eval(right))
+            found = compare_values(term.eval(left), term.eval(right))
             if found:
                 return -found if descending else found
         for name in names:
-            found = _compare(_subject(left[name]), _subject(right[name]))
+            found = compare_values(_subject(left[name]), _subject(right[name]))
             if found:
                 return -found if down else found
         return 0
@@ -34,7 +34,7 @@ def _subject(row: Any) -> Any:
     return None if row is None else row["$subject"]
 
 
-def _compare(left: Any, right: Any) -> int:
+def compare_values(left: Any, right: Any) -> int:
     """Nulls are above all else."""
     if left is None or right is None:
         return (left is None) - (right is None)

@@ -161,7 +161,5 @@ class Database:
 
 def plain(row: Any) -> dict[str, Any]:
     """A row as a dict, objects in it as dicts, enums as texts."""
-    found: dict[str, Any] = msgspec.to_builtins(
-        row, builtin_types=(datetime, Decimal)
-    )
+    found: dict[str, Any] = msgspec.to_builtins(row, builtin_types=(datetime, Decimal))
     return found

@@ -17,7 +17,6 @@ from random import Random
 from typing import Any
 
 from tests.property.view_sql.rows import (
-    CITIES,
     DECIMALS,
     FLOATS,
     NUMBERS,

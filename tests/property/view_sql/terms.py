@@ -159,7 +159,7 @@ class Terms:
             for alias, columns in tables.items()
             for name, kind in columns.items()
         ]
-        self.lists = [alias for alias, one in tables.items() if one is COLUMNS["items"]]
+        self.lists = [alias for alias, one in tables.items() if "home.city" in one]
 
     def column(self, *kinds: str) -> Term:
         """A column of one of these kinds, or of any."""
@@ -169,7 +169,8 @@ class Terms:
     def value(self, kind: str, depth: int = 1) -> Term:
         """A value that compares with that kind."""
         random = self.random
-        wanted = random.choice(MIXED[kind])
+        there = {one.kind for one in self.columns}
+        wanted = random.choice([one for one in MIXED[kind] if one in (*there, kind)])
         if random.random() < 0.5:
             return constant(random, kind if random.random() < 0.7 else wanted)
         if depth and random.random() < 0.4:
@@ -270,11 +271,10 @@ class Terms:
         for test in tests[1:]:
             found = Term("bool", lambda w: "", disjunction(found, Term("bool", str, test)))
         no = self.random.random() < 0.3
+        word = "NOT IN" if no else "IN"
         return Term(
             "bool",
-            lambda w: (
-                f"{value.sql(w)} {'NOT ' if no else ''}IN ({', '.join(one.sql(w) for one in items)})"
-            ),
+            lambda w: f"{value.sql(w)} {word} ({', '.join(one.sql(w) for one in items)})",
             negation(found) if no else found.eval,
         )
 
@@ -306,7 +306,13 @@ class Terms:
                 return None if row[name] else False
             return any(exact(one) == exact(wanted) for one in row[name])
 
-        return Term("bool", lambda w: f"{value.sql(w)} = ANY({alias}.{name})", test)
+        def sql(w: Writing) -> str:
+            found = f"{value.sql(w)} = ANY({alias}.{name})"
+            # DuckDB takes no list for an empty one, PostgreSQL for null.
+            null = f"CASE WHEN {alias}.{name} IS NULL THEN NULL ELSE {found} END"
+            return f"({null})" if w.duck else found
+
+        return Term("bool", sql, test)
 
 
 def exact(value: Any) -> Any:

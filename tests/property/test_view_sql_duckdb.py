@@ -118,7 +118,7 @@ def test_duckdb_makes_the_same_groups() -> None:
                 selected = ", ".join(f"{one.sql(w)} AS c{at}" for at, one in enumerate((*by, made)))
                 return f"SELECT {selected} FROM {source.sql(w)} GROUP BY {groups}"
 
-            kinds = [TYPES[one.kind] for one in (*by, made)]
+            kinds = [*(TYPES[one.kind] for one in by), TYPES[made.kind]]
             text = written(writing)
             result = struct_of(dict(zip(names, kinds, strict=True)))
             answer = database.answer(text, writing.types, result, streams=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -47,10 +48,10 @@ def test_groups_and_aggregates() -> None:
             by = random.sample(terms.columns, random.randrange(3))
             made = [aggregate(random, terms) for _ in range(random.randrange(1, 4))]
             names = [f"c{place}" for place in range(len(by) + len(made))]
-            kinds = [one.kind for one in (*by, *made)]
+            columns: list[Term | Aggregate] = [*by, *made]
+            kinds = [one.kind for one in columns]
             selected = ", ".join(
-                f"{one.sql(writing)} AS {name}"
-                for one, name in zip((*by, *made), names, strict=True)
+                f"{one.sql(writing)} AS {name}" for one, name in zip(columns, names, strict=True)
             )
             text = f"SELECT {selected} FROM {source.sql(writing)}"
             environments = source.environments
@@ -58,7 +59,9 @@ def test_groups_and_aggregates() -> None:
                 where = terms.condition(2)
                 text += f" WHERE {where.sql(writing)}"
                 environments = kept(environments, where)
-            groups = list(grouped(environments, by).values()) if by else [environments]
+            groups: list[Sequence[Env]] = [environments]
+            if by:
+                groups = list(grouped(environments, by).values())
             if by:
                 text += " GROUP BY " + ", ".join(one.sql(writing) for one in by)
             if by and random.random() < 0.4:

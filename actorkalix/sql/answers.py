@@ -102,8 +102,10 @@ class Answer:
             return self._wrapped(execute, arguments, values, rows_max)
         limit, offset = self.query.limit, self.query.offset
         values["limit"] = 1 if limit is None else min(1, limit.of(values))
-        values["offset"] = 0 if offset is None else offset.of(values)
-        for row in self._found(execute, values, None, rows_max):
+        if offset is not None:
+            values["offset"] = offset.of(values)
+        rows = execute(self._first[0], values)
+        for row in rows if self._grouped is None else self._units(rows, rows_max):
             return self._element(row)
         return None
 

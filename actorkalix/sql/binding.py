@@ -85,7 +85,7 @@ def bind(bindings: tuple[Binding, ...], arguments: Mapping[str, Any]) -> dict[st
 
 
 def _sound(value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:

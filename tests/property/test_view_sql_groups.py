@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -24,15 +24,22 @@ from tests.property.view_sql.ordering import ordered
 from tests.property.view_sql.terms import COLUMNS, TYPES, Env, Term, Terms, Writing, compared
 
 
-def having_of(random: Random, found: Aggregate) -> tuple[str, Any]:
+Of = Callable[[Sequence[Env]], Any]
+
+
+def several(rows: Sequence[Env]) -> bool:
+    return len(rows) > 1
+
+
+def having_of(random: Random, found: Aggregate) -> tuple[str, Of]:
     """A condition of groups: SQL and test."""
     limit = random.randrange(5)
     if found.kind != "integer":
-        return "count(*) > 1", lambda rows: len(rows) > 1
+        return "count(*) > 1", several
     sign = random.choice(("<", ">=", "="))
     number = Term("integer", lambda w: str(limit), lambda env: limit)
 
-    def test(rows: Any) -> bool:
+    def test(rows: Sequence[Env]) -> bool:
         value = Term("integer", lambda w: "", lambda env: found.of(rows))
         return compared(sign, value, number)({}) is True
 
@@ -86,10 +93,14 @@ def test_groups_and_aggregates() -> None:
     assert matched > 2 * SEEDS * QUERIES, "there are hardly any groups"
 
 
-def _value(by: list[Term], made: list[Aggregate], place: int) -> Any:
-    if place < len(by):
-        return lambda rows: by[place].eval(rows[0])
-    return made[place - len(by)].of
+def _value(by: list[Term], made: list[Aggregate], place: int) -> Of:
+    if place >= len(by):
+        return made[place - len(by)].of
+
+    def value(rows: Sequence[Env]) -> Any:
+        return by[place].eval(rows[0])
+
+    return value
 
 
 class Child(msgspec.Struct):

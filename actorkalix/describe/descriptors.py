@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
     from actorkalix.sql.shapes import TableShape
 
-Query: TypeAlias = Any
 
 HandlerKind = Literal["command", "query", "handler", "sql", "step"]
 ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]

@@ -53,7 +53,7 @@ class Rows(View, id="queries-rows"):
 
     @sql("SELECT * AS rows, next_page_token() AS next_page FROM rows OFFSET page_token_offset(:p)")
     def page(self, p: str = "") -> Page:
-        pass
+        ...
 
     @sql("SELECT * FROM rows")
     def all(self) -> AsyncIterator[Row]:

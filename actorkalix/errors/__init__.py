@@ -180,3 +180,9 @@ from .stored import (
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
 )
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+)
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
+)

@@ -200,4 +200,8 @@ from .views import (
 )
 from .views import (
     ViewIncomplete as ViewIncomplete,
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
 )

@@ -27,6 +27,8 @@ class Request(msgspec.Struct, frozen=True):
         attempts_max: 1 and up; beyond 1 the client sends again where that is safe.
         after: consistency token that a view has to have reached.
         queued: the answer is that it is durably queued.
+        resume: mark of the last element of a stream that the caller has had.
+        updates: the elements of a stream are wanted as `Update`s.
     """
 
     component: type[Any]
@@ -40,6 +42,24 @@ class Request(msgspec.Struct, frozen=True):
     attempts_max: int = 1
     after: str | None = None
     queued: bool = False
+    resume: str | None = None
+    updates: bool = False
+
+
+class Update(msgspec.Struct, Generic[R_co], frozen=True):
+    """An element of a stream of updates, with what came beside it.
+
+    Attributes:
+        value: the row; None when `removed`.
+        removed: the row does not match the query any more, or is gone.
+        subject: whose row it is: the entity's id, say.
+        mark: to go on behind this element later: `.updates(after=mark)`.
+    """
+
+    value: R_co | None
+    removed: bool = False
+    subject: str = ""
+    mark: str = ""
 
 
 class Reply(msgspec.Struct, Generic[R_co], frozen=True):

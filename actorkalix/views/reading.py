@@ -191,7 +191,7 @@ class ReaderPool:
 
     Args:
         opening: says which file it is.
-        threads: for queries that take their time.
+        threads: for queries that take their time; 0 for none, all of them run on the loop then.
         waiting_max: queries that may wait for one.
         functions, prepare: see `Reader`.
     """
@@ -210,7 +210,7 @@ class ReaderPool:
         self._prepare = prepare
         self._waiting_max = waiting_max
         self._waiting = 0
-        self._executor = ThreadPoolExecutor(threads, "actorkalix-view")
+        self._executor = ThreadPoolExecutor(threads, "actorkalix-view") if threads else None
         self._own = threading.local()
         self._readers: list[Reader] = []
         self._here: Reader | None = None
@@ -279,6 +279,8 @@ class ReaderPool:
         until = time.monotonic() + timeout_s
         self._waiting += 1
         try:
+            if self._executor is None:
+                return self.reader().run(work, until=until, snapshot=snapshot)
             return await asyncio.get_running_loop().run_in_executor(
                 self._executor, self._on_thread, uri, work, until, snapshot
             )
@@ -289,7 +291,8 @@ class ReaderPool:
 
     def close(self) -> None:
         """Close all connections; what runs is waited for."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
         for reader in (*self._readers, *([self._here] if self._here is not None else [])):
             reader.close()
         self._readers.clear()

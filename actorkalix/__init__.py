@@ -36,14 +36,15 @@ from actorkalix.model.metadata import Metadata as Metadata
 from actorkalix.model.queries import sql as sql
 from actorkalix.model.service import Service as Service
 from actorkalix.model.service import allow_all as allow_all
-from actorkalix.model.sources import on_delete as on_delete
 from actorkalix.model.sources import publish as publish
 from actorkalix.model.sources import stream as stream
 from actorkalix.model.sources import subscribe as subscribe
-from actorkalix.model.sources import table as table
 from actorkalix.model.sources import topic as topic
 from actorkalix.model.stored import migrate as migrate
 from actorkalix.model.stored import type_name as type_name
+from actorkalix.model.tables import on_delete as on_delete
+from actorkalix.model.tables import on_snapshot as on_snapshot
+from actorkalix.model.tables import table as table
 from actorkalix.model.timers import Timers as Timers
 from actorkalix.model.transport import Reply as Reply
 from actorkalix.model.views import View as View

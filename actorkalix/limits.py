@@ -9,6 +9,7 @@ from typing import Any
 COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
+ROW_COLUMNS_MAX = 1_000  # leaves of a view's row; SQLite has 2,000 columns a table
 TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
 
 

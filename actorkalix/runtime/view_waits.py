@@ -16,9 +16,10 @@ from actorkalix.gateway import tokens
 from actorkalix.limits import Limits
 from actorkalix.runtime.until import Until
 from actorkalix.views.reading import ReaderPool
-from actorkalix.views.standing import ParkedRow, missing, parked_in, standings
+from actorkalix.views.standing import missing, parked_in, standings
 from actorkalix.views.watching import Watcher
 from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_cluster.shardhost.feeding import Held
 from actorkalix_storage.api import Position
 
 NAMED_MAX = 3  # shards that a message names
@@ -125,9 +126,7 @@ class Waits:
         except TimeoutError:
             raise self._behind(open_) from None
 
-    async def _open(
-        self, wanted: Mapping[int, Position]
-    ) -> tuple[dict[int, Position], list[ParkedRow]]:
+    async def _open(self, wanted: Mapping[int, Position]) -> tuple[dict[int, Position], list[Held]]:
         return await self._pool.aside(
             lambda read: (missing(standings(read), wanted), parked_in(read, wanted)),
             timeout_s=READ_S,
@@ -143,7 +142,7 @@ class Waits:
             )
         return Position(mark.lineage, mark.epoch, mark.offset)
 
-    async def _refuse_parked(self, parked: list[ParkedRow], wanted: Mapping[int, Position]) -> None:
+    async def _refuse_parked(self, parked: list[Held], wanted: Mapping[int, Position]) -> None:
         """Raises SubjectParked when it is about a change that the caller has seen."""
         for row in parked:
             position = wanted[row.shard]

@@ -13,8 +13,10 @@ import msgspec
 
 from actorkalix.views.reading import Read
 from actorkalix.views.updates import Here
+from actorkalix_cluster.shardhost.feeding import Held
 from actorkalix_storage.api import Position
 
+_WHOLE = 1 << 64  # SQLite's integers have a sign, lineages have none
 POSITIONS = 'SELECT "shard", "lineage", "epoch", "offset", "newest" FROM "$positions"'
 META = 'SELECT "key", "value" FROM "$meta"'
 PARKED = (
@@ -30,35 +32,10 @@ class Standing(msgspec.Struct, frozen=True):
     newest: int
 
 
-class ParkedRow(msgspec.Struct, frozen=True):
-    """A subject that waits, because the view's handler fails on it.
-
-    Attributes:
-        shard, component, entity: whose changes they are.
-        table, subject: the row.
-        version: records of the entity that were handled.
-        offset: of the first record that was not.
-        attempts: that failed.
-        since_ms: time of the first of them, milliseconds since 1970.
-        failure: of the last one.
-    """
-
-    shard: int
-    component: str
-    entity: str
-    table: str
-    subject: str
-    version: int
-    offset: int
-    attempts: int
-    since_ms: int
-    failure: str
-
-
 def standings(read: Read) -> dict[int, Standing]:
     """By shard."""
     return {
-        shard: Standing(Position(int(lineage, 16), epoch, offset), newest)
+        shard: Standing(Position(lineage % _WHOLE, epoch, offset), newest)
         for shard, lineage, epoch, offset, newest in read(POSITIONS, ())
     }
 
@@ -66,20 +43,22 @@ def standings(read: Read) -> dict[int, Standing]:
 def here(read: Read) -> Here:
     """Generation and numbers of the file."""
     meta: dict[str, Any] = dict(read(META, ()))
-    return Here(str(meta.get("generation", "")), meta.get("seq", 0), meta.get("removed_from", 0))
+    return Here(
+        str(meta.get("generation", "")), int(meta.get("seq", 0)), int(meta.get("removed_from", 0))
+    )
 
 
-def parked(read: Read, limit: int) -> list[ParkedRow]:
+def parked(read: Read, limit: int) -> list[Held]:
     """The subjects that wait, the longest first."""
     rows = read(f'{PARKED} ORDER BY "since_ms", "table", "subject" LIMIT ?', (limit,))
-    return [ParkedRow(*row) for row in rows]
+    return [Held(*row) for row in rows]
 
 
-def parked_in(read: Read, shards: Collection[int]) -> list[ParkedRow]:
+def parked_in(read: Read, shards: Collection[int]) -> list[Held]:
     """Those of some shards."""
     places = ", ".join("?" * len(shards))
     rows = read(f'{PARKED} WHERE "shard" IN ({places})', tuple(shards))
-    return [ParkedRow(*row) for row in rows]
+    return [Held(*row) for row in rows]
 
 
 def missing(

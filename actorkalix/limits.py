@@ -10,7 +10,11 @@ COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
 ROW_COLUMNS_MAX = 1_000  # leaves of a view's row; SQLite has 2,000 columns a table
+TABLE_NAME_BYTES_MAX = 128  # of a view's table; it stands in names of indexes
 TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
+VIEW_PARKED_MAX = 10_000  # subjects that wait; some 4 MB in the view's process and in each feed
+VIEW_PAUSE_AFTER = 8  # subjects that fail in a row: then the fault is not theirs, as for consumers
+VIEW_REMOVED_MAX = 100_000  # notes of removed rows, for those who follow them; some 10 MB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,9 @@ from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.shapes import free_variables, name_of
 from actorkalix.describe.storage import describe_events, describe_state
 from actorkalix.describe.subscriptions import describe_subscriptions
+from actorkalix.describe.tables import check_no_tables
 from actorkalix.describe.topics import published, with_published
+from actorkalix.describe.views import describe_view
 from actorkalix.errors import DefinitionError
 from actorkalix.model.actions import Action
 from actorkalix.model.component import Component
@@ -144,6 +146,9 @@ def _describe(
     if kind == "action":
         check_action(scope, options, handlers)
     check_later(scope, options)
+    if kind != "view":
+        check_no_tables(scope)
+    view = describe_view(scope, options, handlers) if kind == "view" else None
     subscriptions = describe_subscriptions(scope, component_id) if kind == "action" else ()
     handlers, subscriptions = with_published(handlers, subscriptions, published(scope))
     state, events = _stored(scope)
@@ -155,6 +160,7 @@ def _describe(
     made = ComponentDescriptor(
         *(component_id, kind, cls, handlers, place, state, events, _every(options), further),
         subscriptions=subscriptions,
+        view=view,
     )
     check_clashes([made], problems)
     return made

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from actorkalix.errors import DefinitionError
 from actorkalix.model.sources import Source, SourceMark, add_mark
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 E = TypeVar("E")
 M = TypeVar("M")
+F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V", bound="View")
 Row = TypeVar("Row")
 
@@ -34,12 +36,17 @@ class Table(Generic[M]):
         self.mark = mark
         self.file = file
         self.line = line
+        add_mark(self, mark)
 
     def __call__(
         self, fn: Callable[[V, Row | None, M], RowEffect[Row]], /
     ) -> Callable[[V, Row | None, M], RowEffect[Row]]:
-        """Mark the method."""
-        return add_mark(fn, self.mark)
+        """Mark the method.
+
+        Raises:
+            DefinitionError: it marks no method, but a class for instance (VW-05).
+        """
+        return _marked(fn, self.mark)
 
     def __repr__(self) -> str:
         return f"<table {self.mark.table!r}>"
@@ -92,7 +99,7 @@ def on_delete(
     def add(
         method: Callable[[V, Row | None], RowEffect[Row]],
     ) -> Callable[[V, Row | None], RowEffect[Row]]:
-        return add_mark(method, SourceMark("on_delete", table=name))
+        return _marked(method, SourceMark("on_delete", table=name))
 
     return add
 
@@ -110,6 +117,14 @@ def on_snapshot(
     """
 
     def add(method: Callable[[V, S], RowEffect[Row]]) -> Callable[[V, S], RowEffect[Row]]:
-        return add_mark(method, SourceMark("on_snapshot", table=name))
+        return _marked(method, SourceMark("on_snapshot", table=name))
 
     return add
+
+
+def _marked(method: F, mark: SourceMark) -> F:
+    if isinstance(method, type) or not (callable(method) or hasattr(method, "fn")):
+        raise DefinitionError(
+            f"@{mark.kind}({mark.table!r}) marks a method of a view, not {method!r}"
+        )
+    return add_mark(method, mark)

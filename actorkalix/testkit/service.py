@@ -15,12 +15,14 @@ from actorkalix.model.timers import Timers
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.feeding import LocalTarget
 from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.topics import TestTopic
 from actorkalix.testkit.watching import Findings
+from actorkalix.views.memory import MemoryView
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
@@ -55,6 +57,7 @@ class TestService:
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
         self._topics: dict[str, TestTopic] = {}
+        self._views: dict[str, MemoryView] = {}
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -92,6 +95,9 @@ class TestService:
         return self._clock.now_ms()
 
     async def __aenter__(self: T) -> T:
+        for name, component in self.service.descriptor.components.items():
+            if component.view is not None:
+                self._views[name] = MemoryView(component)
         await self._start()
         return self
 
@@ -103,6 +109,9 @@ class TestService:
             await self._resources.aclose()
             await host.drain(DRAIN_S)
             await host.stop()
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
 
     async def advance(self, by: timedelta, /) -> None:
         """Let time pass: timers fire, what expires expires, idle entities leave memory.
@@ -110,6 +119,14 @@ class TestService:
         Everything that falls due happens in order, each with all that follows from it.
         """
         await self._clock.advance(by // timedelta(milliseconds=1), self._busy)
+
+    async def views_caught_up(self) -> None:
+        """Wait until all views have what has happened: what is asked of them then shows it.
+
+        No time passes. `advance` does the same for what happens while time passes; a subject that
+        a view fails on is left out, it is tried again in its time.
+        """
+        await self.advance(timedelta(0))
 
     async def restart(self) -> None:
         """Kill the process, as `kill -9` would, and start it again on what was stored.
@@ -120,6 +137,8 @@ class TestService:
         await self._end_handlers()
         self._host.abandon()
         await settle()
+        for view in self._views.values():
+            view.restart()
         self._store = self._store.crash()
         await self._start()
 
@@ -163,7 +182,8 @@ class TestService:
             self, self._clock, self.service.limits, self._resources, sleep=self._sleep
         )
         run_inline(self._dispatch, self.service.descriptor, around)
-        host.connect(self._dispatch)
+        writers = {name: view.apply for name, view in self._views.items()}
+        host.connect(self._dispatch, LocalTarget(writers))
         if self.service.on_startup is not None:
             loop = asyncio.get_running_loop()
             transport = HostTransport(self, self._clock)

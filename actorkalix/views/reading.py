@@ -60,7 +60,7 @@ FUNCTIONS = frozenset(
         *("strftime", "date", "datetime", "unixepoch", "printf", "format", "subtype"),
     )
 )
-"""Functions of SQLite's that a statement may call: none touches a file, loads code or allocates without end."""
+"""Functions of SQLite's that a statement may call: none touches a file or allocates without end."""
 
 OWN = "ak_"  # ours begin so
 

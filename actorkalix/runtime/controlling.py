@@ -35,6 +35,7 @@ from actorkalix.runtime.timer_listing import TimerCancel
 from actorkalix.runtime.topics import Topics
 from actorkalix.runtime.verification import verified
 from actorkalix.runtime.view_hosting import views_of
+from actorkalix.runtime.view_listing import ServiceViews
 from actorkalix.views.files import mark_away
 from actorkalix_cluster.rayhost.contract import (
     Beat,
@@ -207,6 +208,7 @@ class Controller:
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
             cancel_timer=TimerCancel(calls, lambda: config.homes),
+            views=ServiceViews(service, views_folder(Path(config.data)), calls),
             topics=Topics(topics_of(service), limits.topic_partitions, calls, lambda: config.homes),
         )
         self._admin = Server(app, [self._admin_socket])

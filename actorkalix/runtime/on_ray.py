@@ -46,6 +46,7 @@ from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.state_scan import scan_methods
 from actorkalix.runtime.tasks import ActionTasks, task_actions
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
@@ -287,11 +288,6 @@ class ServiceHost:
         self, config: StoreConfig, store: LmdbStore, neighbours: Neighbours
     ) -> ViewHosting:
         """What keeps the views of the service, and answers for them here."""
-
-        def begin_again(view: str) -> None:
-            if self._host.feeds is not None:
-                self._host.feeds.begin_again(view)
-
         views = ViewHosting(
             self._service.descriptor,
             self._config,
@@ -301,7 +297,7 @@ class ServiceHost:
             neighbours,
             RealClock(),
             self._service.limits,
-            begin_again,
+            lambda: self._host.feeds,
         )
         for name, desk in views.desks.items():
             self._dispatch.add(name, desk.runner, desk.runner.begin)
@@ -331,6 +327,7 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
+            **scan_methods(inspection),
             **backup_methods(store),
             **metrics_methods(metrics),
             **verify_methods(check),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,12 +31,14 @@ from actorkalix_cluster.placement.keeping import keeper_of
 from actorkalix_cluster.rayhost.companion import Companion, CompanionAway
 from actorkalix_cluster.rayhost.contract import CallRefused
 from actorkalix_cluster.shardhost.clock import Clock
+from actorkalix_cluster.shardhost.feeds import Feeds
+from actorkalix_cluster.shardhost.observer import FeedStats
 from actorkalix_storage.api import HomeTable, Store
 
 log = logging.getLogger("actorkalix.views")
 
 FACTORY = "actorkalix.runtime.projecting:projecting"
-STATS, REBUILD = "views.stats", "views.rebuild"
+STATS, REBUILD, FEEDS = "views.stats", "views.rebuild", "views.feeds"
 
 
 def views_of(service: ServiceDescriptor) -> list[ComponentDescriptor]:
@@ -55,7 +58,7 @@ class ViewHosting:
         neighbours: the other hosts.
         clock: whose time deadlines are in.
         limits: of the service.
-        begin_again: is told the view whose process has begun.
+        feeds: of this host, when they have begun.
 
     Attributes:
         desks: answer queries, by view.
@@ -72,10 +75,11 @@ class ViewHosting:
         neighbours: Neighbours,
         clock: Clock,
         limits: Limits,
-        begin_again: Callable[[str], object],
+        feeds: Callable[[], Feeds | None],
     ) -> None:
         self._own = store.identity.number
         self._neighbours = neighbours
+        self._feeds = feeds
         self._companions: dict[str, Companion] = {}
         self.desks: dict[str, ViewDesk] = {}
         places = ServicePlaces(store, homes, neighbours.call)
@@ -87,7 +91,7 @@ class ViewHosting:
                     f"view-{name}",
                     FACTORY,
                     msgspec.msgpack.encode(ViewConfig(config.spec, name, str(folder))),
-                    _telling(begin_again, name),
+                    partial(self._began, name),
                 )
             serving = Serving(name, folder_of(folder, name))
             self.desks[name] = ViewDesk(view, serving, places, clock, limits)
@@ -95,6 +99,7 @@ class ViewHosting:
             **place_methods(store, homes),
             STATS: host_method(str, self._stats),
             REBUILD: host_method(str, self._rebuild),
+            FEEDS: host_method(type(None), self._feed_stats),
         }
 
     def enroll(self) -> None:
@@ -113,6 +118,15 @@ class ViewHosting:
         for desk in self.desks.values():
             await desk.aclose()
 
+    def _began(self, view: str) -> None:
+        feeds = self._feeds()
+        if feeds is not None:
+            feeds.begin_again(view)
+
+    async def _feed_stats(self, _: None) -> list[FeedStats]:
+        feeds = self._feeds()
+        return [] if feeds is None else [each.stats() for each in feeds.feeds.values()]
+
     async def _stats(self, view: str) -> WriterStats:
         return msgspec.msgpack.decode(await self._asked(view, "stats"), type=WriterStats)
 
@@ -124,7 +138,3 @@ class ViewHosting:
             return await self._companions[view].call(method)
         except (CompanionAway, CallRefused, KeyError) as error:
             raise ViewIncomplete(f"the process of the view {view!r} is away: {error}") from error
-
-
-def _telling(begin_again: Callable[[str], object], view: str) -> Callable[[], object]:
-    return lambda: begin_again(view)

@@ -33,7 +33,7 @@ def explained(component: ComponentDescriptor, path: Path | None) -> Explained:
                 QueryView(
                     name,
                     query.query.text,
-                    tuple(_planned(db, one.sql) for one in query.query.sqlite),
+                    tuple(_planned(db, one) for one in query.query.sqlite),
                 )
                 for name, query in view.queries.items()
             )

@@ -277,8 +277,10 @@ def _folders(folder: Path) -> list[Path]:
 
 def _fields(component: ComponentDescriptor) -> list[str]:
     """Names of the fields of a state, where it is a struct or dataclass."""
-    cls = component.state
-    fields = getattr(cls, "__struct_fields__", None) or getattr(cls, "__dataclass_fields__", ())
+    cls = component.state.type if component.state is not None else None
+    fields: Iterable[object] = getattr(cls, "__struct_fields__", None) or getattr(
+        cls, "__dataclass_fields__", ()
+    )
     return [str(name) for name in fields]
 
 

@@ -26,6 +26,7 @@ import msgspec
 from actorkalix.views.reading import Read
 
 SUBJECTS_MAX = 100_000  # some 10 MB a stream
+_ALL = 2**63 - 1
 PAGE = 500  # rows of a read, which takes a few milliseconds
 
 Kind = Literal["row", "removed", "reset"]
@@ -40,8 +41,8 @@ class Changing(msgspec.Struct, frozen=True):
 
     Attributes:
         table: that it is over.
-        changes: rows that changed behind `:$after`, by number, `:$limit` at most, whether they
-            match or not: subject, number, whether it matches, then the result's columns.
+        changes: rows that changed behind `:after` up to `:upto`, by number, `:limit` at most,
+            whether they match or not: subject, number, whether it matches, then the result's cells.
         parameters: bound, for the query's own names.
     """
 
@@ -95,7 +96,7 @@ class Walk:
     def read(self, read: Read) -> Page:
         """The next page; all that is read is of one moment."""
         limit, changing = self._page, self._changing
-        bound = {**changing.parameters, "$after": self.after, "$limit": limit}
+        bound = {**changing.parameters, "after": self.after, "upto": _ALL, "limit": limit}
         rows = read(changing.changes, bound)
         gone = read(REMOVED, (changing.table, self.after, limit))
         ends = [page[-1][1] for page in (rows, gone) if len(page) == limit]

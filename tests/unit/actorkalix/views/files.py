@@ -23,12 +23,8 @@ SCHEMA = (
     'CREATE VIRTUAL TABLE "carts$words" USING fts5(words)',
 )
 CHANGES = (
-    (
-        'SELECT "$subject", "$seq", "size" > :more, "$row" FROM "carts" WHERE "$seq" > :"$after" '
-        'ORDER BY "$seq" LIMIT :"$limit"'
-    )
-    .replace(':"$after"', ":$after")
-    .replace(':"$limit"', ":$limit")
+    'SELECT "$subject", "$seq", "size" > :more, "$row" FROM "carts" '
+    'WHERE "$seq" > :after AND "$seq" <= :upto ORDER BY "$seq" LIMIT :limit'
 )
 
 

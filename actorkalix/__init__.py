@@ -6,6 +6,7 @@ classes into a `Service`, and start it with `actorkalix run module:service`.
 
 from actorkalix import crdt as crdt
 from actorkalix import http as http
+from actorkalix import sql as _floor
 from actorkalix.describe import define as _define
 from actorkalix.describe import describe_service as _describe_service
 from actorkalix.errors import ActorkalixError as ActorkalixError
@@ -52,6 +53,8 @@ from actorkalix.model.workflows import Workflow as Workflow
 from actorkalix.model.workflows import failover_to as failover_to
 from actorkalix.model.workflows import max_retries as max_retries
 from actorkalix.model.workflows import step as step
+
+del _floor  # loaded before the mark of its name, so that loading it later does not hide the mark
 
 
 def _describe(service: Service) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -212,6 +212,7 @@ class QueryDescriptor(msgspec.Struct, frozen=True):
         handler: the method: its parameters, reply and routes.
         streams: rows are handed over one by one.
         stream_updates: and then every row that changes, without end.
+        fields: of the one object that the method takes; else none.
     """
 
     name: str
@@ -219,6 +220,17 @@ class QueryDescriptor(msgspec.Struct, frozen=True):
     handler: HandlerDescriptor
     streams: bool
     stream_updates: bool
+    fields: tuple[str, ...] = ()
+
+    def placeholders(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by the names that the SQL has: the parameters, or the fields of the one object."""
+        if not self.handler.whole_body:
+            return arguments
+        [value] = arguments.values()
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            return {name: fields.get(name) for name in self.fields}
+        return {name: getattr(value, name) for name in self.fields}
 
 
 class ViewDescriptor(msgspec.Struct, frozen=True):

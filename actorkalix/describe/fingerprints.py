@@ -13,10 +13,10 @@ import dis
 import enum
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 from actorkalix.describe.descriptors import TableDescriptor, described
 from actorkalix.describe.problems import code_of
@@ -90,24 +90,24 @@ def _value(value: Any, seen: set[int]) -> Iterator[str]:
         yield f"{type(value).__name__}.{value.name}"
     elif isinstance(value, _PLAIN):
         yield f"{type(value).__name__} {value!r}"
-    elif isinstance(value, (tuple, list)):
-        yield f"{type(value).__name__} {len(value)}"
-        for one in value:
-            yield from _value(one, seen)
-    elif isinstance(value, (set, frozenset)):
-        yield from sorted(" ".join(_value(one, seen)) for one in value)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield from (*_value(key, seen), *_value(one, seen))
+    elif isinstance(value, (tuple, list, set, frozenset, dict)):
+        yield from _collection(value, seen)
     elif isinstance(value, property):
         for one in (value.fget, value.fset):
             yield from _value(one, seen) if one else ()
-    elif isinstance(value, (staticmethod, classmethod)):
-        yield from _value(value.__func__, seen)
     elif isinstance(value, CodeType):
         yield from _code(value, seen)
-    elif code_of(value) is not None:
-        yield from _function(value, seen)
+    else:
+        inner = getattr(value, "__func__", value)  # of a static method or a class method
+        yield from _function(inner, seen) if code_of(inner) is not None else ()
+
+
+def _collection(value: Any, seen: set[int]) -> Iterator[str]:
+    yield f"{type(value).__name__} {len(value)}"
+    held = cast("dict[Any, Any]", value).items() if isinstance(value, dict) else value
+    parts: Iterable[Any] = held
+    texts = (" ".join(_value(one, seen)) for one in parts)
+    yield from sorted(texts) if isinstance(value, (set, frozenset)) else texts
 
 
 def _function(fn: Any, seen: set[int]) -> Iterator[str]:

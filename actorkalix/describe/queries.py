@@ -51,7 +51,8 @@ def describe_queries(
             made = _compiled(scope, handler, text, tables, parameters, method.stream_updates)
             if made is not None:
                 updates = method.stream_updates
-                found[name] = QueryDescriptor(name, made, handler, streams, updates)
+                fields = tuple(parameters) if handler.whole_body else ()
+                found[name] = QueryDescriptor(name, made, handler, streams, updates, fields)
     if not any(method.sql is not None for method in methods.values()):
         scope.problems.add(scope.place, 'has no query; mark a method with @sql("SELECT ...")')
     return found
@@ -86,16 +87,13 @@ def _compiled(
     parameters: Mapping[str, Any],
     stream_updates: bool,
 ) -> Any:
-    try:
-        from actorkalix.sql.problems import Problem, shown
-        from actorkalix.sql.query import compile_query  # sqlglot is slow to load
-    except ImportError:  # until it has landed
-        return NotImplemented
-
     if stream_updates and not handler.streams:
         hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
         scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
         return None
+    from actorkalix.sql.compiling import compile_query  # sqlglot is slow to load
+    from actorkalix.sql.problems import Problem, shown
+
     try:
         return compile_query(
             text,

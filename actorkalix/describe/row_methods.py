@@ -11,7 +11,6 @@ from actorkalix.describe.handlers import Scope
 from actorkalix.describe.marked import Marked
 from actorkalix.describe.shapes import name_of
 from actorkalix.model.effects import RowEffect
-from actorkalix.model.tables import Table
 
 _EMPTY: Any = inspect.Parameter.empty
 _ANY_EXPRESSION = (TypeError, ValueError, SyntaxError, AttributeError, LookupError, ArithmeticError)
@@ -85,7 +84,9 @@ class Signatures:
         if at >= len(taken):
             return Any
         if taken[at].annotation is _EMPTY:
-            self.wrong(one, f"has no type for its parameter {taken[at].name}; write that of the {what}")
+            self.wrong(
+                one, f"has no type for its parameter {taken[at].name}; write that of the {what}"
+            )
             return Any
         return self._resolved(one, taken[at].annotation, f"parameter {taken[at].name}")
 
@@ -102,8 +103,6 @@ class Signatures:
 
 def place_in(one: Marked, scope: Scope) -> Place:
     """Where a mark is written: its method, or the attribute that declares a table."""
-    if isinstance(one.fn, Table):
-        return Place(one.fn.file, one.fn.line)
     return one.place if one.place.line else scope.place
 
 

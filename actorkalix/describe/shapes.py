@@ -228,8 +228,12 @@ def _children(tp: Any) -> Iterator[tuple[str, Any]]:
 
 def _required(hint: Any) -> Any:
     """A TypedDict's field without `Required[...]` around it."""
-    name = getattr(get_origin(hint), "_name", "")
+    name = _name_of_origin(hint)
     return get_args(hint)[0] if name in ("Required", "NotRequired", "ReadOnly") else hint
+
+
+def _name_of_origin(hint: Any) -> str:
+    return getattr(get_origin(hint), "_name", "")
 
 
 def _declared(tp: Any) -> Iterator[tuple[str, Any, bool]]:
@@ -239,7 +243,9 @@ def _declared(tp: Any) -> Iterator[tuple[str, Any, bool]]:
     optional: frozenset[str] = getattr(cls, "__optional_keys__", frozenset())
     for name, hint in get_type_hints(cls, include_extras=True).items():
         if get_origin(hint) is not typing.ClassVar and hint is not typing.ClassVar:
-            yield name, substitute(_required(hint), names), name not in optional
+            # Where annotations are postponed the class itself does not know which are optional.
+            absent = name in optional or _name_of_origin(hint) == "NotRequired"
+            yield name, substitute(_required(hint), names), not absent
 
 
 class Field(typing.NamedTuple):
@@ -280,8 +286,8 @@ def fields_of(tp: Any) -> tuple[Field, ...]:
 def has_fields(cls: Any) -> bool:
     """Whether a class declares fields: dataclass, struct, attrs, TypedDict, NamedTuple."""
     marks = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
-    marked = typing.is_typeddict(cls) or any(hasattr(cls, mark) for mark in marks)
-    return is_class(cls) and marked
+    # A TypedDict of typing_extensions is none to `typing`.
+    return is_class(cls) and any(hasattr(cls, mark) for mark in (*marks, "__required_keys__"))
 
 
 def substitute(tp: Any, names: dict[Any, Any]) -> Any:

@@ -327,8 +327,8 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
-            **scan_methods(inspection),
-            **backup_methods(store),
+**scan_methods(inspection),
+            **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),

@@ -53,7 +53,8 @@ def decode_decimal(text: str) -> Decimal:
         return Decimal(0)
     negative = text.startswith("0") and text.endswith("~")
     body = text[1:-1].translate(_NINES) if negative else text[1:]
-    if not (negative or text.startswith("2")) or not (body.isascii() and body.isdigit()):
+    is_body = len(body) > 5 and body.isascii() and body.isdigit()
+    if not is_body or not (negative or text.startswith("2")):
         raise ValueError(f"{text!r} is no decimal")
     first, digits = int(body[:5]) - _OFFSET, body[5:]
     # From text, for arithmetic would round to the precision of whoever calls.

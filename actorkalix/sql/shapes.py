@@ -124,7 +124,7 @@ def shape_of(name: str, row: Any) -> TableShape:
     called = name_of(row)
     if not _is_object(cls):
         raise ShapeProblem(
-            [f"{called} is no row; use a dataclass, msgspec.Struct or another class with fields"]
+            [f"{called} has no fields; rows are dataclasses, msgspec.Structs and the like"]
         )
     wrong = [f"{called}.{one}" for one in unfit(cls)]
     if wrong:

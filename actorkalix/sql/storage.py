@@ -13,14 +13,16 @@ are normalised by the same code. Its statements belong into the transaction of t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from functools import partial
+from operator import attrgetter
+from typing import Any, Protocol, cast
 
 import msgspec
 
 from actorkalix.describe.shapes import is_model
 from actorkalix.errors import NotEncodable
 from actorkalix.sql.shapes import Column, ColumnKind, TableShape
-from actorkalix.sql.values import as_builtins, to_column
+from actorkalix.sql.values import as_builtins, to_column, writer_of
 
 Parameters = tuple[Any, ...]
 Words = Callable[[str, str], str]
@@ -71,6 +73,12 @@ class TableStorage:
     ) -> None:
         self.shape = shape
         self._leaves = shape.leaves()
+        self._columns = [(_reader(one.path, shape.row), writer_of(one)) for one in self._leaves]
+        self._floats = [
+            (at, one)
+            for at, one in enumerate(self._leaves)
+            if one.kind is ColumnKind.FLOAT and one.nullable
+        ]
         self._json = msgspec.json.Encoder(enc_hook=as_builtins)
         self._decoder = msgspec.json.Decoder(shape.row, dec_hook=_model)
         made = words or split_words
@@ -106,7 +114,17 @@ class TableStorage:
             NotEncodable: names the column, and says what it can keep.
         """
         kept, whole = self._written(row)
-        return (subject, whole, *(self._leaf(one, kept, row) for one in self._leaves))
+        try:
+            leaves = [
+                None if (value := read(kept)) is None else write(value)
+                for read, write in self._columns
+            ]
+        except ValueError:
+            leaves = [self._leaf(one, kept) for one in self._leaves]  # which says whose it is
+        for at, column in self._floats:
+            if leaves[at] is None and _at(row, column.path) is not None:  # JSON has null for nan
+                self._leaf(column, row)
+        return (subject, whole, *leaves)
 
     def decode(self, row: bytes | str) -> Any:
         """The object that a `$row` holds.
@@ -156,12 +174,9 @@ class TableStorage:
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as problem:
             raise NotEncodable(f"{what}: {problem}; it could not be read back") from problem
 
-    def _leaf(self, column: Column, kept: Any, given: Any) -> Any:
-        value = _at(kept, column.path)
-        if value is None and column.kind is ColumnKind.FLOAT:
-            value = _at(given, column.path)  # JSON has null for nan
+    def _leaf(self, column: Column, row: Any) -> Any:
         try:
-            return to_column(column, value)
+            return to_column(column, _at(row, column.path))
         except ValueError as problem:
             text = f"row of {self.shape.name}, {column.name}: {problem}"
             raise NotEncodable(text) from problem
@@ -227,14 +242,20 @@ def split_words(text: str, config: str) -> str:
     return " ".join("".join(letters).split())
 
 
+def _reader(path: Sequence[str], row: Any) -> Callable[[Any], Any]:
+    """Reads a column of a row: most are fields of the row itself."""
+    if len(path) == 1 and not hasattr(row, "__required_keys__"):
+        return attrgetter(path[0])
+    return partial(_at, path=path)
+
+
 def _at(row: Any, path: Sequence[str]) -> Any:
     value: Any = row
     for name in path:
         if value is None:
             return None
         if isinstance(value, dict):
-            fields: dict[str, Any] = value
-            value = fields.get(name)
+            value = cast("dict[str, Any]", value).get(name)
         else:
             value = getattr(value, name)
     return value

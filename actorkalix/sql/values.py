@@ -53,11 +53,16 @@ def to_column(column: Column, value: Any) -> Any:
     Raises:
         ValueError: as `to_sqlite`.
     """
+    return None if value is None else writer_of(column)(value)
+
+
+def writer_of(column: Column) -> Callable[[Any], Any]:
+    """What `to_column` does with the values of a column that are not None."""
     element = column.element
-    if value is None or element is None or element.kind in _AS_JSON:
-        return to_sqlite(column.kind, value)
+    if element is None or element.kind in _AS_JSON:
+        return _TO[column.kind]
     write = _TO_ELEMENT.get(element.kind) or _TO[element.kind]
-    return _json([write(one) for one in value])
+    return lambda value: _json([write(one) for one in value])
 
 
 def from_column(column: Column, value: Any) -> Any:

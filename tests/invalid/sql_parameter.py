@@ -1,10 +1,19 @@
 """A parameter in the SQL that the method has not."""
-# expect: by_id has no parameter 'idd' for :idd in its SQL; it has id
+# expect: idd
 
-from actorkalix import View, sql
+from dataclasses import dataclass
+
+from actorkalix import View, sql, table, topic
+
+
+@dataclass
+class Row:
+    id: str
 
 
 class Carts(View, id="carts"):
-    @sql("SELECT ':no' AS x FROM carts WHERE id = :idd -- :neither")  # here
-    def by_id(self, id: str) -> str:
+    rows = table("carts", source=topic("rows", Row))
+
+    @sql("SELECT * FROM carts WHERE id = :idd -- :neither")  # here
+    def by_id(self, id: str) -> Row:
         raise NotImplementedError

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from actorkalix import Action, StepEffect, View, Workflow, handler, http, max_retries, sql, step
+from actorkalix import Action, StepEffect, Workflow, handler, http, max_retries, step
 from actorkalix.describe import descriptor_of
 from actorkalix.errors import DefinitionError
 
@@ -23,17 +23,6 @@ class Transfer(Workflow[int], id="later-transfer", timeout=timedelta(hours=1)):
         return self.effects.end()
 
 
-class Rows(View, id="later-rows"):
-    @sql("SELECT * FROM t WHERE a = :a AND b = ':no' AND c::int = :c /* :neither */")
-    def one(self, a: str, c: int = 0) -> str:
-        """The SQL is the body."""
-        raise NotImplementedError
-
-    @sql("SELECT * FROM t", stream_updates=True)
-    def watch(self) -> AsyncIterator[str]:
-        raise NotImplementedError
-
-
 class Mail(Action, id="later-mail"):
     @handler
     async def send(self, to: str) -> None: ...
@@ -43,14 +32,13 @@ class Mail(Action, id="later-mail"):
         yield "x"
 
 
-@pytest.mark.parametrize("cls", [Transfer, Rows, Mail])
+@pytest.mark.parametrize("cls", [Transfer, Mail])
 def test_described(cls: type) -> None:
     assert descriptor_of(cls).component_id.startswith("later-")
 
 
 def test_replies_of_streams_are_what_they_yield() -> None:
     assert descriptor_of(Mail).handlers["get"].reply is str
-    assert descriptor_of(Rows).handlers["watch"].reply is str
 
 
 def test_a_step_of_another_class_does_not_count() -> None:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
-from actorkalix import Action, Service, ValueEntity, View, handler, query, sql, stream, subscribe
+from actorkalix import (
+    Action,
+    Service,
+    ValueEntity,
+    View,
+    handler,
+    query,
+    sql,
+    stream,
+    subscribe,
+    table,
+    topic,
+)
 from actorkalix.describe import describe_service, descriptor_of
 from actorkalix.errors import DefinitionError, NotInThisVersion
 
@@ -23,9 +37,16 @@ class Mail(Action, id="service-mail"):
     async def send(self, to: str) -> None: ...
 
 
+@dataclass
+class Row:
+    n: int
+
+
 class Rows(View, id="service-rows"):
+    rows = table("rows", source=topic("rows", Row))
+
     @sql("SELECT * FROM rows")
-    def one(self) -> str:
+    def one(self) -> Row:
         raise NotImplementedError
 
 

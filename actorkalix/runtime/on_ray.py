@@ -327,7 +327,7 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
-**scan_methods(inspection),
+            **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),

@@ -130,7 +130,7 @@ class EntityReader:
             value, metadata = self._event(fed.payload)
         else:
             value = self._state(fed.payload)
-        cls = type(value)
+        cls: type[Any] = value.__class__
         if cls in self._handlers:
             handler = self._handlers[cls]
         else:

@@ -147,9 +147,9 @@ class ViewFiles:
             is_ours = meta.get("fingerprint") == self._view.fingerprint and not away.exists()
             if is_ours and current is None:
                 current = path
-            elif meta.get("ready") == "1" and self._old is None and current is None:
-                self._old = path
-            elif meta.get("ready") == "1" and self._old is None and not self._is_whole(current):
+            elif (meta.get("ready") == "1" and self._old is None and current is None) or (
+                meta.get("ready") == "1" and self._old is None and not self._is_whole(current)
+            ):
                 self._old = path
             else:
                 _delete(path)

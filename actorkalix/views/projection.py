@@ -16,8 +16,8 @@ one commit, and what is answered is on disk (`synchronous=FULL`).
                                                 hardly that of so many subjects
     it cannot be written (disk full, locked)    nothing; the same again later
 
-One thread at a time, and nobody else writes the file: `files` has its lock. A second writer would do
-no harm but wait.
+One thread at a time, and nobody else writes the file: `files` has its lock. A second writer would
+do no harm but wait.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from actorkalix.describe.descriptors import ComponentDescriptor, Query, ViewDescriptor
-from actorkalix.limits import VIEW_PARKED_MAX, VIEW_PAUSE_AFTER, VIEW_REMOVED_MAX
+
+from actorkalix.describe.descriptors import ComponentDescriptor, ViewDescriptor
+from actorkalix.limits import VIEW_PARKED_MAX, VIEW_PAUSE_AFTER
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
     Again,
@@ -38,10 +39,11 @@ from actorkalix_cluster.shardhost.feeding import (
     Standing,
 )
 
-from . import parked, positions, tables
-from .parked import parked_in
-from .positions import forget_place, meta_in, places_in, put_meta, put_places
-from .tables import Subject, TableFold, Tally, keep_held
+from .parked import keep_held, parked_in
+from .positions import forget_place, meta_in, places_in, put_places
+from .schema import compiled, followed_in, note_change, note_ready, prepare
+from .subjects import Subject, Tally
+from .tables import TableFold
 
 log = logging.getLogger("actorkalix.views")
 
@@ -82,15 +84,14 @@ class Projection:
         self.tally = Tally()
         self.on_applied: Callable[[], object] | None = None
         self._connection = connection
-        queries = compiled(view)
-        searches = [one for query in queries for one in query.searches]
-        followed = _followed(view)
+        searches = [one for query in compiled(view) for one in query.searches]
+        followed = followed_in(view)
         self._folds = {
             name: TableFold(component.cls, table, searches, keeps_removed=name in followed)
             for name, table in view.tables.items()
         }
         self._failing: set[tuple[str, str]] = set()  # since something was handled
-        self._prepare(view, generation)
+        prepare(connection, view, self._folds.values(), generation)
         meta = meta_in(connection)
         self.generation = meta["generation"]
         self._seq = int(meta.get("seq", "0"))
@@ -99,38 +100,6 @@ class Projection:
         self._by_component = self._sorted_folds()
 
     # ---- life ---------------------------------------------------------------------------------
-    def _prepare(self, view: ViewDescriptor, generation: str) -> None:
-        """Make what the file lacks: all of it, or what queries were added for."""
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            there = {
-                name for (name,) in connection.execute('SELECT "name" FROM "sqlite_schema"')
-            }
-            for statement in (*positions.CREATE, *parked.CREATE, *tables.CREATE):
-                connection.execute(statement)
-            for fold in self._folds.values():
-                missing = fold.storage.missing(there) if fold.name in there else ()
-                for statement in fold.storage.create:
-                    connection.execute(statement)
-                if fold.keeps_removed:
-                    connection.execute(fold.index)
-                for search in missing:
-                    for subject, value in connection.execute(search.select).fetchall():
-                        for statement, parameters in search.fill(subject, value):
-                            connection.execute(statement, parameters)
-            for query in compiled(view):
-                for index in query.indexes:
-                    connection.execute(index.create)
-            if "generation" not in meta_in(connection):
-                put_meta(
-                    connection, generation=generation, fingerprint=view.fingerprint, seq=0, ready=0
-                )
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
-
     def _sorted_folds(self) -> dict[str, list[TableFold]]:
         found: dict[str, list[TableFold]] = {}
         for fold in self._folds.values():
@@ -215,10 +184,10 @@ class Projection:
         places.update(moved)
         put_places(connection, moved, {part.shard: part.newest for part in news})
         if tally.handled or removed:
-            seq = self._note_change(seq, bool(removed))
+            note_change(connection, seq)
         else:
             seq = self._seq
-        self._note_ready(batch)
+        note_ready(connection, self.id, batch.shards)
         return (
             Answer(self.generation, _standings(places, held.values())),
             tally,
@@ -365,51 +334,6 @@ class Projection:
             *(self.id, shard, count),
         )
         return count
-
-    # ---- notes ----------------------------------------------------------------------------------
-    def _note_change(self, seq: int, removed: bool) -> int:
-        put_meta(self._connection, seq=seq)
-        if removed or seq % 1_000 == 0:
-            self._prune_removed()
-        return seq
-
-    def _prune_removed(self) -> None:
-        """Keep the newest notes of removed rows; `removed_from` says from where on all are there."""
-        row = self._connection.execute(
-            'SELECT "seq" FROM "$removed" ORDER BY "seq" DESC LIMIT 1 OFFSET ?', (VIEW_REMOVED_MAX,)
-        ).fetchone()
-        if row is not None:
-            self._connection.execute('DELETE FROM "$removed" WHERE "seq"<=?', row)
-            put_meta(self._connection, removed_from=row[0])
-
-    def _note_ready(self, batch: Batch) -> None:
-        """When all shards were read to their ends once, the view is whole."""
-        meta = meta_in(self._connection)
-        if meta.get("ready") == "1" and meta.get("shards") == str(batch.shards):
-            return
-        count = self._connection.execute(
-            'SELECT count(*) FROM "$positions" WHERE "offset">="newest"'
-        ).fetchone()[0]
-        if count >= batch.shards:
-            put_meta(self._connection, ready=1, shards=batch.shards)
-            log.info("view %s is whole", self.id)
-        elif meta.get("shards") != str(batch.shards):
-            put_meta(self._connection, shards=batch.shards)
-
-
-def _followed(view: ViewDescriptor) -> set[str]:
-    """Tables whose changes are streamed."""
-    return {
-        name
-        for one in view.queries.values()
-        if one.stream_updates and one.query is not NotImplemented
-        for name in one.query.tables
-    }
-
-
-def compiled(view: ViewDescriptor) -> list[Query]:
-    """The queries of a view that have a plan."""
-    return [one.query for one in view.queries.values() if one.query is not NotImplemented]
 
 
 def _named(batch: Batch) -> dict[int, None]:

@@ -27,7 +27,6 @@ import msgspec
 from actorkalix_cluster.rayhost import launch
 from actorkalix_cluster.rayhost.contract import (
     Beat,
-    CallRefused,
     ProcessSpec,
     Roll,
     value_of,

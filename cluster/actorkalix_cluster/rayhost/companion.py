@@ -30,10 +30,9 @@ from actorkalix_cluster.rayhost.actors import (
     found,
     made,
     running,
-    value_of,
     wait_first,
 )
-from actorkalix_cluster.rayhost.contract import Beat, CallRefused
+from actorkalix_cluster.rayhost.contract import Beat, CallRefused, value_of
 from actorkalix_cluster.rayhost.launch import module
 
 log = logging.getLogger("actorkalix.companion")

@@ -21,25 +21,27 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.engine.publishing import topic_message
 from actorkalix.engine.topic import TOPIC, partition_id
-from actorkalix.errors import DefinitionError, HandlerFailed
+from actorkalix.errors import CommandError, DefinitionError, HandlerFailed
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
 from actorkalix.model.handlers import HandlerRef, StreamRef
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix.model.sources import Source
 from actorkalix.model.workflows import Workflow
 from actorkalix.runtime.virtual import START_MS
+from actorkalix.sql.answers import Answer
+from actorkalix.sql.functions import install
 from actorkalix.sql.storage import TableStorage, quoted
 from actorkalix.views.memory import MemoryView
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
     FEED_VERSION,
     Again,
-    Answer,
     Batch,
     Fed,
     Place,
     Range,
 )
+from actorkalix_cluster.shardhost.feeding import Answer as Reached
 from actorkalix_cluster.shardhost.messages import Encoding
 from actorkalix_storage.api import RecordKind
 
@@ -89,6 +91,7 @@ class ViewTestKit(Generic[C]):
         self._view = component.view
         self._raised: list[BaseException] = []
         self._memory = MemoryView(_watched(component, component.view, self._raised))
+        self._answers: dict[str, Answer] = {}
         self._place: Place = BEGINNING
         self._lives: dict[tuple[str, str], _Life] = {}
         self._now_ms = START_MS
@@ -211,7 +214,17 @@ class ViewTestKit(Generic[C]):
         given, named = codec.arguments[found.name].decode(sent, Encoding.MSGPACK)
         names = [one.name for one in found.handler.parameters]
         values = found.placeholders({**dict(zip(names, given, strict=False)), **named})
-        raise NotImplementedError(values)
+        answer = self._answers.get(found.name)
+        if answer is None:
+            answer = self._answers[found.name] = Answer(found.query)
+        with closing(sqlite3.connect(self._memory.uri, uri=True)) as connection:
+            install(connection)
+            made = answer.run(connection.execute, values)
+            if found.streams:
+                return list(made)
+        if made is None and not found.query.optional:
+            raise CommandError(f"{self._name}.{found.name} found no row", code="not_found")
+        return made
 
     def close(self) -> None:
         """Forget everything; a kit that is dropped does it itself."""
@@ -272,7 +285,7 @@ class ViewTestKit(Generic[C]):
             raise self._raised[-1]
         raise HandlerFailed(answer.reason or held[-1].failure)
 
-    def _send(self, *, ranges: tuple[Range, ...] = (), again: tuple[Again, ...] = ()) -> Answer:
+    def _send(self, *, ranges: tuple[Range, ...] = (), again: tuple[Again, ...] = ()) -> Reached:
         batch = Batch(FEED_VERSION, 0, 1, self._now_ms, ranges=ranges, again=again)
         return self._memory.projection.apply(batch)
 

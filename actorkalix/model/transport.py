@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -50,14 +50,15 @@ class Update(msgspec.Struct, Generic[R_co], frozen=True):
     """An element of a stream of updates, with what came beside it.
 
     Attributes:
-        value: the row; None when `removed`.
-        removed: the row does not match the query any more, or is gone.
-        subject: whose row it is: the entity's id, say.
-        mark: to go on behind this element later: `.updates(after=mark)`.
+        kind: `row` is new or has changed; `removed` does not match the query any more, or is gone;
+            `reset` says that all comes again, for what came before is not known any more.
+        value: the row, None but for `row`.
+        subject: of what was removed: the entity's id, say; "" otherwise.
+        mark: to go on behind this element later, by `.updates(after=mark)`.
     """
 
-    value: R_co | None
-    removed: bool = False
+    kind: Literal["row", "removed", "reset"]
+    value: R_co | None = None
     subject: str = ""
     mark: str = ""
 
@@ -107,3 +108,21 @@ class StreamTransport(Transport, Protocol):
             CommandError, ActorkalixError: as for `send`, also after some elements.
         """
         ...
+
+
+class _Told(msgspec.Struct):
+    """What comes with an element that is no row."""
+
+    subject: str = ""
+
+
+def update_of(event: str, payload: bytes, mark: str) -> Update[Any]:
+    """The update that an element is which is no row.
+
+    Args:
+        event: its kind.
+        payload: its JSON.
+        mark: of it.
+    """
+    told = msgspec.json.decode(payload, type=_Told)
+    return Update("removed" if event == "removed" else "reset", subject=told.subject, mark=mark)

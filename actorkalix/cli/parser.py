@@ -25,6 +25,7 @@ from .options import (
     store_number,
     up_to,
 )
+from .view_parser import VIEWING
 
 GRPC_PORT = 9001
 
@@ -231,6 +232,7 @@ COMMANDS = (
     Command("run", "start a service on Ray, serve it until Ctrl-C", _RUN, _run),
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
     *LOOKING,
+    *VIEWING,
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
@@ -247,7 +249,6 @@ LATER = frozenset(
         "submit",
         "cluster",
         "workflows",
-        "views",
         "openapi",
         "proto",
     )

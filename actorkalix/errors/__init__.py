@@ -180,11 +180,20 @@ from .stored import (
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
 )
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+)
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
+)
 from .views import (
     QueryTooLarge as QueryTooLarge,
 )
 from .views import (
     QueryTooSlow as QueryTooSlow,
+)
+from .views import (
+    RowNotFound as RowNotFound,
 )
 from .views import (
     SqlRefused as SqlRefused,
@@ -200,8 +209,4 @@ from .views import (
 )
 from .views import (
     ViewIncomplete as ViewIncomplete,
-from .stored import (
-    ViewFileDamaged as ViewFileDamaged,
-from .stored import (
-    ViewHistoryParted as ViewHistoryParted,
 )

@@ -46,10 +46,12 @@ from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.state_scan import scan_methods
 from actorkalix.runtime.tasks import ActionTasks, task_actions
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
+from actorkalix.runtime.view_hosting import ViewHosting
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
     Assignment,
@@ -104,6 +106,7 @@ class ServiceHost:
         self._assignment = Assignment(STANDBY, 0, b"")
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
+        self._views: ViewHosting | None = None
         self._stack = AsyncExitStack()
         self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
@@ -141,6 +144,8 @@ class ServiceHost:
         """Who is there: links to the other hosts follow."""
         if self._neighbours is not None:
             self._neighbours.enroll(roll, ways)
+        if self._views is not None:
+            self._views.enroll()
 
     def take(self, batch: bytes) -> None:
         """A batch of another host."""
@@ -212,6 +217,8 @@ class ServiceHost:
         metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
+        views = self._open_views(config, store, neighbours)
+        opened.push_async_callback(views.aclose)
         app = http_app(
             service,
             dispatch,
@@ -222,8 +229,8 @@ class ServiceHost:
         self._http = Server(app, [self._http_socket])
         self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
-        self._neighbours = neighbours
-        self._host.connect(dispatch)
+        self._neighbours, self._views = neighbours, views
+        self._host.connect(dispatch, views)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
@@ -277,6 +284,26 @@ class ServiceHost:
             await tasks.start(dispatch, inline)
         return dispatch
 
+    def _open_views(
+        self, config: StoreConfig, store: LmdbStore, neighbours: Neighbours
+    ) -> ViewHosting:
+        """What keeps the views of the service, and answers for them here."""
+        views = ViewHosting(
+            self._service.descriptor,
+            self._config,
+            Path(config.views),
+            store,
+            lambda: config.homes,
+            neighbours,
+            RealClock(),
+            self._service.limits,
+            lambda: self._host.feeds,
+        )
+        for name, desk in views.desks.items():
+            self._dispatch.add(name, desk.runner, desk.runner.begin)
+        self._methods = {**self._methods, **views.methods}
+        return views
+
     async def _start_up(self) -> None:
         """Call the service's hook, on the host of its first store."""
         hook = self._service.on_startup
@@ -300,6 +327,7 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
+            **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),

@@ -10,6 +10,9 @@ COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
 TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
+STEP_TIMEOUT = timedelta(seconds=5)  # as Akka has it: longer than any call, shorter than patience
+STEP_BACKOFF_INITIAL = timedelta(seconds=3)  # as timers wait: from 3 s
+STEP_BACKOFF_CAP = timedelta(seconds=30)  # to 30 s
 
 
 @dataclass(frozen=True, kw_only=True)

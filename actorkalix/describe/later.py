@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
 from types import CodeType
 from typing import Any
 
@@ -15,41 +13,17 @@ from actorkalix.describe.shapes import name_of
 from actorkalix.model.entities import EventSourcedEntity
 from actorkalix.model.handlers import Method, StreamMethod, handlers_of
 from actorkalix.model.sources import source_marks_of
-from actorkalix.model.workflows import Step
 
-STEP_TIMEOUT = timedelta(seconds=5)
 _SQL_TEXT = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::", re.DOTALL)
 _SQL_PARAMETER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 
 
-def check_later(scope: Scope, options: Mapping[str, Any]) -> None:
-    """Check steps, SQL and sources of a class."""
-    _check_steps(scope, options.get("timeout"))
+def check_later(scope: Scope) -> None:
+    """Check SQL and sources of a class."""
     _check_sources(scope)
     for name, method in handlers_of(scope.cls).items():
         if method.sql is not None:
             _check_sql(scope, name, method)
-
-
-def _check_steps(scope: Scope, timeout: Any) -> None:
-    steps: dict[str, Step[Any, ...]] = {}
-    for base in reversed(scope.cls.__mro__):
-        steps |= {name: value for name, value in vars(base).items() if isinstance(value, Step)}
-    for name, step in steps.items():
-        place = place_of(step.fn, scope.place)
-        if step.recover and step.recover.step is not None and step.recover.step not in steps:
-            known = ", ".join(sorted(steps))
-            scope.problems.add(
-                place,
-                f"{name} fails over to {step.recover.step!r}, "
-                f"which is no step of {scope.cls.__name__}; they are {known}",
-            )
-        if isinstance(timeout, timedelta) and timeout <= (step.timeout or STEP_TIMEOUT):
-            scope.problems.add(
-                place,
-                f"{name} may take {step.timeout or STEP_TIMEOUT}; "
-                f"give the workflow more than its {timeout}",
-            )
 
 
 def _check_sources(scope: Scope) -> None:

@@ -23,7 +23,6 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
     "replicated": "replicated entities",
     "view": "views",
-    "workflow": "workflows",
 }
 
 

@@ -60,6 +60,7 @@ class Context(msgspec.Struct, frozen=True):
         delivery_id: of a change that a subscription handler takes, the same whenever it is
             delivered again: hand it on as a key to whatever is not ours; "" elsewhere.
         batch: of a handler that takes a list of changes: the context of each; else empty.
+        attempt: of a step, from 1; 0 elsewhere.
     """
 
     name: str = ""
@@ -71,6 +72,7 @@ class Context(msgspec.Struct, frozen=True):
     claims: Mapping[str, Any] = {}
     delivery_id: str = ""
     batch: tuple[Context, ...] = ()
+    attempt: int = 0
 
 
 class _Missing:
@@ -84,7 +86,7 @@ MISSING: Any = _Missing()
 class Live:
     """What a component sees while one of its handlers runs; what is MISSING raises."""
 
-    __slots__ = ("client", "context", "entity_id", "resources", "state", "timers")
+    __slots__ = ("client", "context", "entity_id", "parallel", "resources", "state", "timers")
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Live:
         *,
         timers: Any = MISSING,
         resources: Any = MISSING,
+        parallel: Any = MISSING,
     ) -> None:
         self.state = state
         self.entity_id = entity_id
@@ -102,6 +105,7 @@ class Live:
         self.client = client
         self.timers = timers
         self.resources = resources
+        self.parallel = parallel
 
 
 class Component(ABC):

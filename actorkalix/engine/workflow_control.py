@@ -28,24 +28,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
+from actorkalix_cluster.shardhost.fired import FIRED
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 from .instance import Instance
-from .workflow_messages import (
-    CHILD_ENDED,
-    RESOLVE,
-    RESTART,
-    RESUME,
-    STATUS,
-    SUSPEND,
-    TERMINATE,
-    Parent,
-    PublicStatus,
-)
+from .workflow_messages import CHILD_ENDED, STATUS, Parent, PublicStatus
 
 
 class Status(enum.IntEnum):
@@ -128,14 +117,14 @@ def _table() -> Mapping[tuple[Status, Ask], Act]:
 TABLE: Mapping[tuple[Status, Ask], Act] = _table()
 """What is done about a message in a status. DUE and time: the workflow's timeout comes first."""
 
-CONTROLS: Mapping[str, Ask] = {
-    SUSPEND: Ask.SUSPEND,
-    RESUME: Ask.RESUME,
-    TERMINATE: Ask.TERMINATE,
-    RESTART: Ask.RESTART,
-    RESOLVE: Ask.RESOLVE,
+_CONTROLS: Mapping[str, Ask] = {
+    "suspend": Ask.SUSPEND,
+    "resume": Ask.RESUME,
+    "terminate": Ask.TERMINATE,
+    "restart": Ask.RESTART,
+    "resolve": Ask.RESOLVE,
     CHILD_ENDED: Ask.CHILD,
-    STATUS: Ask.STATUS,
+    FIRED: Ask.RESULT,
 }
 
 OVER = (Status.ENDED, Status.FAILED, Status.TIMED_OUT, Status.TERMINATED, Status.DELETED)
@@ -186,7 +175,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         then: PAUSED: step after the pause. WAITING: step that gets the values. UNDO: step after it.
         late: WAITING: step after the end of the wait. PAUSED: command to run instead of a step.
         promises: WAITING: for all of these, in the order in which the step gets them.
-        single: WAITING for children: the step gets one end, no list.
+        single: WAITING: the step gets one value, not a list.
         reason: of the pause, suspension or end.
         goal: of UNDO without `then`: the end that it comes to.
         deadline_ms: the workflow's timeout, 0 for none and once it has passed.
@@ -304,6 +293,7 @@ class Folded(msgspec.Struct, frozen=True, array_like=True):
     control: Control
     kept: Kept
     state: bytes | None = None
+    inputs: Mapping[str, bytes] = {}
 
 
 class Flow(Instance, frozen=True):
@@ -313,36 +303,31 @@ class Flow(Instance, frozen=True):
         control: our part.
         kept: what it keeps.
         stored: the state as it is stored; None where there is none.
-        doubtful: it came from storage with an activity under way: an execution before may have made
-            calls of which nobody knows.
-        began_ms: when the activity was given out, 0 for not yet, or before it came from storage.
+        inputs: with which each step was entered the last time, by its name.
+        doubtful: it came from storage with an activity under way, or that was cut off: an execution
+            before may have made calls of which nobody knows.
     """
 
     control: Control = Control()
     kept: Kept = Kept()
     stored: bytes | None = None
+    inputs: Mapping[str, bytes] = {}
     doubtful: bool = False
-    began_ms: int = 0
 
 
-def status_of(flow: Flow) -> Status:
-    """Where it stands."""
-    return flow.control.status
+_KINDS: Mapping[MessageKind, Ask] = {
+    MessageKind.COMMAND: Ask.COMMAND,
+    MessageKind.QUERY: Ask.QUERY,
+    MessageKind.EXPIRE: Ask.DUE,
+    MessageKind.CLEAN: Ask.CLEAN,
+}
 
 
-def asked(kind: MessageKind, method: str, fired: str) -> Ask | None:
-    """What a message is; None where nobody knows its method."""
-    if kind is MessageKind.COMMAND:
-        return Ask.COMMAND
-    if kind is MessageKind.QUERY:
-        return Ask.STATUS if method == STATUS else Ask.QUERY
-    if kind is MessageKind.EXPIRE:
-        return Ask.DUE
-    if kind is MessageKind.CLEAN:
-        return Ask.CLEAN
-    if method == fired:
-        return Ask.RESULT
-    return CONTROLS.get(method)
+def asked(kind: MessageKind, method: str) -> Ask | None:
+    """What a message is; None where it is a control that nobody knows."""
+    if kind is MessageKind.CONTROL:
+        return _CONTROLS.get(method)
+    return Ask.STATUS if method == STATUS else _KINDS.get(kind)
 
 
 def expires_ms(control: Control, now_ms: int) -> int:
@@ -371,7 +356,7 @@ def entry_of(payload: bytes) -> Entry:
     return _entry.decode(payload)
 
 
-def pack(value: Any) -> bytes:
+def pack(value: Entry | Folded) -> bytes:
     """The bytes of an entry or a snapshot."""
     return _encoder.encode(value)
 

@@ -86,7 +86,9 @@ MISSING: Any = _Missing()
 class Live:
     """What a component sees while one of its handlers runs; what is MISSING raises."""
 
-    __slots__ = ("client", "context", "entity_id", "parallel", "resources", "state", "timers")
+    __slots__ = (
+        *("client", "context", "entity_id", "opened", "parallel", "resources", "state", "timers"),
+    )
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class Live:
         self.timers = timers
         self.resources = resources
         self.parallel = parallel
+        self.opened: tuple[str, ...] = ()  # promises that a workflow's handler has named
 
 
 class Component(ABC):

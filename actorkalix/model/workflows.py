@@ -150,8 +150,13 @@ class Workflow(Component, Generic[S]):
             name: 1 to 256 bytes of UTF-8 without "/": `POST /{workflow}/{id}/promises/{name}`
                 resolves it.
             type: of its value, for checkers; the step that takes the value decides.
+
+        It may be resolved from when the effect of the handler that names it is durable.
         """
-        return Promise(name)
+        promise: Promise[Any] = Promise(name)
+        if self._live is not None and name not in self._live.opened:
+            self._live.opened = (*self._live.opened, name)
+        return promise
 
     @overload
     def parallel(self, call: Call[A] | Branch[A], /) -> Pending[tuple[A]]: ...

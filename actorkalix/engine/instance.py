@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.model.effects import Decision
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 
@@ -74,3 +75,9 @@ def life_of(instance: Instance) -> Life:
     if instance.deleted_ms:
         return Life.DELETED
     return Life.ALIVE if instance.number else Life.NEW
+
+
+def changing(decision: Decision) -> bool:
+    """The decision changes the instance, or the course that a workflow takes."""
+    changes = decision.events or decision.has_state or decision.transition or decision.undo
+    return bool(changes or decision.delete)

@@ -1,20 +1,17 @@
 """What is said to workflows, of them, and to whoever runs their steps: plain values.
 
-    to a workflow                     payload (MessagePack)   answer
+    to a workflow                     payload                 answer
     COMMAND, QUERY   a handler        its arguments           its reply
-    CONTROL          SUSPEND          `Reason`                `Controlled`
-                     RESUME           -                       `Controlled`
-                     TERMINATE        `Reason`                `Controlled`
-                     RESTART          `Restart`               `Controlled`
-                     RESOLVE          `Resolve`               `Controlled`
-                     CHILD_ENDED      `ChildNotice`           `Controlled` (from a child, no client)
+    CONTROL          `CONTROLS`       their arguments         its status (`PublicStatus`)
+    CONTROL          CHILD_ENDED      `ChildNotice`           nothing (from a child, never a client)
     QUERY            STATUS           -                       `WorkflowStatus`
 
     to the runner of steps
     STEP             the step's name  `StepInput`             `StepOutcome`
 
-Answers of controls and of STATUS are written in the encoding that the message accepts. Controls do
-not wait for a running step, as commands do (WF-13).
+The controls are those of `model.workflows`: suspend, resume, terminate, restart, resolve. They do
+not wait for a running step, as commands do (WF-13). The answer to STATUS is in the encoding that
+the message accepts, what is between us in MessagePack.
 
 A runner always answers a STEP message with a `StepOutcome`, also when the attempt failed. A failure
 instead of it says that the attempt was not begun: it does not count, and is made again.
@@ -28,14 +25,9 @@ import msgspec
 
 from actorkalix_cluster.shardhost.messages import Failure
 
-SUSPEND = "~suspend"
-RESUME = "~resume"
-TERMINATE = "~terminate"
-RESTART = "~restart"
-RESOLVE = "~resolve"
 CHILD_ENDED = "~child"
 STATUS = "~status"
-"""Methods; handlers of users begin with a letter."""
+"""Methods; handlers begin with a letter."""
 
 PARENT = "ak-parent"
 """Metadata that a workflow gives the command with which it starts a child: `Parent` as JSON."""
@@ -55,38 +47,7 @@ PublicStatus: TypeAlias = Literal[
 ]
 
 
-# ---- controls ------------------------------------------------------------------------------------
-class Reason(msgspec.Struct, frozen=True):
-    """Why a workflow is suspended or terminated; "" is no reason."""
-
-    reason: str = ""
-
-
-class Restart(msgspec.Struct, frozen=True):
-    """Go on from a step, whatever the workflow is at.
-
-    Attributes:
-        step: its stored name.
-        arguments: its input in MessagePack, as the step's argument codec writes it; None is that
-            with which the newest step was entered, if it is this one, else no input.
-    """
-
-    step: str
-    arguments: bytes | None = None
-
-
-class Resolve(msgspec.Struct, frozen=True):
-    """A promise is kept.
-
-    Attributes:
-        promise: its name.
-        value: JSON; b"" is null.
-    """
-
-    promise: str
-    value: bytes = b""
-
-
+# ---- between workflows, and for those who look ---------------------------------------------------
 class ChildNotice(msgspec.Struct, frozen=True, array_like=True):
     """How a child has ended: to its parent.
 
@@ -101,18 +62,6 @@ class ChildNotice(msgspec.Struct, frozen=True, array_like=True):
     status: str
     reason: str = ""
     state: bytes = b""
-
-
-class Controlled(msgspec.Struct, frozen=True):
-    """What a control has come to.
-
-    Attributes:
-        changed: it did something; what is not applicable does nothing, without an error.
-        status: afterwards.
-    """
-
-    changed: bool
-    status: PublicStatus
 
 
 class Parent(msgspec.Struct, frozen=True):

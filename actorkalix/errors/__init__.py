@@ -183,3 +183,12 @@ from .stored import (
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
 )
+from .workflows import (
+    TransitionRefused as TransitionRefused,
+)
+from .workflows import (
+    UnknownPromise as UnknownPromise,
+)
+from .workflows import (
+    UnknownStep as UnknownStep,
+)

@@ -155,23 +155,6 @@ def outgoing(cause: Message, calls: Sequence[Call[Any]]) -> bytes:
     )
 
 
-def outgoing_each(cause: Message, calls: Sequence[Call[Any]]) -> tuple[bytes, ...]:
-    """Messages of calls that a handler keeps for later, each packed alone; they have all time.
-
-    Raises:
-        UnknownRoute, TypeError, InvalidEntityId, InvalidIdempotencyKey: as for `message_of`.
-    """
-    timeless = msgspec.structs.replace(cause, deadline_ms=0)
-    return tuple(
-        pack_messages([caused_by(timeless, keyed(cause, call.request, KEPT - nth))])
-        for nth, call in enumerate(calls)
-    )
-
-
-KEPT = -1_000
-"""Number of the first call that is kept among those of its handler; others count down from it."""
-
-
 def keyed(cause: Message, request: Request, nth: int) -> Request:
     """The call with an idempotency key of its own, if the message whose handler makes it has one.
 

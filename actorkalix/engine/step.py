@@ -26,7 +26,7 @@ from actorkalix.errors import (
     HandlerFailed,
     InvalidEffect,
     NotEncodable,
-    UnknownRoute,
+    UnknownStep,
 )
 from actorkalix.failures import failure_of
 from actorkalix.limits import FAILURE_CHARS_MAX, Limits
@@ -35,9 +35,10 @@ from actorkalix.model.effects import Decision, Effect
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix.model.workflow_effects import StepEffect
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message
+from actorkalix_cluster.shardhost.outgoing import pack_messages
 
 from .action import Report, Threads
-from .requests import outgoing_each
+from .requests import caused_by
 from .workflow_messages import StepFailed, StepInput, StepOutcome, unpack_input
 from .workflow_outcome import outcome_of
 
@@ -116,7 +117,9 @@ class StepCode:
         failure = self._failure(problem, message)
         named = StepFailed(failure, tuple(_names(type(problem))))
         try:
-            return StepOutcome(failed=named, undo=outgoing_each(message, noted.undo))
+            timeless = msgspec.structs.replace(message, deadline_ms=0)
+            undo = [pack_messages([caused_by(timeless, one.request)]) for one in noted.undo]
+            return StepOutcome(failed=named, undo=tuple(undo))
         except (ActorkalixError, TypeError) as unfit:
             self._report(message, unfit)
             return StepOutcome(failed=named)
@@ -126,7 +129,7 @@ class StepCode:
         step = self._steps.get(name)
         if step is None:
             known = ", ".join(self._steps) or "none"
-            raise UnknownRoute(
+            raise UnknownStep(
                 f"{self._cls.__name__} has no step {name!r} (any more), it has {known}; "
                 "write it again, or restart the workflow from another step"
             )

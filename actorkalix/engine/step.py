@@ -100,9 +100,7 @@ class StepCode:
             returned = await self._returned(step, component, args, kwargs)
             self._tell_fields(component, before, message)
             decision = self._decision(step, returned)
-            decision = msgspec.structs.replace(
-                decision, undo=(*live.noted.undo, *decision.undo)
-            )
+            decision = msgspec.structs.replace(decision, undo=(*live.noted.undo, *decision.undo))
             opened = tuple(live.noted.promises)
             return outcome_of(self._descriptor, decision, message, self._limits, opened=opened)
         except BaseException as problem:

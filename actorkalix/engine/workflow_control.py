@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+
 import msgspec
 
 from actorkalix_cluster.shardhost.fired import FIRED

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 import msgspec
@@ -124,11 +124,15 @@ class InlineSteps:
         live.parallel = Branches(transport, keys, around.sleep, loop)
 
 
-class _Watched:
+class _Watched(Generator[Any, Any, StepOutcome]):
     """Runs a coroutine, and writes down for the watchdog when it has the loop."""
 
     def __init__(
-        self, work: Any, watch: Watch, now_ms: Callable[[], int], message: Message
+        self,
+        work: Coroutine[Any, Any, StepOutcome],
+        watch: Watch,
+        now_ms: Callable[[], int],
+        message: Message,
     ) -> None:
         self._work = work
         self._watch = watch
@@ -136,25 +140,30 @@ class _Watched:
         self._message = message
 
     def __await__(self) -> Generator[Any, Any, StepOutcome]:
-        given: Any = None
-        thrown: BaseException | None = None
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any, /) -> Any:
+        """Let it run until it waits."""
+        self._watch.work = (self._now_ms(), self._message)
         try:
-            while True:
-                self._watch.work = (self._now_ms(), self._message)
-                try:
-                    waits = self._work.send(given) if thrown is None else self._work.throw(thrown)
-                except StopIteration as ended:
-                    outcome: StepOutcome = ended.value
-                    return outcome
-                finally:
-                    self._watch.work = None
-                given, thrown = None, None
-                try:
-                    given = yield waits
-                except BaseException as problem:
-                    thrown = problem
+            return self._work.send(value)
         finally:
-            self._work.close()
+            self._watch.work = None
+
+    def throw(self, problem: Any, value: Any = None, traceback: Any = None, /) -> Any:
+        """Let it run with an exception where it waits; it may have been cancelled."""
+        self._watch.work = (self._now_ms(), self._message)
+        try:
+            return self._work.throw(problem if value is None else value)
+        finally:
+            self._watch.work = None
+
+    def close(self) -> None:
+        """End it where it waits."""
+        self._work.close()
 
 
 class FieldsTold:

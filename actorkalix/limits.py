@@ -13,6 +13,7 @@ TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partitio
 STEP_TIMEOUT = timedelta(seconds=5)  # as Akka has it: longer than any call, shorter than patience
 STEP_BACKOFF_INITIAL = timedelta(seconds=3)  # as timers wait: from 3 s
 STEP_BACKOFF_CAP = timedelta(seconds=30)  # to 30 s
+FAILURE_CHARS_MAX = 1_000  # of what is kept of a failed attempt: enough for a line of a traceback
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,9 +31,7 @@ class ComponentCodec:
             if handler.elements is not None
         }
         self.stored = StoredCodec(descriptor)
-        self.steps = {
-            name: ArgumentCodec(step.handler) for name, step in descriptor.steps.items()
-        }
+        self.steps = {name: ArgumentCodec(step.handler) for name, step in descriptor.steps.items()}
 
 
 _CODEC = "__actorkalix_codec__"

@@ -78,8 +78,7 @@ class _Workflow:
         self._timeout = self._timed("timeout")
         self._step_timeout = self._timed("step_timeout") or STEP_TIMEOUT
         self._parameters = {
-            step.name: parameters_of(scope, attribute, step.fn)
-            for attribute, step in steps.items()
+            step.name: parameters_of(scope, attribute, step.fn) for attribute, step in steps.items()
         }
 
     def descriptors(self) -> dict[str, StepDescriptor]:
@@ -188,7 +187,9 @@ class _Workflow:
             self._wrong(place, f"{what}: {problem}")
         if recover.step is not None:
             verb = "goes on after its undo with" if recover.undoes else "fails over to"
-            self._check_target(f"{attribute or 'recover'} {verb}", recover.step, recover.args, place)
+            self._check_target(
+                f"{attribute or 'recover'} {verb}", recover.step, recover.args, place
+            )
         if problems:
             return RecoveryDescriptor()
         backoff = recover.backoff
@@ -209,10 +210,8 @@ class _Workflow:
         parameters = self._parameters.get(name)
         if parameters is None:
             known = ", ".join(sorted(self._parameters)) or "none"
-            self._wrong(
-                place,
-                f"{said} {name!r}, which is no step of {self._scope.cls.__name__}; they are {known}",
-            )
+            where = self._scope.cls.__name__
+            self._wrong(place, f"{said} {name!r}, which is no step of {where}; they are {known}")
             return
         for problem in _input_problems(parameters, args):
             self._wrong(place, f"{said} {name!r} with {_shown(args)}: {problem}")

@@ -150,6 +150,9 @@ from .running import (
 from .running import (
     StoreFull as StoreFull,
 )
+from .steps import (
+    StepCallsItself as StepCallsItself,
+)
 from .stored import (
     BackupDamaged as BackupDamaged,
 )

@@ -83,11 +83,27 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+class Noted:
+    """What a workflow's handler says while it runs, beside the effect that it returns.
+
+    Attributes:
+        undo: calls that undo what it does, in order.
+        promises: names of those that it has made.
+    """
+
+    __slots__ = ("promises", "undo")
+
+    def __init__(self) -> None:
+        self.undo: list[Any] = []
+        self.promises: list[str] = []
+
+
 class Live:
     """What a component sees while one of its handlers runs; what is MISSING raises."""
 
     __slots__ = (
-        *("client", "context", "entity_id", "opened", "parallel", "resources", "state", "timers"),
+        *("client", "context", "entity_id", "noted", "parallel", "resources", "state"),
+        "timers",
     )
 
     def __init__(
@@ -100,6 +116,7 @@ class Live:
         timers: Any = MISSING,
         resources: Any = MISSING,
         parallel: Any = MISSING,
+        noted: Noted | None = None,
     ) -> None:
         self.state = state
         self.entity_id = entity_id
@@ -108,7 +125,7 @@ class Live:
         self.timers = timers
         self.resources = resources
         self.parallel = parallel
-        self.opened: tuple[str, ...] = ()  # promises that a workflow's handler has named
+        self.noted = Noted() if noted is None else noted
 
 
 class Component(ABC):

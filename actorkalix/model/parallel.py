@@ -115,5 +115,3 @@ def branches_of(calls: tuple[Call[Any] | Branch[Any], ...], wait: Wait) -> tuple
     if not made:
         raise ValueError("parallel(...) takes at least one call")
     return tuple(made)
-
-

@@ -11,7 +11,7 @@ import msgspec
 from actorkalix.model.calls import Call
 
 EndStatus: TypeAlias = Literal["ended", "failed", "timed_out", "terminated", "deleted"]
-"""How a workflow ended: by its own word, by a step without a way out, by its timeout, by a client."""
+"""By its word, by a step that failed, by its timeout, by a client; or it was deleted."""
 
 
 class ToStep(msgspec.Struct, frozen=True):

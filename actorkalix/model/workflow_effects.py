@@ -153,9 +153,7 @@ class Transitions:
         """
         return self._children((call,), self._step(then, "then="), single=True)
 
-    def start_children(
-        self, *calls: Call[Any], then: BoundStep[[list[ChildEnd]]]
-    ) -> Transition:
+    def start_children(self, *calls: Call[Any], then: BoundStep[[list[ChildEnd]]]) -> Transition:
         """Start other workflows, and go on when all have ended; see `start_child`.
 
         Args:

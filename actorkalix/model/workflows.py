@@ -148,15 +148,31 @@ class Workflow(Component, Generic[S]):
 
         Args:
             name: 1 to 256 bytes of UTF-8 without "/": `POST /{workflow}/{id}/promises/{name}`
-                resolves it.
+                resolves it, from when the effect of this handler is durable.
             type: of its value, for checkers; the step that takes the value decides.
-
-        It may be resolved from when the effect of the handler that names it is durable.
         """
         promise: Promise[Any] = Promise(name)
-        if self._live is not None and name not in self._live.opened:
-            self._live.opened = (*self._live.opened, name)
+        if self._live is not None and name not in self._live.noted.promises:
+            self._live.noted.promises.append(name)
         return promise
+
+    def undo_by(self, call: Call[Any], /) -> None:
+        """Register how to undo what this step is about to do; see `effects.compensate`.
+
+        Say it before the call that may have to be undone: it counts also when this attempt fails
+        after that, for nobody knows then what the call has done. So what it calls must do no harm
+        where there is nothing to undo. `effects....with_undo(call)` counts when the step succeeds.
+
+        Args:
+            call: unsent. A second attempt that registers the same replaces it.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        if self._live is None:
+            raise self._unseen("undo_by")
+        call.spend("handed to self.undo_by(...)")
+        self._live.noted.undo.append(call)
 
     @overload
     def parallel(self, call: Call[A] | Branch[A], /) -> Pending[tuple[A]]: ...

@@ -2,7 +2,8 @@
 
 Theory of operation. Everybody in a host who asks something asks here: the HTTP gateway, the clients
 of handlers, consumers, timers. A message for an entity goes to the router, which knows the owner of
-its shard. A message for an action never leaves the host: its runner runs it, here or in a task.
+its shard. A message for an action never leaves the host: its runner runs it, here or in a task; so
+do the steps of workflows (messages of the kind STEP, which are asked for by tasks alone).
 
 A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
 change was durable, so the message is sent at once, with the caller waiting as before. What becomes
@@ -39,7 +40,7 @@ from actorkalix.ports import Clock
 from actorkalix.runtime.in_process import in_time
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
-from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
@@ -59,6 +60,17 @@ class ActionRunner(Protocol):
         self, message: Message, elements: Elements | None = None, /
     ) -> AsyncGenerator[Reply]:
         """The elements of an answer; a failure is the last. Closing it ends the handler."""
+        ...
+
+
+class Steps(Protocol):
+    """Runs the steps of a workflow."""
+
+    async def run(self, message: Message, /) -> Reply:
+        """The outcome of an attempt.
+
+        Cancellation: the workflow has moved on; the step is cancelled.
+        """
         ...
 
 
@@ -93,11 +105,16 @@ class Dispatch:
         self._depth_max = limits.call_depth_max
         self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
         self._runners: dict[str, ActionRunner] = {}
+        self._steps: dict[str, Steps] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, component: str, runner: ActionRunner) -> None:
         """From now on this one runs the action."""
         self._runners[component] = runner
+
+    def add_steps(self, component: str, runner: Steps) -> None:
+        """From now on this one runs the steps of the workflow."""
+        self._steps[component] = runner
 
     async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
@@ -119,10 +136,18 @@ class Dispatch:
         refused = self._refused(message)
         if refused is not None:
             return refused
+        if message.kind is MessageKind.STEP:
+            return await self._step(message)
         runner = self._runners.get(message.component)
         if runner is None:
             return await self._actors.ask(message)
         return await self._whole(await runner.run(message, elements))
+
+    async def _step(self, message: Message) -> Reply:
+        steps = self._steps.get(message.component)
+        if steps is None:
+            return Reply(failure=failures.unknown_component(message.component))
+        return await steps.run(message)
 
     async def stream(
         self, message: Message, elements: Elements | None = None, /

@@ -46,7 +46,8 @@ from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
-from actorkalix.runtime.tasks import ActionTasks, task_actions
+from actorkalix.runtime.steps import FieldsTold, run_steps
+from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
@@ -269,12 +270,15 @@ class ServiceHost:
         opened.push_async_callback(resources.aclose)
         around = Surroundings(dispatch, clock, limits, resources)
         inline = run_inline(dispatch, service.descriptor, around)
+        steps = run_steps(
+            dispatch, service.descriptor, around, watch=self._watch, told=FieldsTold()
+        )
         opened.push_async_callback(dispatch.aclose)
-        if task_actions(service.descriptor):
+        if task_actions(service.descriptor) or task_steps(service.descriptor):
             tasks = ActionTasks(service.descriptor, limits, self._config, dispatch, clock)
             opened.callback(tasks.close)
             self._methods = {**self._methods, **tasks.methods}
-            await tasks.start(dispatch, inline)
+            await tasks.start(dispatch, inline, steps)
         return dispatch
 
     async def _start_up(self) -> None:

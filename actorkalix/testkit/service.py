@@ -17,6 +17,7 @@ from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.steps import FieldsTold, run_steps
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.topics import TestTopic
@@ -54,6 +55,7 @@ class TestService:
         self._dispatch: Dispatch | None = None
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
+        self._told = FieldsTold()
         self._topics: dict[str, TestTopic] = {}
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
@@ -163,6 +165,7 @@ class TestService:
             self, self._clock, self.service.limits, self._resources, sleep=self._sleep
         )
         run_inline(self._dispatch, self.service.descriptor, around)
+        run_steps(self._dispatch, self.service.descriptor, around, told=self._told)
         host.connect(self._dispatch)
         if self.service.on_startup is not None:
             loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ import pytest
 
 from actorkalix import DefinitionError, Limits, NotInThisVersion, Service, allow_all
 
-from .shop import Note, Rows, Shop, Trip
+from .shop import Note, Rows, Shop
 
 
 def test_a_service_has_components_limits_and_a_descriptor() -> None:
@@ -27,7 +27,7 @@ def test_bounds_have_defaults() -> None:
     assert service.acl is None
 
 
-@pytest.mark.parametrize("component", [Rows, Trip])
+@pytest.mark.parametrize("component", [Rows])
 def test_components_of_later_versions_are_refused_by_name(component: Any) -> None:
     with pytest.raises(NotInThisVersion, match=component.__name__):
         Service("shop", components=[Shop, component])

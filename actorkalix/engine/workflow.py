@@ -291,7 +291,9 @@ class WorkflowBehavior(EntityBehavior):
         self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
         flow, decision = _flow(instance), run.decision
-        opened, what = run.live.opened, run.handler.name
+        noted, what = run.live.noted, run.handler.name
+        opened = tuple(noted.promises)
+        decision = msgspec.structs.replace(decision, undo=(*noted.undo, *decision.undo))
         outcome = outcome_of(self._descriptor, decision, message, self._limits, opened=opened)
         move, following = Move(self._rules, flow, now_ms), outcome.next
         if TABLE[flow.control.status, Ask.COMMAND] is Act.READ:
@@ -305,7 +307,7 @@ class WorkflowBehavior(EntityBehavior):
             move.adopt(_parent(parent))
         if outcome.state is not None:
             move.put_state(decision.state, outcome.state)
-        move.register(outcome.undo)
+        move.register(outcome.undo, f"command {flow.number}")
         move.open(outcome.promises)
         move.follow(following)
         return move.done(Did.COMMAND, what=what)

@@ -98,7 +98,7 @@ def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> 
     if outcome.failed is not None:
         return attempt_failed(Move(rules, flow, now_ms), outcome, outcome.failed, fired.began_ms)
     attempt = flow.control.failures + 1
-    move.register(outcome.undo)
+    move.register(outcome.undo, flow.control.number)
     move.open(outcome.promises)
     move.send(outcome.side_effects)
     move.follow(outcome.next)
@@ -117,7 +117,7 @@ def attempt_failed(move: Move, outcome: StepOutcome, failed: StepFailed, began_m
     """Another attempt, or what the step's recovery says."""
     rules, flow, now_ms = move.rules, move.flow, move.now_ms
     control, recovery = flow.control, move.rules.recovery_of(flow.control.step)
-    move.register(outcome.undo)
+    move.register(outcome.undo, flow.control.number)
     failures, text = control.failures + 1, _reason(failed.failure)
     quiet_ms = outcome.calls_until_ms
     if flow.doubtful:

@@ -229,7 +229,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         opened: promises that may be resolved.
         values: of those that were and are not used yet, in JSON.
         undo: calls that undo what was done, each packed alone with its key, oldest first.
-        undone: undo calls that were ever registered: the numbers of their keys.
         children: in the order of their start.
         parent: who started it.
     """
@@ -237,7 +236,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     opened: tuple[str, ...] = ()
     values: Mapping[str, bytes] = {}
     undo: tuple[bytes, ...] = ()
-    undone: int = 0
     children: tuple[Child, ...] = ()
     parent: Parent | None = None
 

@@ -74,12 +74,20 @@ class Draft:
         if new:
             self.kept = replace(self.kept, opened=(*self.kept.opened, *new))
 
-    def register(self, undo: Iterable[bytes]) -> None:
-        """These calls undo what was done; each gets the key under which it is made, once."""
+    def register(self, undo: Iterable[bytes], within: object) -> None:
+        """These calls undo what was done; each gets the key under which it is made, once.
+
+        Args:
+            undo: each packed alone.
+            within: names the activity or command that did it. Attempts of one activity register
+                the same call again, which counts once.
+        """
+        seen: dict[bytes, int] = {}
         for packed in undo:
-            number = self.kept.undone + 1
-            keyed = self._keyed(packed, "undo", number)
-            self.kept = replace(self.kept, undo=(*self.kept.undo, keyed), undone=number)
+            nth = seen[packed] = seen.get(packed, 0) + 1
+            keyed = self._keyed(packed, "undo", within, packed.hex(), nth)
+            if keyed not in self.kept.undo:
+                self.kept = replace(self.kept, undo=(*self.kept.undo, keyed))
 
     def surface(self) -> None:
         """Let what is suspended move underneath; `sink` ends it."""

@@ -164,7 +164,7 @@ class Move(Draft):
             last=False,
         )
         self._tell_parent(public(self.control.status), reason)
-        self.kept = Kept(undo=self.kept.undo, undone=self.kept.undone, parent=self.kept.parent)
+        self.kept = Kept(undo=self.kept.undo, parent=self.kept.parent)
         if delete:
             self.state = self.stored = None
             self._deleted = True

@@ -19,6 +19,11 @@ TIMEOUTS = {"plain": 5_000, "thrice": 2_000, "undoing": 3_000, "deadly": 5_000, 
 RETRIES = {"plain": -1, "thrice": 2, "undoing": 1, "deadly": 5, "heard": -1}
 FIRST_WAIT = {"plain": 3_000, "thrice": 1_000, "undoing": 1_000, "deadly": 1_000, "heard": 3_000}
 LONGEST_WAIT = {"plain": 30_000, "thrice": 8_000, "undoing": 8_000, "deadly": 8_000, "heard": 30_000}
+WEIGHTS = {
+    **{"expire": 10, "succeed_newest": 4, "fail_newest": 6, "advance_to_due": 6},
+    **{"advance_little": 3, "go": 3, "rest": 2, "wait": 2, "register": 3, "crash": 2, "resume": 3},
+}
+"""How often a move is made, against once for all others: so that much happens to most workflows."""
 OVER = ("ended", "failed", "timed_out", "terminated", "deleted")
 UNDO = "~undo"
 
@@ -181,8 +186,11 @@ class Schedule:
             AssertionError: engine and model differ.
         """
         names = sorted(name for name in dir(self) if name.startswith("do_"))
+        weights = [WEIGHTS.get(name.removeprefix("do_"), 1) for name in names]
         for _ in range(moves):
-            name = self.random.choice(names)
+            name = self.random.choices(names, weights)[0]
+            if self.model.at == "deleted" and self.random.random() < 0.5:
+                return  # nothing happens to it any more
             self.log.append(name)
             getattr(self, name)()
             self.check()
@@ -256,7 +264,7 @@ class Schedule:
             self.model.undo.append(amount)
 
     def do_finish(self) -> None:
-        how = self.random.choice(("end", "undo", "delete"))
+        how = self.random.choice(("end", "undo", "undo", "undo", "undo", "delete"))
         model = self.model
         if how == "delete" and model.at in OVER and model.at != "deleted":
             self.bench.value("finish", "delete")
@@ -303,7 +311,9 @@ class Schedule:
     def _given(self, firing: Firing | None) -> None:
         model, now_ms = self.model, self.model.now_ms
         what = (model.activity, model.attempt)
-        others = [run for run, _ in self.given if run.what != what]
+        key = "" if firing is None or model.step != UNDO else firing.message.key
+        runs = [run for run, _ in self.given if run.firing.message.key != key]
+        others = [run for run in runs if run.what != what]
         quiet_ms = max((run.quiet_ms for run in others), default=0)
         if firing is None:
             longest = max(quiet_ms, model.due_ms) + 6_000
@@ -369,7 +379,9 @@ class Schedule:
         from tests.unit.actorkalix.engine.flows import failure
 
         if undo or run.firing.message.method == "put":
-            run.quiet_ms = 0  # it is made again under its key
+            for other, _ in self.given:
+                if other.firing.message.key == run.firing.message.key:
+                    other.quiet_ms = 0  # it is one call, under one key
             return None, failure() if how == "fail" else None, False
         if how == "fail":
             final = self.random.random() < 0.1
@@ -384,8 +396,10 @@ class Schedule:
                 other.quiet_ms = 0  # they made the same calls under the same keys
         following: Any = self.random.choice(
             (
-                *(GoTo("plain"), GoTo("thrice"), GoTo("undoing"), Finish("done"), Finish("", True)),
-                *(PauseFor("", 5_000, "plain"), PauseFor(), WaitOn("word", "heard", 5_000, "plain")),
+                *(GoTo("thrice"), GoTo("undoing"), GoTo("undoing"), Finish("done")),
+                *(GoTo("plain"), GoTo("thrice"), GoTo("undoing"), PauseFor("", 5_000, "plain")),
+                *(PauseFor("", 9_000, "", "wake"), PauseFor(), WaitOn("word", "heard", 5_000, "plain")),
+                Finish("", self.random.random() < 0.3),
             )
         )
         state = self.bench.state_of(self._count()) if self.random.random() < 0.5 else None
@@ -394,8 +408,6 @@ class Schedule:
     # ---- controls --------------------------------------------------------------------------------
     def do_suspend(self) -> None:
         model = self.model
-        if self.random.random() < 0.5:
-            return
         self.bench.control("suspend", "wait")
         if model.at not in (*OVER, "new"):
             model.suspended = True
@@ -416,7 +428,7 @@ class Schedule:
 
     def do_restart(self) -> None:
         model = self.model
-        if self.random.random() < 0.8 or model.at in ("new", "deleted"):
+        if self.random.random() < 0.6 or model.at in ("new", "deleted"):
             return
         steps = self.bench.flow.inputs
         if not steps:
@@ -456,6 +468,11 @@ class Schedule:
     def do_advance_little(self) -> None:
         self.bench.advance(self.random.choice((0.5, 1, 3)))
         self.model.now_ms = self.bench.now_ms
+
+    def do_advance_to_due(self) -> None:
+        due_ms = self.bench.flow.expires_ms
+        if self.bench.now_ms < due_ms < self.bench.now_ms + 30_000:
+            self.bench.now_ms = self.model.now_ms = due_ms
 
     def do_crash(self) -> None:
         self.bench.crash()

@@ -12,7 +12,7 @@ import pytest
 from tests.property.flow_model import Schedule
 
 SCHEDULES = 4_000
-MOVES = 40
+MOVES = 60
 
 
 @pytest.mark.parametrize("part", range(8))

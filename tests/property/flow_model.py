@@ -11,17 +11,40 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from actorkalix.engine.workflow_messages import Finish, GoTo, PauseFor, StepOutcome, WaitOn
+from actorkalix.engine.workflow_messages import (
+    Finish,
+    GoTo,
+    PauseFor,
+    StepFailed,
+    StepOutcome,
+    WaitOn,
+)
+from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.fired import Firing
-from tests.unit.actorkalix.engine.flows import Bench, Closing, Ending, Obedient
+from tests.unit.actorkalix.engine.flows import Bench, Closing, Ending, Obedient, failure
 
 TIMEOUTS = {"plain": 5_000, "thrice": 2_000, "undoing": 3_000, "deadly": 5_000, "heard": 5_000}
 RETRIES = {"plain": -1, "thrice": 2, "undoing": 1, "deadly": 5, "heard": -1}
 FIRST_WAIT = {"plain": 3_000, "thrice": 1_000, "undoing": 1_000, "deadly": 1_000, "heard": 3_000}
-LONGEST_WAIT = {"plain": 30_000, "thrice": 8_000, "undoing": 8_000, "deadly": 8_000, "heard": 30_000}
+LONGEST_WAIT = {
+    "plain": 30_000,
+    "thrice": 8_000,
+    "undoing": 8_000,
+    "deadly": 8_000,
+    "heard": 30_000,
+}
 WEIGHTS = {
-    **{"expire": 10, "succeed_newest": 4, "fail_newest": 6, "advance_to_due": 6},
-    **{"advance_little": 3, "go": 3, "rest": 2, "wait": 2, "register": 3, "crash": 2, "resume": 3},
+    "expire": 10,
+    "succeed_newest": 4,
+    "fail_newest": 6,
+    "advance_to_due": 6,
+    "advance_little": 3,
+    "go": 3,
+    "rest": 2,
+    "wait": 2,
+    "register": 3,
+    "crash": 2,
+    "resume": 3,
 }
 """How often a move is made, against once for all others: so that much happens to most workflows."""
 OVER = ("ended", "failed", "timed_out", "terminated", "deleted")
@@ -218,9 +241,9 @@ class Schedule:
             reply = self.bench.call(method, *args)
             held = self.bench.last is not None and self.bench.last.hold
             reply_number = "" if reply.failure is None else reply.failure.number
-        except Exception as error:
+        except BehaviorError as error:
             held = False
-            reply_number = error.reply.failure.number  # type: ignore[attr-defined]
+            reply_number = _number(error)
         if model.is_late or (model.at == "busy" and not model.suspended):
             assert held, (method, reply_number)
             return False
@@ -285,10 +308,7 @@ class Schedule:
         firing = self.bench.expire()
         if model.is_late:
             assert firing is None, "what is late runs no more"
-            if not model.suspended or not model.late:
-                model.time_out()
-            else:
-                model.time_out()  # underneath; it stays suspended
+            model.time_out()  # of what is suspended, underneath
             return
         if model.suspended or model.at in OVER or model.at == "new":
             assert firing is None
@@ -298,9 +318,10 @@ class Schedule:
         elif 0 < model.due_ms <= model.now_ms:
             assert firing is None
             if model.at == "paused" and model.then == "wake":
-                model.due_ms = 0
-                model.count = (model.count or 0) + 1_000
-                model.follow(GoTo("plain"))
+                model.due_ms, before = 0, model.count or 0
+                model.count = before + 1_000
+                if before % 3:
+                    model.follow(GoTo("plain"))
             elif model.at == "paused":
                 model.enter(model.then)
             else:
@@ -352,8 +373,7 @@ class Schedule:
         following, outcome, final = self._outcome(how, run, undo)
         if late and model.at == "busy" and not model.suspended:
             assert self.bench.fired(run.firing, outcome).dropped
-            if counts or True:
-                self._late_result(counts)
+            model.time_out()
             return
         dropped = self.bench.fired(run.firing, outcome).dropped
         assert dropped is not counts, "a result counts if and only if it is of the newest execution"
@@ -371,13 +391,7 @@ class Schedule:
                 model.count = self.counts
             model.follow(following)
 
-    def _late_result(self, counts: bool) -> None:
-        self.model.time_out()
-
     def _outcome(self, how: str, run: Execution, undo: bool) -> tuple[Any, Any, bool]:
-        from actorkalix.engine.workflow_messages import StepFailed
-        from tests.unit.actorkalix.engine.flows import failure
-
         if undo or run.firing.message.method == "put":
             for other, _ in self.given:
                 if other.firing.message.key == run.firing.message.key:
@@ -398,7 +412,11 @@ class Schedule:
             (
                 *(GoTo("thrice"), GoTo("undoing"), GoTo("undoing"), Finish("done")),
                 *(GoTo("plain"), GoTo("thrice"), GoTo("undoing"), PauseFor("", 5_000, "plain")),
-                *(PauseFor("", 9_000, "", "wake"), PauseFor(), WaitOn("word", "heard", 5_000, "plain")),
+                *(
+                    PauseFor("", 9_000, "", "wake"),
+                    PauseFor(),
+                    WaitOn("word", "heard", 5_000, "plain"),
+                ),
                 Finish("", self.random.random() < 0.3),
             )
         )
@@ -448,8 +466,8 @@ class Schedule:
         try:
             self.bench.control("resolve", "word", f"word {self._count()}")
             number = ""
-        except Exception as error:
-            number = error.reply.failure.number  # type: ignore[attr-defined]
+        except BehaviorError as error:
+            number = _number(error)
         if model.at in OVER or model.at == "new":
             assert number in ("AK2017", "AK2018"), number
         elif not known:
@@ -488,3 +506,8 @@ class Schedule:
         except AssertionError:
             count = None
         assert count == self.model.count
+
+
+def _number(error: BehaviorError) -> str:
+    assert error.reply.failure is not None, "a refusal says why"
+    return error.reply.failure.number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -82,6 +82,8 @@ class Obedient(Workflow[Told], id="obedient"):
     def wake(self) -> Effect[str]:
         count = 0 if self.state is None else self.state.count
         woken = self.effects.update_state(Told(count + 1_000, "woken"))
+        if count % 3 == 0:
+            return woken.then_reply("half awake")
         return woken.transition_to(self.plain).then_reply("awake")
 
     @command
@@ -90,9 +92,7 @@ class Obedient(Workflow[Told], id="obedient"):
         if not seconds:
             return self.effects.wait_for(word, then=self.heard).then_reply("waiting")
         late = timedelta(seconds=seconds)
-        waits = self.effects.wait_for(
-            word, then=self.heard, timeout=late, on_timeout=self.plain
-        )
+        waits = self.effects.wait_for(word, then=self.heard, timeout=late, on_timeout=self.plain)
         return waits.then_reply("waiting")
 
     @command
@@ -281,9 +281,7 @@ class Bench:
     def _arguments(self, method: str, args: tuple[Any, ...]) -> bytes:
         return self.codec.arguments[method].encode(args, {}, Encoding.MSGPACK)
 
-    def _tell(
-        self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any
-    ) -> Step[Any]:
+    def _tell(self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any) -> Step[Any]:
         message = Message(
             *(kind, self.descriptor.component_id, self.entity, method, payload),
             *(Encoding.MSGPACK, Encoding.MSGPACK),
@@ -307,8 +305,3 @@ class Bench:
             version = len(self.stored) + 1
             position = Position(0, 1, version)
             self.stored.append(StoredRecord(0, position, (1, version - 1), version, 1, record))
-
-
-def with_count(told: Told, count: int) -> Told:
-    """The same with another count."""
-    return replace(told, count=count)

@@ -1,8 +1,8 @@
 """A small reference model of a workflow, and schedules that try the engine against it.
 
-The model knows nothing of records, tokens and deadlines of calls. It says what a workflow is at, and
-which of the executions that were given out counts; when exactly something waits a little longer than
-it has to is left to the engine, within bounds.
+The model knows nothing of records, tokens and deadlines of calls. It says what a workflow is at,
+and which of the executions that were given out counts; when exactly something waits a little longer
+than it has to is left to the engine, within bounds.
 """
 
 from __future__ import annotations
@@ -26,13 +26,7 @@ from tests.unit.actorkalix.engine.flows import Bench, Closing, Ending, Obedient,
 TIMEOUTS = {"plain": 5_000, "thrice": 2_000, "undoing": 3_000, "deadly": 5_000, "heard": 5_000}
 RETRIES = {"plain": -1, "thrice": 2, "undoing": 1, "deadly": 5, "heard": -1}
 FIRST_WAIT = {"plain": 3_000, "thrice": 1_000, "undoing": 1_000, "deadly": 1_000, "heard": 3_000}
-LONGEST_WAIT = {
-    "plain": 30_000,
-    "thrice": 8_000,
-    "undoing": 8_000,
-    "deadly": 8_000,
-    "heard": 30_000,
-}
+LONGEST_WAIT = {step: 8 * first if first == 1_000 else 30_000 for step, first in FIRST_WAIT.items()}
 WEIGHTS = {
     "expire": 10,
     "succeed_newest": 4,

@@ -1,8 +1,8 @@
 """Workflows against a reference model: random schedules of all that may happen to one.
 
 Number 5 of the ten hardest: results after timeout, terminate, suspend, delete; commands behind
-running steps; pause timeout and resuming command; retry counters and crashes; the workflow's timeout
-while nobody is there.
+running steps; pause timeout and resuming command; retry counters and crashes; the workflow's
+timeout while nobody is there.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -22,6 +22,7 @@ from actorkalix.engine.workflow_messages import (
     WorkflowStatus,
     pack_outcome,
 )
+from actorkalix.model.steps import Recovery
 from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
 from actorkalix_cluster.shardhost.fired import FIRED, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
@@ -50,7 +51,9 @@ class Told:
     said: str = ""
 
 
-_SECONDS = {"initial": timedelta(seconds=1), "cap": timedelta(seconds=8), "jitter": 0.0}
+def _often(retries: int, final: tuple[type[BaseException], ...] = ()) -> Recovery:
+    short, long = timedelta(seconds=1), timedelta(seconds=8)
+    return max_retries(retries, initial=short, cap=long, jitter=0.0, final=final)
 
 
 class Obedient(Workflow[Told], id="obedient"):
@@ -121,15 +124,15 @@ class Obedient(Workflow[Told], id="obedient"):
     async def plain(self) -> StepEffect:
         return self.effects.end()
 
-    @step(timeout=timedelta(seconds=2), recover=max_retries(2, **_SECONDS).failover_to("plain"))
+    @step(timeout=timedelta(seconds=2), recover=_often(2).failover_to("plain"))
     async def thrice(self) -> StepEffect:
         return self.effects.end()
 
-    @step(timeout=timedelta(seconds=3), recover=max_retries(1, **_SECONDS).compensate())
+    @step(timeout=timedelta(seconds=3), recover=_often(1).compensate())
     async def undoing(self) -> StepEffect:
         return self.effects.end()
 
-    @step(recover=max_retries(5, final=(Broken,), **_SECONDS))
+    @step(recover=_often(5, (Broken,)))
     async def deadly(self, amount: int) -> StepEffect:
         return self.effects.end()
 
@@ -164,7 +167,7 @@ class Bench:
         self.entity = entity
         self.stored: list[StoredRecord] = []
         self.snapshot: Snapshot | None = None
-        self.flow: Flow = self.behavior.empty(entity)
+        self.flow = self.behavior.empty(entity)
         self.last: Step[Any] | None = None
 
     # ---- what it tells ---------------------------------------------------------------------------
@@ -292,7 +295,7 @@ class Bench:
         self.last = step
         if step.records:
             self._store(step.records)
-        self.flow = step.instance
+        self.flow = cast("Flow", step.instance)
         assert self.behavior.version(self.flow) == len(self.stored), "it counts its records"
         return step
 

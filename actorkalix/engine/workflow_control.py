@@ -88,23 +88,23 @@ class Act(enum.Enum):
     KEEP = "keep"  # the promise's value, or the child's end
     CLEAN = "clean"
     REFUSE = "refuse"  # an error: it is over
-    NOTHING = "nothing"  # not applicable: no change, no error
+    NOTHING = "-"  # not applicable: no change, no error
 
 
 def _table() -> Mapping[tuple[Status, Ask], Act]:
     text = """
-                 command query status due     result  suspend resume  terminate restart resolve child   clean
-    NEW          handle  read  tell   nothing nothing nothing nothing end       refuse  keep    nothing nothing
-    RUNNING      hold    read  tell   run     take    stop    nothing end       restart keep    keep    nothing
-    RETRYING     hold    read  tell   run     take    stop    nothing end       restart keep    keep    nothing
-    PAUSED       handle  read  tell   pass    nothing stop    nothing end       restart keep    keep    nothing
-    WAITING      handle  read  tell   pass    nothing stop    nothing end       restart keep    keep    nothing
-    SUSPENDED    read    read  tell   pass    nothing nothing resume  end       restart keep    keep    nothing
-    ENDED        read    read  tell   nothing nothing nothing nothing nothing   restart refuse  nothing nothing
-    FAILED       read    read  tell   nothing nothing nothing nothing nothing   restart refuse  nothing nothing
-    TIMED_OUT    read    read  tell   nothing nothing nothing nothing nothing   restart refuse  nothing nothing
-    TERMINATED   read    read  tell   nothing nothing nothing nothing nothing   restart refuse  nothing nothing
-    DELETED      read    read  tell   nothing nothing nothing nothing nothing   refuse  refuse  nothing clean
+               command query status due  result suspend resume terminate restart resolve child clean
+    NEW         handle  read  tell   -    -      -       -      end       refuse  keep    -     -
+    RUNNING     hold    read  tell   run  take   stop    -      end       restart keep    keep  -
+    RETRYING    hold    read  tell   run  take   stop    -      end       restart keep    keep  -
+    PAUSED      handle  read  tell   pass -      stop    -      end       restart keep    keep  -
+    WAITING     handle  read  tell   pass -      stop    -      end       restart keep    keep  -
+    SUSPENDED   read    read  tell   pass -      -       resume end       restart keep    keep  -
+    ENDED       read    read  tell   -    -      -       -      -         restart refuse  -     -
+    FAILED      read    read  tell   -    -      -       -      -         restart refuse  -     -
+    TIMED_OUT   read    read  tell   -    -      -       -      -         restart refuse  -     -
+    TERMINATED  read    read  tell   -    -      -       -      -         restart refuse  -     -
+    DELETED     read    read  tell   -    -      -       -      -         refuse  refuse  -   clean
     """
     rows = [line.split() for line in text.strip().splitlines()]
     asks = [Ask(name) for name in rows[0]]
@@ -229,7 +229,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         opened: promises that may be resolved.
         values: of those that were and are not used yet, in JSON.
         undo: calls that undo what was done, each packed alone with its key, oldest first.
-        undone: undo calls that were ever registered: the numbers of their keys.
         children: in the order of their start.
         parent: who started it.
     """
@@ -237,7 +236,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     opened: tuple[str, ...] = ()
     values: Mapping[str, bytes] = {}
     undo: tuple[bytes, ...] = ()
-    undone: int = 0
     children: tuple[Child, ...] = ()
     parent: Parent | None = None
 

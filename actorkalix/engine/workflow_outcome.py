@@ -165,9 +165,7 @@ class _Made:
         self, step: str, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> bytes:
         arguments = input_of(self._descriptor, step, args, kwargs)
-        self._check_size(
-            f"input of step {step!r}", len(arguments), self._limits.payload_bytes_max
-        )
+        self._check_size(f"input of step {step!r}", len(arguments), self._limits.payload_bytes_max)
         return arguments
 
     def _has(self, step: str) -> None:

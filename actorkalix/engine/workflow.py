@@ -223,7 +223,7 @@ class WorkflowBehavior(EntityBehavior):
     def _terminate(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         (reason,), _ = self._arguments_of(message)
         move = Move(self._rules, flow, now_ms)
-        move.finish(Status.TERMINATED, reason.strip())
+        move.finish(Status.TERMINATED, reason.strip(), quiet_ms=move.quiet_ms())
         return self._moved(move, Did.TERMINATED, message)
 
     def _restart(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:

@@ -148,14 +148,14 @@ def attempt_failed(move: Move, outcome: StepOutcome, failed: StepFailed, began_m
 def _go_another_way(move: Move, text: str, quiet_ms: int) -> None:
     recovery = move.rules.recovery_of(move.control.step)
     if move.control.last:
-        move.finish(Status.TIMED_OUT, text)
+        move.finish(Status.TIMED_OUT, text, quiet_ms=quiet_ms)
     elif recovery.undoes:
         move.undo(recovery.step, Status.FAILED, text, not_before_ms=quiet_ms)
     elif recovery.step:
         arguments = move.rules.failover_input(recovery)
         move.enter(recovery.step, arguments, not_before_ms=quiet_ms)
     else:
-        move.finish(Status.FAILED, text)
+        move.finish(Status.FAILED, text, quiet_ms=quiet_ms)
 
 
 def _call_settled(move: Move, fired: Outcome) -> Moved:

@@ -182,6 +182,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         deadline_ms: the workflow's timeout, 0 for none and once it has passed.
         last: the step that follows the workflow's timeout is on its way; it can only end.
         held: reason of what was suspended.
+        quiet_ms: of what is over: until then calls of what was cut off may take effect.
     """
 
     status: Status = Status.NEW
@@ -205,6 +206,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     deadline_ms: int = 0
     last: bool = False
     held: str = ""
+    quiet_ms: int = 0
 
 
 class Child(msgspec.Struct, frozen=True, array_like=True):

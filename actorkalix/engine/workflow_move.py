@@ -98,7 +98,7 @@ class Move(Draft):
         elif control.then:
             self.enter(control.then, b"", not_before_ms=control.at_ms)
         else:
-            self.finish(control.goal, control.reason)
+            self.finish(control.goal, control.reason, quiet_ms=control.at_ms)
 
     def retry(self, at_ms: int, failure: str, failures: int) -> None:
         """Run the same again later, or at once."""
@@ -151,8 +151,10 @@ class Move(Draft):
             self._set(run=control.run + 1)
             self._doubtful = True
 
-    def finish(self, status: Status, reason: str = "", *, delete: bool = False) -> None:
-        """It is over."""
+    def finish(
+        self, status: Status, reason: str = "", *, delete: bool = False, quiet_ms: int = 0
+    ) -> None:
+        """It is over; calls of what was cut off may take effect until `quiet_ms`."""
         self._tell_children()
         self._set(
             status=Status.DELETED if delete else status,
@@ -162,6 +164,7 @@ class Move(Draft):
             promises=(),
             reason=reason,
             last=False,
+            quiet_ms=quiet_ms,
         )
         self._tell_parent(public(self.control.status), reason)
         self.kept = Kept(undo=self.kept.undo, parent=self.kept.parent)
@@ -171,9 +174,9 @@ class Move(Draft):
 
     def restart(self, step: str, arguments: bytes) -> None:
         """Go on from a step, whatever it is at; after an end its timeout counts anew."""
-        quiet_ms = self.quiet_ms()
+        quiet_ms = max(self.quiet_ms(), self.control.quiet_ms)
         if self.control.status in OVER:
-            self._set(status=Status.NEW, last=False)
+            self._set(status=Status.NEW, last=False, quiet_ms=0)
         self._begin()
         self._leave_children()
         self._set(within=Status.NEW, held="")
@@ -183,7 +186,7 @@ class Move(Draft):
         """The workflow's timeout has passed: its step comes, or the end."""
         quiet_ms, late = self.quiet_ms(), self.rules.late_step
         if not late:
-            self.finish(Status.TIMED_OUT, "the workflow's timeout")
+            self.finish(Status.TIMED_OUT, "the workflow's timeout", quiet_ms=quiet_ms)
             return
         self.surface()
         self._leave_children()

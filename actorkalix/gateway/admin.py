@@ -43,6 +43,7 @@ from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s,
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.gateway.scope import raw_path_of
+from actorkalix.gateway.workflows import WorkflowAnswers
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect, TopicDesk
 from actorkalix_cluster.shardhost.messages import Failure
@@ -101,6 +102,7 @@ def admin_app(
     """
     admin = _Admin(service, inspect)
     consuming = ConsumingAnswers(inspect.consuming)
+    workflows = WorkflowAnswers(inspect.workflows)
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
@@ -128,6 +130,7 @@ def admin_app(
         "/admin/topics": operations.topics,
         "/admin/status": admin.status,
         **consuming.get,
+        **workflows.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
@@ -135,6 +138,7 @@ def admin_app(
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
         **consuming.post,
+        **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]

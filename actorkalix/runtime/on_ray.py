@@ -51,6 +51,7 @@ from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
+from actorkalix.runtime.workflow_listing import control_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
     Assignment,
@@ -304,12 +305,13 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
-            **backup_methods(store),
+            **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
             **acting_methods(self._host),
             **topic_methods(self._dispatch, limits.topic_partitions),
+            **control_methods(self._dispatch, service),
         }
 
     def _hang(self, reason: str) -> None:

@@ -1,5 +1,5 @@
 """WF-32: recoveries that cannot be, all at once."""
-# expect: pay fails over to 'refund' with ('five',): amount is a int, got 'five'
+# expect: pay fails over to 'refund' with ('five'): amount is a int, got 'five'
 # expect: check fails over to 'refund' with no input: it misses amount
 # expect: ship goes on after its undo with 'refund' with no input: it misses amount
 # expect: send: recover: retries is a number from 0 up, or None without end, got -1

@@ -21,6 +21,10 @@ TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partitio
 VIEW_PARKED_MAX = 10_000  # subjects that wait; some 4 MB in the view's process and in each feed
 VIEW_PAUSE_AFTER = 8  # subjects that fail in a row: then the fault is not theirs, as for consumers
 VIEW_REMOVED_MAX = 100_000  # notes of removed rows, for those who follow them; some 10 MB
+STEP_TIMEOUT = timedelta(seconds=5)  # as Akka has it: longer than any call, shorter than patience
+STEP_BACKOFF_INITIAL = timedelta(seconds=3)  # as timers wait: from 3 s
+STEP_BACKOFF_CAP = timedelta(seconds=30)  # to 30 s
+FAILURE_CHARS_MAX = 1_000  # of what is kept of a failed attempt: enough for a line of a traceback
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,11 +47,13 @@ from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.state_scan import scan_methods
-from actorkalix.runtime.tasks import ActionTasks, task_actions
+from actorkalix.runtime.steps import FieldsTold, run_steps
+from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
 from actorkalix.runtime.view_hosting import ViewHosting
+from actorkalix.runtime.workflow_listing import control_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
     Assignment,
@@ -276,12 +278,15 @@ class ServiceHost:
         opened.push_async_callback(resources.aclose)
         around = Surroundings(dispatch, clock, limits, resources)
         inline = run_inline(dispatch, service.descriptor, around)
+        steps = run_steps(
+            dispatch, service.descriptor, around, watch=self._watch, told=FieldsTold()
+        )
         opened.push_async_callback(dispatch.aclose)
-        if task_actions(service.descriptor):
+        if task_actions(service.descriptor) or task_steps(service.descriptor):
             tasks = ActionTasks(service.descriptor, limits, self._config, dispatch, clock)
             opened.callback(tasks.close)
             self._methods = {**self._methods, **tasks.methods}
-            await tasks.start(dispatch, inline)
+            await tasks.start(dispatch, inline, steps)
         return dispatch
 
     def _open_views(
@@ -334,6 +339,7 @@ class ServiceHost:
             **cancel_methods(self._dispatch, RealClock()),
             **acting_methods(self._host),
             **topic_methods(self._dispatch, limits.topic_partitions),
+            **control_methods(self._dispatch, service),
         }
 
     def _hang(self, reason: str) -> None:

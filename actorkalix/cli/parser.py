@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from actorkalix.cli.exits import HELP
 from actorkalix.errors import InvalidCommandLine
 from actorkalix.runtime.config import ADMIN_PORT, LOOPBACK, PORT
 
+from .look_parser import LOOKING
+from .options import (
+    SERVICE_HELP,
+    Command,
+    app_dir,
+    count,
+    hosts_number,
+    port_number,
+    runs,
+    seed,
+    source,
+    store_number,
+    up_to,
+)
+
 GRPC_PORT = 9001
-SERVICE_HELP = "as shop:service or path/to/shop.py:service"
-
-
-class Command(NamedTuple):
-    """A command.
-
-    Attributes:
-        name: as typed.
-        summary: one line in the list of commands.
-        function: `module:execute`, imported when the command is typed; it takes the options and
-            an `Output` and returns an exit code.
-        options: adds its options to its parser.
-    """
-
-    name: str
-    summary: str
-    function: str
-    options: Callable[[argparse.ArgumentParser], None]
 
 
 class _Help(argparse.HelpFormatter):
@@ -101,14 +98,14 @@ def parser() -> Parser:
 def _run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
     sub.add_argument(
-        "--port", type=_port, default=PORT, help="of the HTTP API; 0 is any (%(default)s)"
+        "--port", type=port_number, default=PORT, help="of the HTTP API; 0 is any (%(default)s)"
     )
     sub.add_argument(
-        "--grpc-port", type=_port, help=f"of the gRPC API of a later version ({GRPC_PORT})"
+        "--grpc-port", type=port_number, help=f"of the gRPC API of a later version ({GRPC_PORT})"
     )
     sub.add_argument(
         "--admin-port",
-        type=_port,
+        type=port_number,
         default=ADMIN_PORT,
         help="health, metrics, inspection (%(default)s)",
     )
@@ -123,7 +120,7 @@ def _run(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--hosts",
-        type=_hosts,
+        type=hosts_number,
         metavar="N",
         help="host processes, one store each (as many as the data folder has; 1)",
     )
@@ -133,117 +130,23 @@ def _run(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--dev", action="store_true", help="find handlers that wait or change a state in place"
     )
-    _app_dir(sub)
+    app_dir(sub)
 
 
 def _components(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("service", metavar="SERVICE", help=SERVICE_HELP)
-    _app_dir(sub)
-
-
-def _entities(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("component", metavar="COMPONENT", help="component id")
-    _source(sub)
-    _pages(sub, "ids")
-
-
-def _state(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("component", metavar="COMPONENT", help="component id")
-    sub.add_argument("entity", metavar="ENTITY", help="entity id")
-    _source(sub)
-
-
-def _events(sub: argparse.ArgumentParser) -> None:
-    _state(sub)
-    sub.add_argument("--with-state", action="store_true", help="the state after each change too")
-    sub.add_argument(
-        "--after", type=_offset, default=0, metavar="N", help="beyond sequence number N (0)"
-    )
-    sub.add_argument(
-        "--limit", type=_count, default=100, metavar="N", help="changes at most (%(default)s)"
-    )
-
-
-def _timers(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "action", metavar="cancel", nargs="?", choices=("cancel",), help="cancel one, by its NAME"
-    )
-    sub.add_argument("name", metavar="NAME", nargs="?", help="name of the timer to cancel")
-    _source(sub)
-    _pages(sub, "timers")
-
-
-def _consumers(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "consumer", metavar="CONSUMER", nargs="?", help="one of them; or `retry`, and its id"
-    )
-    sub.add_argument("retried", metavar="ID", nargs="?", help="of the consumer that is to retry")
-    _source(sub)
-    sub.add_argument("--entity", default="", metavar="ID", help="retry this entity alone")
-    sub.add_argument(
-        "--limit", type=_count, default=100, metavar="N", help="parked subjects (%(default)s)"
-    )
-
-
-def _dead_letters(sub: argparse.ArgumentParser) -> None:
-    words = ("list", "show", "replay", "drop")
-    sub.add_argument(
-        "action", metavar="|".join(words), nargs="?", default="list", choices=words, help="(list)"
-    )
-    sub.add_argument("id", metavar="ID", nargs="?", help="of the letter; to list, of a consumer")
-    _source(sub)
-    _pages(sub, "letters")
-
-
-def _topics(sub: argparse.ArgumentParser) -> None:
-    publish = ("publish",)
-    sub.add_argument("action", metavar="publish", nargs="?", choices=publish, help="JSON to NAME")
-    sub.add_argument("name", metavar="NAME", nargs="?", help="name of the topic")
-    sub.add_argument("message", metavar="JSON", nargs="?", help="what to publish")
-    sub.add_argument("--subject", default="", metavar="TEXT", help="order is kept within it")
-    sub.add_argument("--id", default="", metavar="TEXT", help="the topic drops one that it has")
-    sub.add_argument("--type", default="", metavar="TYPE", help="as handlers' only= names it")
-    _source(sub)
-
-
-def _pages(sub: argparse.ArgumentParser, what: str) -> None:
-    sub.add_argument(
-        "--limit", type=_count, default=100, metavar="N", help=f"{what} of a page (%(default)s)"
-    )
-    sub.add_argument("--page", default="", metavar="TOKEN", help="as the page before printed it")
-
-
-def _app_dir(sub: argparse._ActionsContainer) -> None:
-    sub.add_argument(
-        "--app-dir", metavar="DIR", help="folder in which modules are looked for (here)"
-    )
-
-
-def _source(sub: argparse.ArgumentParser) -> None:
-    where = sub.add_argument_group(
-        "where to look",
-        "A service that runs is asked through its admin port, a folder at rest is opened. Without "
-        "any of these the service at the usual admin port of this machine is asked.",
-    )
-    where.add_argument("--service", metavar="SERVICE", help=f"the service's code, {SERVICE_HELP}")
-    where.add_argument(
-        "--data", metavar="DIR", help="its data folder; the code is not needed to look into it"
-    )
-    where.add_argument(
-        "--admin", metavar="URL", help=f"its admin address, as http://127.0.0.1:{ADMIN_PORT}"
-    )
-    _app_dir(where)
+    app_dir(sub)
 
 
 def _status(sub: argparse.ArgumentParser) -> None:
-    _source(sub)
+    source(sub)
     sub.add_argument("--shards", action="store_true", help="list every shard")
     sub.add_argument("--watch", action="store_true", help="look every second, until Ctrl-C")
 
 
 def _replace(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("store", metavar="STORE", type=_store, help="number of the store")
-    _source(sub)
+    sub.add_argument("store", metavar="STORE", type=store_number, help="number of the store")
+    source(sub)
 
 
 def _verify(sub: argparse.ArgumentParser) -> None:
@@ -252,7 +155,7 @@ def _verify(sub: argparse.ArgumentParser) -> None:
 
 def _backup(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("target", metavar="TARGET", help="folder for it, empty or not there yet")
-    _source(sub)
+    source(sub)
 
 
 def _restore(sub: argparse.ArgumentParser) -> None:
@@ -269,27 +172,27 @@ def _check(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--html", metavar="FILE", help="draw it; what fails is marked")
     sub.add_argument(
         "--operations-min",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="fewer judged are a finding (%(default)s)",
     )
-    _app_dir(sub)
+    app_dir(sub)
 
 
 def _simulate(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("service", metavar="SERVICE", nargs="?", help=SERVICE_HELP)
     sub.add_argument("--scenario", metavar="FILE", help="play a scenario, which names its service")
     sub.add_argument("--plan", metavar="FILE", help="play the plan of a run that failed, again")
-    sub.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first (%(default)s)")
-    sub.add_argument("--runs", type=_runs, metavar="N", help="how many seeds (100)")
+    sub.add_argument("--seed", type=seed, default=0, metavar="N", help="the first (%(default)s)")
+    sub.add_argument("--runs", type=runs, metavar="N", help="how many seeds (100)")
     for name, most, usual, what in (
         ("hosts", 16, 3, "hosts"),
         ("clients", 64, 5, "clients"),
         ("operations", 100_000, 200, "operations of a run"),
         ("entities", 10_000, 4, "entities of each component"),
     ):
-        sub.add_argument(f"--{name}", type=_up_to(most), metavar="N", help=f"{what} ({usual})")
+        sub.add_argument(f"--{name}", type=up_to(most), metavar="N", help=f"{what} ({usual})")
     sub.add_argument("--faults", choices=("none", "usual", "harsh"), help="what goes wrong (usual)")
     sub.add_argument(
         "--report",
@@ -297,7 +200,7 @@ def _simulate(sub: argparse.ArgumentParser) -> None:
         help="for what is known of a run that fails (.actorkalix/simulation/<seed>)",
     )
     sub.add_argument("--no-shrink", action="store_true", help="leave a run that fails as it is")
-    _app_dir(sub)
+    app_dir(sub)
 
 
 def _explain(sub: argparse.ArgumentParser) -> None:
@@ -310,54 +213,11 @@ def _nothing(sub: argparse.ArgumentParser) -> None:
     """No options but those of every command."""
 
 
-def _port(text: str) -> int:
-    return _between(text, 0, 65535, "a port")
-
-
-def _hosts(text: str) -> int:
-    return _between(text, 1, 64, "a number of hosts")
-
-
-def _store(text: str) -> int:
-    return _between(text, 0, 2**31 - 1, "a store's number")
-
-
-def _count(text: str) -> int:
-    return _between(text, 1, 1000, "a number")
-
-
-def _offset(text: str) -> int:
-    return _between(text, 0, 2**63 - 1, "a sequence number")
-
-
-def _seed(text: str) -> int:
-    return _between(text, 0, 2**63 - 1, "a seed")
-
-
-def _runs(text: str) -> int:
-    return _between(text, 1, 1_000_000, "a number of runs")
-
-
-def _up_to(most: int) -> Callable[[str], int]:
-    return lambda text: _between(text, 1, most, "a number")
-
-
-def _between(text: str, low: int, high: int, noun: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {noun} of {low} to {high}")
-    return int(text)
-
-
 def _sentence(summary: str) -> str:
     return f"{summary[:1].upper()}{summary[1:]}."
 
 
 _RUN = "actorkalix.cli.run:execute"
-_TIMERS = "actorkalix.cli.timers:execute"
-_TOPICS = "actorkalix.cli.topics:execute"
-_LOOK = "actorkalix.cli.look:execute"
-_READS = "list subscriptions, how far they are, what is parked; or retry"
-_DEAD = "list what consumers gave up, replay or drop it"
 _LISTS = "list a service's components, handlers, routes, stored types"
 _CHECKS = "check every byte of a data folder, name the first damage"
 _COPIES = "back up a service, while it runs or at rest"
@@ -370,13 +230,7 @@ _REPLACES = "replace a store's host by another, without losing a request"
 COMMANDS = (
     Command("run", "start a service on Ray, serve it until Ctrl-C", _RUN, _run),
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
-    Command("entities", "list the ids of a component's entities", _LOOK, _entities),
-    Command("state", "print the state of an entity", _LOOK, _state),
-    Command("events", "print the changes of an entity", _LOOK, _events),
-    Command("timers", "list named timers, or cancel one", _TIMERS, _timers),
-    Command("consumers", _READS, "actorkalix.cli.consumers:execute", _consumers),
-    Command("dead-letters", _DEAD, "actorkalix.cli.dead_letters:execute", _dead_letters),
-    Command("topics", "list topics, or publish to one", _TOPICS, _topics),
+    *LOOKING,
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),

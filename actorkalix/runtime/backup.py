@@ -2,8 +2,9 @@
 
 The coordinator (`ServiceBackup`) runs where the admin port is served, or on the command line over a
 folder at rest (`at_rest`). It asks the hosts through `ports.HostCalls` (`host_backup`); each copies
-its store into the target. A backup is finished when the coordinator has written `backup.json`
-(`backup_format`); until then there is none.
+its store into the target, all as they are at one moment, for which their commits are held. A backup
+is finished when the coordinator has written `backup.json` (`backup_format`); until then there is
+none.
 
 What may happen on the way, and what follows:
 
@@ -142,6 +143,8 @@ class ServiceBackup:
         is_new = await asyncio.to_thread(_make_target, target, self._data)
         try:
             await _all(self._call(store, "start", target) for store in stores)
+            for step in ("hold", "cut", "release"):  # all copies begin while nobody writes
+                await _all(self._call(store, step, target) for store in stores)
             copies: dict[int, StoreCopy] = {}
             async with contextlib.aclosing(self._followed(stores, target, copies)) as events:
                 async for event in events:

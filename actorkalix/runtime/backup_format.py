@@ -4,13 +4,11 @@
 It carries a checksum of itself and those of all other files, so that a backup is known to be what
 was written before anything is made of it. It is plain JSON, for people and for other programs.
 
-Each store's file is consistent in itself: one moment of that store. The stores' moments differ by
-some milliseconds, and they are not stopped for a common one. So what one store's entities have
-asked of another's (side effects, subscriptions, timers, topics) may be cut in between: where the
-receiver's copy is the older one, the sender's cursor says that it is done, and the receiver knows
-nothing of it. Nothing mends that yet. What a later restore needs for it is here: each store has
-`moment_ms` (whatever was durable before then is in its copy) and the position of every shard, so
-cursors can be set back to the earliest moment, and receivers drop by their keys what they have.
+The stores' files are of one moment, for which their commits were held (`host_backup`): what one
+store's entities have asked of another's (side effects, subscriptions, timers, topics) is either
+done in both, or the asking store still has it to do, and the other drops by its key what it has.
+Each store has `moment_ms` (whatever was durable before then is in its copy) and the position of
+every shard.
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
-            **backup_methods(store),
+            **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),

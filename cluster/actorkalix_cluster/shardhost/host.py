@@ -27,7 +27,7 @@ import asyncio
 import enum
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost import failures
@@ -55,6 +55,7 @@ from actorkalix_cluster.shardhost.upkeep import Upkeep
 from actorkalix_cluster.shardhost.watchdog import Watch
 from actorkalix_storage.api import Position, Store, StoreError
 
+T = TypeVar("T")
 log = logging.getLogger("actorkalix.host")
 
 
@@ -318,6 +319,13 @@ class ShardHost:
 
     def _away(self) -> Reply:
         return Reply(failure=failures.host_away(self._limits.retry_after_ms))
+
+    async def write(self, job: Callable[[], T]) -> T:
+        """Do a job where the store is written to, in the place of a commit; commits wait for it.
+
+        Cancellation: the job is done all the same.
+        """
+        return await self._committer.run(job)
 
     # ---- looks --------------------------------------------------------------------------------
     @property

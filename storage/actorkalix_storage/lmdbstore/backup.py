@@ -12,6 +12,10 @@ The transaction lives in a child process (`copying`), whose output is the copy:
 - a stop is a kill, at any moment, also of a child that hangs;
 - nothing of it holds the interpreter of the host, whose commits go on.
 
+The child is ready before it is told to begin the transaction. So whoever copies several stores can
+hold their commits for the instant in which all transactions begin (`Cut`): what one store has sent
+and another has taken is then in both copies or in none.
+
 A killed child leaves its row in LMDB's table of readers, which would hold the pages it saw until
 the next `reader_check`; so one follows at once.
 
@@ -30,6 +34,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import lmdb
 import msgspec
@@ -58,6 +63,18 @@ TICK_MS = 250
 
 Watch = Callable[[int, int], None]
 """Told bytes done and bytes expected, every piece and every `TICK_MS`; it may raise to stop."""
+
+
+class Cut(Protocol):
+    """Chooses the moment of a copy; both are called on the thread that copies."""
+
+    def ready(self) -> None:
+        """All is ready; returns when the transaction may begin, or raises to stop."""
+        ...
+
+    def taken(self) -> None:
+        """The transaction has begun: what is committed from now on is not in the copy."""
+        ...
 
 
 class BackupStopped(StoreError):
@@ -100,13 +117,14 @@ class StoreCopy(msgspec.Struct, frozen=True):
     damaged: dict[int, str]
 
 
-def back_up(store: LmdbStore, target: Path, *, watch: Watch) -> StoreCopy:
+def back_up(store: LmdbStore, target: Path, *, watch: Watch, cut: Cut | None = None) -> StoreCopy:
     """Copy a store as it is at one moment, while it is written to. Blocks: give it a thread.
 
     Args:
         store: open in this process.
         target: folder for the copy; it must not be there, its parent must.
         watch: see `Watch`; what it raises ends the copy and is passed on.
+        cut: chooses the copy's moment; as soon as possible when not given.
 
     Durability: the copy's file and its name are on disk when this returns.
 
@@ -118,9 +136,8 @@ def back_up(store: LmdbStore, target: Path, *, watch: Watch) -> StoreCopy:
     """
     source = store.environment.path
     with _alone(source), _folder(target):
-        began_ms = time.time_ns() // 1_000_000
         with _file(target) as file:
-            _copy(store, file, watch)
+            began_ms = _copy(store, file, watch, cut or _AtOnce())
             digest = file.finish()
         sync_folder(target)
         sync_folder(target.parent)
@@ -231,16 +248,32 @@ def _file(target: Path) -> Generator[NewFile]:
 
 
 # ---- the copy --------------------------------------------------------------------------------
-def _copy(store: LmdbStore, file: NewFile, watch: Watch) -> None:
+class _AtOnce:
+    """A `Cut` that does not wait."""
+
+    def ready(self) -> None:
+        """Go on."""
+
+    def taken(self) -> None:
+        """Nobody waits for it."""
+
+
+def _copy(store: LmdbStore, file: NewFile, watch: Watch, cut: Cut) -> int:
+    """Copy; milliseconds since 1970 of a time before the transaction began."""
     source = store.environment.path
     costs = _Costs(source, file.path.parent, store.environment.reserve_bytes)
     try:
         with _child(Task.COPY, source) as child:
-            expected = 0
+            expected = began_ms = 0
             for n, piece in enumerate(_pieces(child, SIZE.size)):
                 if n == 0:
                     expected = SIZE.unpack(piece)[0]
+                    cut.ready()
+                    began_ms = time.time_ns() // 1_000_000
+                    _go(child)
                 else:
+                    if piece and not file.size:
+                        cut.taken()
                     file.write(piece)
                 costs.check(max(0, expected - file.size))
                 watch(file.size, max(expected, file.size))
@@ -248,6 +281,14 @@ def _copy(store: LmdbStore, file: NewFile, watch: Watch) -> None:
         with contextlib.suppress(lmdb.Error):  # the store was closed meanwhile
             store.environment.reader_check()
         raise
+    return began_ms
+
+
+def _go(child: subprocess.Popen[bytes]) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended, and its output says so
+        child.stdin.write(b"\n")
+        child.stdin.flush()
 
 
 class _Costs:
@@ -284,7 +325,7 @@ def _child(task: Task, folder: Path) -> Generator[subprocess.Popen[bytes]]:
     child = subprocess.Popen(
         command,
         env=environ,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pipesize=PIECE_BYTES,

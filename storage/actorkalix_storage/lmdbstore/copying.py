@@ -1,8 +1,9 @@
 """The child process of a backup: `python -m actorkalix_storage.lmdbstore.copying <task> <folder>`.
 
-`copy` writes the size of a copy (`SIZE`) and then the copy itself to stdout, as one read
-transaction sees the table. It takes part in LMDB's table of readers, so another process may write
-meanwhile, and it ends by itself when nobody reads its output any more.
+`copy` writes the size of a copy (`SIZE`) to stdout, waits for a byte of stdin, and then writes the
+copy itself, as one read transaction sees the table that begins now. It takes part in LMDB's table
+of readers, so another process may write meanwhile, and it ends by itself when nobody reads its
+output any more.
 
 `read` writes the `Contents` of a copy at rest as JSON: identity and home table, and the shards'
 positions, for which it replays the log after the checkpoint as opening the store would.
@@ -61,11 +62,12 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 def copy(folder: Path, fd: int) -> None:
-    """Write size and copy of the table to a file descriptor."""
+    """Write size and, when told to by a byte on stdin, copy of the table to a file descriptor."""
     environment = Environment(folder, readonly=True)
     with open(fd, "wb", buffering=0, closefd=False) as out:
         out.write(SIZE.pack(environment.used_bytes()))
-    environment.copy_to(fd)
+    if sys.stdin.buffer.read(1):  # else nobody wants it any more
+        environment.copy_to(fd)
     environment.close()
 
 

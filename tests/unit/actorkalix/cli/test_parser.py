@@ -6,7 +6,8 @@ import importlib
 
 import pytest
 
-from actorkalix.cli.parser import COMMANDS, LATER, Command, parse, parser
+from actorkalix.cli.options import Command
+from actorkalix.cli.parser import COMMANDS, LATER, parse, parser
 from actorkalix.errors import InvalidCommandLine
 
 

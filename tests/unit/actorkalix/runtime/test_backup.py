@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ from actorkalix.runtime.backup import (
 from actorkalix.runtime.backup_format import read_manifest
 from actorkalix.runtime.host_backup import CopyProgress, backup_methods
 from actorkalix.runtime.layout import MARK_NAME
+from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_storage.lmdbstore import LmdbStore, verify
 from actorkalix_storage.lmdbstore.backup import take_over
 from actorkalix_storage.testing.harness import event, write
@@ -310,3 +312,38 @@ def test_a_move_that_has_not_ended_comes_first(data: Path) -> None:
     (data / MARK_NAME).touch()
     with pytest.raises(FolderUnusable, match="start the service once"), at_rest(data):
         pytest.fail("it is half moved")
+
+
+def test_all_copies_are_of_one_moment(stores: Stores, data: Path, target: Path) -> None:
+    """What is written to the second store follows from the first: it is never ahead of it."""
+    committers = {number: ThreadCommitter(store) for number, store in stores.items()}
+    methods = {n: dict(backup_methods(stores[n], committers[n].run)) for n in stores}
+    cut, passed = methods[1]["backup.cut"], asyncio.Event()
+
+    async def late(arguments: bytes) -> bytes:
+        for _ in range(300):  # the writer is at it all the time
+            await asyncio.to_thread(int)
+        return await cut(arguments)
+
+    methods[1]["backup.cut"] = late
+
+    async def pass_on() -> None:
+        for n in range(EVENTS + 1, 10_000):
+            for number, committer in committers.items():
+                await committer.run(partial(write, stores[number], event(n), shard=number))
+            passed.set()
+
+    async def taken_meanwhile() -> None:
+        passing = asyncio.create_task(pass_on())
+        await passed.wait()
+        await events_of(service_backup(stores, data, methods=methods), target)
+        passing.cancel()
+        await asyncio.wait([passing])
+        for committer in committers.values():
+            await committer.run(bool)
+            committer.close()
+
+    asyncio.run(taken_meanwhile())
+    first, second = (file.shards[file.store].offset for file in read_manifest(target).stores)
+    assert first > EVENTS + 1
+    assert first - second in (0, 1)

@@ -61,6 +61,12 @@ class Limits:
             message on which a consumer fails holds up that part of the topic. (16 keep the cores of
             some hosts busy, and an idle one costs nothing.) Do not change it while the order of
             messages counts: with another number a subject goes on in another partition.
+        topic_kept: how long a topic keeps its messages where `brokers` does not say it (Kafka: 7
+            days).
+        topic_bytes_max: of a topic's messages where `brokers` does not say it (what 16 partitions
+            of 64 GiB have; a disk is full before).
+        topic_trim_every: between two looks at what is to be dropped (Kafka: 5 minutes; a look costs
+            a question to each partition).
     """
 
     payload_bytes_max: int = 1_000_000
@@ -91,6 +97,9 @@ class Limits:
     tasks_waiting_max: int = 4_096
     call_depth_max: int = 8
     topic_partitions: int = 16
+    topic_kept: timedelta = timedelta(days=7)
+    topic_bytes_max: int = 1_099_511_627_776
+    topic_trim_every: timedelta = timedelta(minutes=1)
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -196,7 +196,9 @@ class Controller:
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
             cancel_timer=TimerCancel(calls, lambda: config.homes),
-            topics=Topics(topics_of(service), limits.topic_partitions, calls, lambda: config.homes),
+            topics=Topics(
+                topics_of(service), limits, self._service.brokers, calls, lambda: config.homes
+            ),
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()

@@ -51,6 +51,7 @@ class Outbox:
     blocks = False
     dead_letters = False
     from_now = False
+    numbered: tuple[str, str] | None = None
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach

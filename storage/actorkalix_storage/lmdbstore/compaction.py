@@ -17,7 +17,8 @@ first hole. A record whose key may still be asked for stays, and so do all that 
 entity; an event is never passed either, unless its subject is trimmed beyond it (`TRIMMED`): then
 it goes as superseded states do, and where its key holds it, its payload goes at once. Then markers
 of what cleaned entities have left, and void frames of dropped shards that are swept. Damaged and
-hidden shards are left alone, and frames that cannot be read. Recovery needs none of it, for only rows before the mark are touched.
+hidden shards are left alone, and frames that cannot be read. Recovery needs none of it, for only
+rows before the mark are touched.
 
 A reader beside it has a transaction in which record and index are whole. When it begins another
 one it may find a hole where its generations lead to a record, and takes it as one.

@@ -31,7 +31,7 @@ OptionValue: TypeAlias = str | int | float | bool
 _OURS = frozenset(
     (
         *("bootstrap.servers", "group.id", "enable.auto.commit", "enable.auto.offset.store"),
-        *("enable.idempotence", "enable.gapless.guarantee", "acks", "error_cb", "logger"),
+        *("enable.idempotence", "message.timeout.ms", "acks", "error_cb", "logger"),
     )
 )
 """Options of librdkafka on which what is promised rests."""

@@ -25,6 +25,9 @@ from .base import (
     DefinitionError as DefinitionError,
 )
 from .base import (
+    ExtraMissing as ExtraMissing,
+)
+from .base import (
     InternalError as InternalError,
 )
 from .base import (

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import msgspec
 
+from actorkalix.describe.topics import topics_of
 from actorkalix.errors import ActorkalixError, UnknownRoute, catalog
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
@@ -46,6 +47,7 @@ from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.retention import Retention
 from actorkalix.runtime.state_scan import scan_methods
 from actorkalix.runtime.steps import FieldsTold, run_steps
 from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
@@ -233,6 +235,7 @@ class ServiceHost:
         await self._http.start()
         self._neighbours, self._views = neighbours, views
         self._host.connect(dispatch, views)
+        self._retain(store, opened)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
@@ -252,7 +255,7 @@ class ServiceHost:
                 create=False,
             )
             unowned.callback(store.close)
-            committer = ThreadCommitter(store)
+            committer = self._committer = ThreadCommitter(store)
             unowned.callback(committer.close)
             host = build_host(
                 service,
@@ -308,6 +311,21 @@ class ServiceHost:
             self._dispatch.add(name, desk.runner, desk.runner.begin)
         self._methods = {**self._methods, **views.methods}
         return views
+
+    def _retain(self, store: LmdbStore, opened: AsyncExitStack) -> None:
+        """Have the topics drop what they need not keep."""
+        service = self._service
+        retention = Retention(
+            topics_of(service.descriptor),
+            service.brokers,
+            service.limits,
+            ask=self._dispatch,
+            store=store,
+            committer=self._committer,
+            clock=RealClock(),
+        )
+        retention.start(self._host.owns)
+        opened.callback(retention.stop)
 
     async def _start_up(self) -> None:
         """Call the service's hook, on the host of its first store."""

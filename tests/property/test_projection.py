@@ -145,7 +145,12 @@ class ViewOfLogs(RuleBasedStateMachine):
             again = Again(held, through, entries)
             self.flying.append((feed, batch(again=(again,), shards=SHARDS)))
 
-    @rule(which=st.integers(0, 1 << 16), by=st.integers(0, 1), heard=st.booleans(), stays=st.booleans())
+    @rule(
+        which=st.integers(0, 1 << 16),
+        by=st.integers(0, 1),
+        heard=st.booleans(),
+        stays=st.booleans(),
+    )
     def arrive(self, which: int, by: int, heard: bool, stays: bool) -> None:
         """Some batch under way arrives; it may come again, and its answer may be lost."""
         if not self.flying:

@@ -52,8 +52,7 @@ class Rows(View, id="queries-rows"):
     def typed(self, wanted: Typed) -> Row | None: ...
 
     @sql("SELECT * AS rows, next_page_token() AS next_page FROM rows OFFSET page_token_offset(:p)")
-    def page(self, p: str = "") -> Page:
-        ...
+    def page(self, p: str = "") -> Page: ...
 
     @sql("SELECT * FROM rows")
     def all(self) -> AsyncIterator[Row]:

@@ -104,7 +104,8 @@ def _value(value: Any, seen: set[int]) -> Iterator[str]:
 
 def _collection(value: Any, seen: set[int]) -> Iterator[str]:
     yield f"{type(value).__name__} {len(value)}"
-    parts: Iterable[Any] = dict.items(value) if isinstance(value, dict) else value
+    held: Any = value
+    parts: Iterable[Any] = held.items() if isinstance(value, dict) else held
     texts = (" ".join(_value(one, seen)) for one in parts)
     yield from sorted(texts) if isinstance(value, (set, frozenset)) else texts
 

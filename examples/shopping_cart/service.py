@@ -96,7 +96,7 @@ class Found:
     carts: list[CartRow]
 
 
-class Carts(View, id="carts"):
+class Carts(View, id="cart-rows"):
     @table("carts", source=ShoppingCart)
     def on_event(self, row: CartRow | None, event: CartEvent) -> RowEffect[CartRow]:
         row = row or CartRow(self.context.subject)
@@ -121,7 +121,6 @@ class Carts(View, id="carts"):
         """SELECT * AS carts FROM carts
            WHERE text_search(names, :words, 'english') ORDER BY cart_id LIMIT 100"""
     )
-    @http.get("/search/carts")
     def search(self, words: str) -> Found:
         raise NotImplementedError
 

@@ -7,15 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from actorkalix import NotInThisVersion
-from actorkalix.testkit import ViewTestKit, WorkflowTestKit
-from tests.unit.actorkalix.model.shop import Rows, Trip
+from actorkalix.testkit import WorkflowTestKit
+from tests.unit.actorkalix.model.shop import Trip
 
 
 @pytest.mark.parametrize(
     "use,name",
     [
         (lambda: WorkflowTestKit(Trip), "WorkflowTestKit"),
-        (lambda: ViewTestKit(Rows), "ViewTestKit"),
     ],
 )
 def test_they_raise_by_name(use: Callable[[], object], name: str) -> None:

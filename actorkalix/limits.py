@@ -21,6 +21,10 @@ TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partitio
 VIEW_PARKED_MAX = 10_000  # subjects that wait; some 4 MB in the view's process and in each feed
 VIEW_PAUSE_AFTER = 8  # subjects that fail in a row: then the fault is not theirs, as for consumers
 VIEW_REMOVED_MAX = 100_000  # notes of removed rows, for those who follow them; some 10 MB
+STEP_TIMEOUT = timedelta(seconds=5)  # as Akka has it: longer than any call, shorter than patience
+STEP_BACKOFF_INITIAL = timedelta(seconds=3)  # as timers wait: from 3 s
+STEP_BACKOFF_CAP = timedelta(seconds=30)  # to 30 s
+FAILURE_CHARS_MAX = 1_000  # of what is kept of a failed attempt: enough for a line of a traceback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,12 @@ class Limits:
         view_rows_max: rows of an answer without a LIMIT (Akka: 10,000).
         view_wait_timeout: until a query that waits for a change is told that the view is behind; a
             little below `ask_timeout`, so that what it says reaches the caller.
+        topic_kept: how long a topic keeps its messages where `brokers` does not say it (Kafka: 7
+            days).
+        topic_bytes_max: of a topic's messages where `brokers` does not say it (what 16 partitions
+            of 64 GiB have; a disk is full before).
+        topic_trim_every: between two looks at what is to be dropped (Kafka: 5 minutes; a look costs
+            a question to each partition).
     """
 
     payload_bytes_max: int = 1_000_000
@@ -116,6 +126,9 @@ class Limits:
     view_threads: int = 4
     view_rows_max: int = 10_000
     view_wait_timeout: timedelta = timedelta(seconds=4)
+    topic_kept: timedelta = timedelta(days=7)
+    topic_bytes_max: int = 1_099_511_627_776
+    topic_trim_every: timedelta = timedelta(minutes=1)
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -26,6 +26,7 @@ from .options import (
     up_to,
 )
 from .view_parser import VIEWING
+from .workflow_parser import WORKFLOWS
 
 GRPC_PORT = 9001
 
@@ -233,6 +234,7 @@ COMMANDS = (
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
     *LOOKING,
     *VIEWING,
+    WORKFLOWS,
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
@@ -248,7 +250,6 @@ LATER = frozenset(
     (
         "submit",
         "cluster",
-        "workflows",
         "openapi",
         "proto",
     )

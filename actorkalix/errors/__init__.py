@@ -25,6 +25,9 @@ from .base import (
     DefinitionError as DefinitionError,
 )
 from .base import (
+    ExtraMissing as ExtraMissing,
+)
+from .base import (
     InternalError as InternalError,
 )
 from .base import (
@@ -150,6 +153,9 @@ from .running import (
 from .running import (
     StoreFull as StoreFull,
 )
+from .steps import (
+    StepCallsItself as StepCallsItself,
+)
 from .stored import (
     BackupDamaged as BackupDamaged,
 )
@@ -209,4 +215,13 @@ from .views import (
 )
 from .views import (
     ViewIncomplete as ViewIncomplete,
+)
+from .workflows import (
+    TransitionRefused as TransitionRefused,
+)
+from .workflows import (
+    UnknownPromise as UnknownPromise,
+)
+from .workflows import (
+    UnknownStep as UnknownStep,
 )

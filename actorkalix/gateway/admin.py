@@ -44,6 +44,7 @@ from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.gateway.scope import raw_path_of
 from actorkalix.gateway.viewing import ViewingAnswers
+from actorkalix.gateway.workflows import WorkflowAnswers
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect, TopicDesk
 from actorkalix.view_listing import Views
@@ -105,6 +106,7 @@ def admin_app(
     """
     admin = _Admin(service, inspect)
     consuming, viewing = ConsumingAnswers(inspect.consuming), ViewingAnswers(views)
+    workflows = WorkflowAnswers(inspect.workflows)
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
@@ -133,6 +135,7 @@ def admin_app(
         "/admin/status": admin.status,
         **consuming.get,
         **viewing.get,
+        **workflows.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
@@ -141,6 +144,7 @@ def admin_app(
         "/admin/timers/cancel": operations.cancel_timer,
         **consuming.post,
         **viewing.post,
+        **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]

@@ -209,7 +209,9 @@ class Controller:
             replace=self._replace,
             cancel_timer=TimerCancel(calls, lambda: config.homes),
             views=ServiceViews(service, views_folder(Path(config.data)), calls),
-            topics=Topics(topics_of(service), limits.topic_partitions, calls, lambda: config.homes),
+            topics=Topics(
+                topics_of(service), limits, self._service.brokers, calls, lambda: config.homes
+            ),
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()

@@ -48,7 +48,9 @@ _NAMES = {
     "timestamptz": ColumnKind.TIMESTAMP,
     "uuid": ColumnKind.UUID,
 }
-_UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(
+    r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE
+)
 
 
 def column_for(kind: ColumnKind, nullable: bool) -> Column:

@@ -32,7 +32,40 @@ from actorkalix.sql.syntax import (
 )
 
 RESERVED = frozenset(
-    ["SELECT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "ORDER", "OFFSET", "LIMIT", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "ON", "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "BETWEEN", "AS", "ASC", "DESC", "ANY", "NULL", "TRUE", "FALSE", "DISTINCT"]
+    [
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "BY",
+        "HAVING",
+        "ORDER",
+        "OFFSET",
+        "LIMIT",
+        "JOIN",
+        "INNER",
+        "LEFT",
+        "RIGHT",
+        "FULL",
+        "OUTER",
+        "ON",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "IS",
+        "LIKE",
+        "ILIKE",
+        "BETWEEN",
+        "AS",
+        "ASC",
+        "DESC",
+        "ANY",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "DISTINCT",
+    ]
 )
 _CONSTANTS = {"NULL": None, "TRUE": True, "FALSE": False}
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}

@@ -20,6 +20,7 @@ from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.feeding import LocalTarget
 from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.steps import FieldsTold, run_steps
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.view_desk import ViewDesk
 from actorkalix.runtime.view_places import ServicePlaces
@@ -60,6 +61,7 @@ class TestService:
         self._dispatch: Dispatch | None = None
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
+        self._fields_told = FieldsTold()
         self._topics: dict[str, TestTopic] = {}
         self._views: dict[str, MemoryView] = {}
         self._desks: dict[str, ViewDesk] = {}
@@ -187,6 +189,7 @@ class TestService:
             self, self._clock, self.service.limits, self._resources, sleep=self._sleep
         )
         run_inline(self._dispatch, self.service.descriptor, around)
+        run_steps(self._dispatch, self.service.descriptor, around, told=self._fields_told)
         self._open_desks(self._dispatch)
         writers = {name: view.apply for name, view in self._views.items()}
         host.connect(self._dispatch, LocalTarget(writers))

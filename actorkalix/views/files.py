@@ -35,7 +35,7 @@ from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix_cluster.shardhost.feeding import pack_answer, unpack_batch
 
 from .positions import meta_in
-from .projection import Projection
+from .projection import Projection, passes
 
 log = logging.getLogger("actorkalix.views")
 
@@ -110,6 +110,7 @@ class ViewFiles:
     Raises:
         ViewBusy: another process writes it.
         OSError: the folder cannot be used.
+        sqlite3.OperationalError: the disk is full, or fails.
     """
 
     def __init__(
@@ -181,6 +182,8 @@ class ViewFiles:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
+            if passes(error):
+                raise
             self._put_aside(path, error)
             return None
 
@@ -237,6 +240,8 @@ class ViewFiles:
         try:
             answer = self.projection.apply(unpack_batch(batch))
         except sqlite3.DatabaseError as error:
+            if passes(error):
+                raise
             self.projection.close()
             self._put_aside(self._path, error)
             self._begin_anew()

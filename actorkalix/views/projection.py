@@ -70,6 +70,7 @@ class Projection:
         generation: what the file calls itself.
         tally: what became of records since it was opened.
         on_applied: is called when rows, positions or parked subjects may have changed.
+        failed: subjects on which the newest batch failed, each with what was raised.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Projection:
         self.id = component.component_id
         self.tally = Tally()
         self.on_applied: Callable[[], object] | None = None
+        self.failed: list[tuple[Held, Exception | None]] = []
         self._connection = connection
         searches = [one for query in compiled(view) for one in query.searches]
         followed = followed_in(view)
@@ -129,13 +131,14 @@ class Projection:
         except Paused as paused:
             return Answer(self.generation, (), PAUSE_MS, str(paused))
         except sqlite3.OperationalError as error:
-            if not _passes(error):
+            if not passes(error):
                 raise
             log.warning("view %s cannot be written: %s", self.id, error)
             return Answer(self.generation, (), BUSY_MS, f"the file cannot be written: {error}")
 
     def _apply(self, batch: Batch) -> Answer:
         connection = self._connection
+        self.failed = []
         connection.execute("BEGIN IMMEDIATE")
         try:
             answer, tally, held, seq = self._transact(batch)
@@ -258,6 +261,7 @@ class Projection:
                 fold.take(subject, fed, tally, now_ms)
                 if subject.held is not None:
                     failed.append(subject.held)
+                    self.failed.append((subject.held, fold.raised))
         for name, subject in subjects.items():
             if subject.held is not None:
                 held[fold.name, name] = subject.held
@@ -362,8 +366,8 @@ def _key(held: Held) -> tuple[str, str]:
     return held.table, held.subject
 
 
-def _passes(error: sqlite3.OperationalError) -> bool:
-    """The file is whole, and can be written some time."""
+def passes(error: sqlite3.DatabaseError) -> bool:
+    """Nothing is wrong with the file itself: it can be read and written some time."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (
         *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),

@@ -57,6 +57,10 @@ class TableFold:
         descriptor: of the table.
         searches: text searches of the view's queries.
         keeps_removed: whoever follows the table's changes is told of rows that were removed.
+
+    Attributes:
+        name: of the table.
+        raised: by the handler that failed last, for those who want more than its text.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class TableFold:
         self.reader: SourceReader = reader_of(descriptor)
         self.storage = TableStorage(descriptor.shape, searches)
         self.keeps_removed = keeps_removed
+        self.raised: Exception | None = None
         self._view = view
         self._table = descriptor
         self._searched = bool(self.storage.missing(()))
@@ -141,9 +146,11 @@ class TableFold:
                 subject.known, subject.gone = True, False
                 tally.handled += 1
         except Gap as gap:
+            self.raised = gap
             tally.gaps += 1
             return str(gap)
         except Exception as error:  # noqa: BLE001  whatever the user's handler raises
+            self.raised = error
             return reason_of(error)
         return ""
 

@@ -16,6 +16,8 @@ class MessageKind(enum.IntEnum):
     QUERY = 2  # reads the durable state
     EXPIRE = 3  # its time to live may have passed (from the host's own timer)
     CLEAN = 4  # its retention after delete may have passed (from the host's cleaner)
+    STEP = 5  # run a step of it: for whoever runs steps, never for the actor
+    CONTROL = 6  # as COMMAND, but it waits for no step that runs, and knows no idempotency keys
 
 
 class Encoding(enum.IntEnum):

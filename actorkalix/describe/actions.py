@@ -70,7 +70,8 @@ def _check_streamed(scope: Scope, handler: HandlerDescriptor, inline: bool) -> N
             )
 
 
-def _options(options: Mapping[str, Any]) -> Iterator[str]:
+def resource_problems(options: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong about what tasks are to have of Ray."""
     for name in ("num_cpus", "num_gpus"):
         value = options.get(name, 0)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
@@ -78,12 +79,16 @@ def _options(options: Mapping[str, Any]) -> Iterator[str]:
     memory = options.get("memory")
     if memory is not None and (type(memory) is not int or memory < 1):
         yield f"memory is a number of bytes above 0, got {memory!r}"
-    retries = options.get("max_retries", 0)
-    if type(retries) is not int or retries < 0:
-        yield f"max_retries is a number from 0 up, got {retries!r}"
     env = options.get("runtime_env")
     if env is not None and not isinstance(env, Mapping):
         yield f"runtime_env is a dict, as Ray takes it, got {env!r}"
+
+
+def _options(options: Mapping[str, Any]) -> Iterator[str]:
+    yield from resource_problems(options)
+    retries = options.get("max_retries", 0)
+    if type(retries) is not int or retries < 0:
+        yield f"max_retries is a number from 0 up, got {retries!r}"
     if options.get("runs", "task") == "inline":
         for name in _OF_TASKS:
             if name in options:

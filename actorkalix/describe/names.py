@@ -25,7 +25,10 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
         *("max_retries", "abstract"),
     ),
     "view": ("id", "version", "abstract"),
-    "workflow": ("id", "timeout", "abstract"),
+    "workflow": (
+        *("id", "timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
+        "abstract",
+    ),
 }
 
 
@@ -85,10 +88,9 @@ def check_options(
     version = options.get("version", 1)
     if "version" in known and (type(version) is not int or version < 1):
         problems.add(place, f"version is a number from 1, got {version!r}")
-    timeout = options.get("timeout")
-    if (
-        "timeout" in known
-        and timeout is not None
-        and not (isinstance(timeout, timedelta) and timeout > timedelta(0))
-    ):
-        problems.add(place, f"timeout is a timedelta above 0, got {timeout!r}")
+    for name in ("timeout", "step_timeout"):
+        value = options.get(name)
+        if name not in known or value is None:
+            continue
+        if not (isinstance(value, timedelta) and value > timedelta(0)):
+            problems.add(place, f"{name} is a timedelta above 0, got {value!r}")

@@ -23,6 +23,7 @@ from actorkalix.describe.shapes import is_model
 from actorkalix.errors import NotEncodable
 from actorkalix.sql.shapes import Column, ColumnKind, TableShape
 from actorkalix.sql.values import as_builtins, to_column, writer_of
+from actorkalix.sql.words import words_of
 
 Parameters = tuple[Any, ...]
 Words = Callable[[str, str], str]
@@ -30,26 +31,21 @@ Words = Callable[[str, str], str]
 
 
 class Search(Protocol):
-    """A text search that a query needs (`sql/words.py`)."""
-
-    @property
-    def name(self) -> str:
-        """Of its FTS5 table."""
-        ...
+    """A text search that a query needs (`words.TextSearch`)."""
 
     @property
     def table(self) -> str:
-        """The table that it searches."""
+        """Name of the table."""
         ...
 
     @property
-    def path(self) -> Sequence[str]:
-        """Names of the fields that lead to its column, of texts or of lists of texts."""
+    def column(self) -> str:
+        """Dotted name of its column, of texts or of lists of texts."""
         ...
 
     @property
-    def config(self) -> str:
-        """Language of its words; "simple" for none."""
+    def language(self) -> str:
+        """Of its words; "simple" for none."""
         ...
 
 
@@ -59,7 +55,7 @@ class TableStorage:
     Args:
         shape: of the table.
         searches: that queries of the view need; those of other tables are passed over.
-        words: makes the words that a search keeps.
+        words: makes the words that a search keeps, as queries do.
 
     Attributes:
         create: statements that make the table and its searches where they are not there.
@@ -81,8 +77,8 @@ class TableStorage:
         ]
         self._json = msgspec.json.Encoder(enc_hook=as_builtins)
         self._decoder = msgspec.json.Decoder(shape.row, dec_hook=_model)
-        made = words or split_words
-        mine = {one.name: one for one in searches if one.table == shape.name}
+        made = words or words_of
+        mine = {search_table(one): one for one in searches if one.table == shape.name}
         self._searches = tuple(SearchStorage(shape, mine[name], made) for name in sorted(mine))
         columns = "".join(f"{quoted(one.name)}, " for one in self._leaves)
         table = quoted(shape.name)
@@ -194,9 +190,9 @@ class SearchStorage:
     """
 
     def __init__(self, shape: TableShape, search: Search, words: Words) -> None:
-        table, fts = quoted(shape.name), quoted(search.name)
-        leaves, column = shape.leaves(), ".".join(search.path)
-        self.name = search.name
+        table, fts = quoted(shape.name), quoted(search_table(search))
+        leaves, column = shape.leaves(), search.column
+        self.name = search_table(search)
         self.position = [one.name for one in leaves].index(column)
         # Of every word only the rows: nobody asks where in the text it stands. To this tokenizer
         # all that is not ASCII is a letter, so it splits where `words` has put blanks.
@@ -208,7 +204,7 @@ class SearchStorage:
         row = f'(SELECT "$id" FROM {table} WHERE "$subject"=?)'
         self.remove = f"DELETE FROM {fts} WHERE rowid={row}"
         self._insert = f"INSERT INTO {fts}(rowid, words) VALUES({row}, ?)"
-        self._config, self._words = search.config, words
+        self._language, self._words = search.language, words
         self._is_list = leaves[self.position].element is not None
 
     def put(self, subject: str, value: Any) -> Iterator[tuple[str, Parameters]]:
@@ -226,20 +222,19 @@ class SearchStorage:
         if value is None:
             return
         texts: Sequence[str] = msgspec.json.decode(value) if self._is_list else [value]
-        words = " ".join(self._words(one, self._config) for one in texts)
+        words = " ".join(self._words(one, self._language) for one in texts)
         if words:
             yield self._insert, (subject, words)
+
+
+def search_table(search: Search) -> str:
+    """Name of the FTS5 table of a search."""
+    return f"$search {search.table} {search.column} {search.language}"
 
 
 def quoted(name: str) -> str:
     """A name as SQL, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def split_words(text: str, config: str) -> str:
-    """Words of a text in lower case, for any language."""
-    letters = (one if one.isalnum() else " " for one in text.lower())
-    return " ".join("".join(letters).split())
 
 
 def _reader(path: Sequence[str], row: Any) -> Callable[[Any], Any]:

@@ -69,7 +69,7 @@ class Projection:
     Attributes:
         generation: what the file calls itself.
         tally: what became of records since it was opened.
-        on_applied: is called when rows may have changed.
+        on_applied: is called when rows, positions or parked subjects may have changed.
         failed: subjects on which the newest batch failed, each with what was raised.
     """
 
@@ -149,9 +149,9 @@ class Projection:
         if held != self._held:
             _say(self.id, self._held, held)
         self._held = held
-        changed, self._seq = seq != self._seq, seq
+        self._seq = seq
         self.tally.add(tally)
-        if changed and self.on_applied is not None:
+        if self.on_applied is not None:  # positions and parked subjects are waited for as well
             self.on_applied()
         return answer
 

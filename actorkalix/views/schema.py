@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from actorkalix.describe.descriptors import Query, ViewDescriptor
+from actorkalix.describe.descriptors import ViewDescriptor
 from actorkalix.limits import VIEW_REMOVED_MAX
 
 from . import parked, positions, tables
 from .positions import meta_in, put_meta
 from .tables import TableFold
+
+if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
 
 log = logging.getLogger("actorkalix.views")
 

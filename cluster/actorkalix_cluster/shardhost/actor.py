@@ -78,6 +78,7 @@ class Actor:
         "durable",
         "entity",
         "flights",
+        "held",
         "incarnation",
         "keys",
         "mailbox",
@@ -104,6 +105,7 @@ class Actor:
         self.flights: list[Flight] = []  # short, and an empty deque has 600 bytes
         self.resting = 0  # messages that wait for a flight of another, or for the store
         self.mailbox: list[Ticket] = []
+        self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
         self.used_ms = 0
 
@@ -123,7 +125,9 @@ class Flight:
     __slots__ = (
         "actor",
         "append",
+        "fire",
         "forget",
+        "halt",
         "instance",
         "joined",
         "key",
@@ -147,6 +151,8 @@ class Flight:
         self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
         self.snapshot_due = False
         self.forget = False
+        self.fire = False
+        self.halt = False
         self.void = False  # what it rested on failed: it must not be written any more
 
 

@@ -22,6 +22,9 @@ Idempotency keys (architecture 12). A key at work in the actor is joined; else t
 unless the actor has no record at all. A key counts for `keys_kept_ms` by record time. What is
 remembered under it is the behavior's business; the host only finds it.
 
+Commands that are held (`Step.hold`) stay in the mailbox, in order, until a record of the actor has
+landed; queries, and what the host itself tells the actor, pass them.
+
 What the loop runs is written down for the watchdog around all user code. A component that it has
 blocked is refused (AK3007) before anything of the message is started.
 """
@@ -68,22 +71,27 @@ class Driver:
             if ticket.message.kind is MessageKind.QUERY:
                 self._query(actor, ticket)
                 return
-            if not actor.mailbox and self._has_room(actor):
+            passes = not actor.mailbox or (actor.held and _passes(ticket))
+            if passes and self._has_room(actor):
                 self._command(actor, ticket)
                 return
-        if len(actor.mailbox) + len(actor.keys) >= self._limits.mailbox_max:
+        if actor.held:
+            actor.mailbox = [each for each in actor.mailbox if each.stage is Stage.WAITING]
+        if (
+            len(actor.mailbox) + len(actor.keys) >= self._limits.mailbox_max
+            and ticket.message.kind is not MessageKind.CONTROL
+        ):
             self._refuse_load(ticket, f"{actor.component} {actor.entity!r} has a full mailbox")
         else:
             actor.mailbox.append(ticket)
 
     def go_on(self, actor: Actor) -> None:
         """Something changed for an actor: it was loaded, flights have landed, a key was found."""
-        while actor.mailbox and actor.state is State.LIVE:
-            ticket = actor.mailbox[0]
+        while actor.state is State.LIVE and (ticket := _next(actor)) is not None:
             query = ticket.message.kind is MessageKind.QUERY
             if ticket.stage is Stage.WAITING and not query and not self._has_room(actor):
                 return
-            del actor.mailbox[0]  # before it is stepped: what it does may hand the mailbox on
+            actor.mailbox.remove(ticket)  # before it is stepped: that may hand the mailbox on
             if ticket.stage is not Stage.WAITING:
                 continue  # taken back, or answered by a host that stops
             if query:
@@ -181,10 +189,14 @@ class Driver:
         if self._commits.full:
             self._refuse_load(ticket, "too many commands wait for the disk")
             return
-        ticket.begin()
         message, behavior, shard = ticket.message, actor.behavior, actor.shard
         now_ms = self._shards.now_ms(shard)
         step = self._run(actor, actor.speculative, message, now_ms)
+        if isinstance(step, Step) and step.hold:
+            actor.held = True  # whoever waits for a flight is told by its landing
+            actor.mailbox.insert(0, ticket)
+            return
+        ticket.begin()
         if isinstance(step, Reply):
             self._answer_after_flights(actor, ticket, step)
             self._drop_if_over(actor)
@@ -198,6 +210,7 @@ class Driver:
         flight.reply = step.reply
         flight.snapshot_due = step.snapshot_due
         flight.forget = step.forget
+        flight.fire, flight.halt = step.fire, step.halt
         if key:
             flight.key = key
             actor.keys[key] = flight
@@ -304,6 +317,18 @@ class Driver:
                 *(actor.component, actor.entity, correlation_id),
             )
             return Reply(failure=failures.unexpected(correlation_id))
+
+
+def _passes(ticket: Ticket) -> bool:
+    """It does not wait for commands that are held."""
+    return ticket.message.kind is not MessageKind.COMMAND
+
+
+def _next(actor: Actor) -> Ticket | None:
+    """The message that comes next; over and above those that are held."""
+    if not actor.held:
+        return actor.mailbox[0] if actor.mailbox else None
+    return next((each for each in actor.mailbox if _passes(each)), None)
 
 
 def _refusal(error: BehaviorError, message: Message) -> Reply:

@@ -134,7 +134,7 @@ class ShardHost:
                 CURSORS: CursorBehavior(),
                 DEAD_LETTERS: DeadLetterBehavior(),
             }
-        self._timers = Timers(parts, self.send, frozenset(behaviors), self._passed)
+        self._timers = Timers(parts, self.send, behaviors, self._passed)
         self._landing = Landing(
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
         )

@@ -110,15 +110,24 @@ class Landing:
             self._driver.leave(actor, ticket, reply)
         if flight.snapshot_due:
             self._upkeep.snapshot(actor, flight.instance, position)
-        expires_ms = append.records[-1].expires_ms
-        if expires_ms:
-            self._timers.written(actor.component, expires_ms)
+        self._look_at_times(flight)
         if self.consumers is not None:
             self.consumers.landed(append, position)
         if self.feeds is not None:
             self.feeds.landed(append, position, actor.incarnation)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
+
+    def _look_at_times(self, flight: Flight) -> None:
+        actor = flight.actor
+        actor.held = False
+        if flight.halt:
+            self._timers.halt(actor.component, actor.entity)
+        expires_ms = flight.append.records[-1].expires_ms
+        if flight.fire:
+            self._timers.fire(actor.component, actor.entity)
+        elif expires_ms:
+            self._timers.written(actor.component, expires_ms)
 
     # ---- left out -----------------------------------------------------------------------------
     def _refused(self, flight: Flight, refused: Refused) -> None:

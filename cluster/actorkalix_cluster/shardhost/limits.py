@@ -96,6 +96,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         retry_after_ms: advice to those who are refused because of load.
         look_ahead_ms: how far ahead due times are read from the store at once.
         firings_max: calls of named timers under way.
+        steps_max: steps of workflows under way (each holds some 10 kB, beside what it does itself).
         snapshot_backlog_bytes_max: snapshots that wait for the store; what is beyond is left out.
         maintain_after_ms: until the store gets time for itself after a commit.
         handler_slow_ms: a step that holds the loop for this long is named, with its stack.
@@ -122,6 +123,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int = 1_000
     look_ahead_ms: int = 600_000
     firings_max: int = 1_024
+    steps_max: int = 1_024
     snapshot_backlog_bytes_max: int = 67_108_864
     maintain_after_ms: int = 1_000
     handler_slow_ms: int = 100

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,8 @@ from typing_extensions import TypedDict
 
 from actorkalix.errors import NotEncodable
 from actorkalix.sql.shapes import shape_of
-from actorkalix.sql.storage import TableStorage, quoted, split_words
+from actorkalix.sql.storage import TableStorage, quoted, search_table
+from actorkalix.sql.words import TextSearch
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,10 @@ class Row:
     at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Search(NamedTuple):
-    name: str
-    table: str
-    path: tuple[str, ...]
-    config: str = "simple"
-
-
-NAMES = Search("$names", "rows", ("name",))
-CITIES = Search("$cities", "rows", ("home", "city"))
-TAGS = Search("$tags", "rows", ("tags",))
-SEARCHES = (NAMES, CITIES, TAGS, Search("$other", "others", ("name",)))
+NAMES = TextSearch("rows", "name", "simple")
+CITIES = TextSearch("rows", "home.city", "simple")
+TAGS = TextSearch("rows", "tags", "simple")
+SEARCHES = (NAMES, CITIES, TAGS, TextSearch("others", "name", "simple"))
 
 
 class File:
@@ -67,15 +61,15 @@ class File:
     def all(self, columns: str = "*") -> list[Any]:
         return self.connection.execute(f"SELECT {columns} FROM rows ORDER BY 1").fetchall()
 
-    def found(self, search: Search, words: str) -> set[str]:
-        name = quoted(search.name)
+    def found(self, search: TextSearch, words: str) -> set[str]:
+        name = quoted(search_table(search))
         rows = f"SELECT rowid FROM {name} WHERE {name} MATCH ?"
         query = " AND ".join(quoted(one) for one in words.split())
         text = f'SELECT "$subject" FROM rows WHERE "$id" IN ({rows})'
         return {one for (one,) in self.connection.execute(text, (query,))}
 
 
-def storage(searches: tuple[Search, ...] = SEARCHES) -> TableStorage:
+def storage(searches: tuple[TextSearch, ...] = SEARCHES) -> TableStorage:
     return TableStorage(shape_of("rows", Row), searches)
 
 
@@ -124,7 +118,9 @@ def test_searches_follow_the_rows() -> None:
     assert file.found(CITIES, "köln") == set()
     file.remove("a")
     assert file.found(NAMES, "pen") == set()
-    assert file.connection.execute('SELECT count(*) FROM "$names"').fetchone() == (1,)
+    assert file.connection.execute(
+        f"SELECT count(*) FROM {quoted(search_table(NAMES))}"
+    ).fetchone() == (1,)
 
 
 ROWS = st.builds(
@@ -159,13 +155,13 @@ def test_a_search_may_come_later() -> None:
     there = [one for (one,) in old.connection.execute("SELECT name FROM sqlite_master")]
     new = storage((NAMES, CITIES))
     [missing] = new.missing(there)
-    assert missing.name == CITIES.name
+    assert missing.name == search_table(CITIES)
     old.connection.execute(missing.create)
     for subject, value in old.connection.execute(missing.select).fetchall():
         for statement, parameters in missing.fill(subject, value):
             old.connection.execute(statement, parameters)
     assert old.found(CITIES, "köln") == {"a"}
-    assert new.missing([*there, CITIES.name]) == ()
+    assert new.missing([*there, search_table(CITIES)]) == ()
 
 
 class Words(TypedDict):
@@ -175,16 +171,15 @@ class Words(TypedDict):
 def test_words_are_made_by_whoever_knows_them() -> None:
     seen: list[tuple[str, str]] = []
 
-    def stems(text: str, config: str) -> str:
-        seen.append((text, config))
+    def stems(text: str, language: str) -> str:
+        seen.append((text, language))
         return "stem"
 
-    search = Search("$s", "rows", ("text",), "german")
+    search = TextSearch("rows", "text", "german")
     file = File(TableStorage(shape_of("rows", Words), (search,), stems))
     file.put("a", {"text": "Stämme"})
     assert seen == [("Stämme", "german")]
     assert file.found(search, "stem") == {"a"}
-    assert split_words("Ein, zwei-drei_4!", "") == "ein zwei drei 4"
 
 
 def test_rows_may_be_models() -> None:

@@ -304,4 +304,4 @@ def test_each_transaction_that_changes_rows_has_a_number() -> None:
     rig.apply(log.part(4))
     found = rig.connection.execute('SELECT "$subject", "$seq" FROM carts ORDER BY 2').fetchall()
     assert found == [("b", 2), ("c", 3), ("a", 4)]
-    assert len(told) == 4
+    assert len(told) == 5

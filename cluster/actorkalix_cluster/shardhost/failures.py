@@ -103,12 +103,12 @@ def process_ended(component: str, entity: str, reason: str, retry_after_ms: int)
 
 
 def no_room(component: str, entity: str, retry_after_ms: int = RETRY_AFTER_MS) -> Failure:
-    """No node had what the process of an actor needs, for as long as anybody could wait."""
+    """No node had room for the process of an actor, for as long as its callers could wait."""
     return Failure(
         "AK3009",
         "unavailable",
-        f"no node has the resources for the process of {component} {entity!r} now; "
-        "nothing was executed",
+        f"the process of {component} {entity!r} has not started in time, for it may ask for more "
+        "than any node has now; nothing was executed",
         retry_after_ms=retry_after_ms,
     )
 

@@ -101,7 +101,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     handler_strikes_max: int = 3
     residences_max: int = 128
     residence_start_ms: int = 30_000
-    residence_room_ms: int = 3_000
+    residence_room_ms: int = 1_500
     consumers: ConsumerLimits = ConsumerLimits()
 
 

@@ -25,8 +25,11 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
         *("id", "runs", "timeout", "num_cpus", "num_gpus", "memory", "runtime_env"),
         *("max_retries", "abstract"),
     ),
-    "view": ("id", "abstract"),
-    "workflow": ("id", "timeout", "abstract"),
+    "view": ("id", "version", "abstract"),
+    "workflow": (
+        *("id", "timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
+        "abstract",
+    ),
 }
 
 
@@ -86,10 +89,12 @@ def check_options(
     runs = options.get("runs", "task")
     if "runs" in known and runs not in ("task", "inline"):
         problems.add(place, f'runs is "task" or "inline", got {runs!r}')
-    timeout = options.get("timeout")
-    if (
-        "timeout" in known
-        and timeout is not None
-        and not (isinstance(timeout, timedelta) and timeout > timedelta(0))
-    ):
-        problems.add(place, f"timeout is a timedelta above 0, got {timeout!r}")
+    version = options.get("version", 1)
+    if "version" in known and (type(version) is not int or version < 1):
+        problems.add(place, f"version is a number from 1, got {version!r}")
+    for name in ("timeout", "step_timeout"):
+        value = options.get(name)
+        if name not in known or value is None:
+            continue
+        if not (isinstance(value, timedelta) and value > timedelta(0)):
+            problems.add(place, f"{name} is a timedelta above 0, got {value!r}")

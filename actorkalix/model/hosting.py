@@ -15,10 +15,10 @@ IDLE_STOP = timedelta(minutes=5)
 class Dedicated:
     """Gives each live instance of an entity a Ray actor of its own: `hosting=Dedicated(...)`.
 
-    For handlers that need a GPU, much memory, other packages, or that compute for long: they hold up
-    nobody but their own instance. Log, mailbox and replies stay where they are for every entity, so
-    guarantees and behaviour are the same; a command takes some milliseconds longer, a first one a
-    second or two. When no node has what it needs, its callers are answered 503 with Retry-After, at
+    For handlers that need a GPU, much memory or other packages, or that compute for long (up to
+    `Limits.handler_hang`): they hold up nobody but their own instance. Log, mailbox and replies
+    stay where they are for every entity, so guarantees and behaviour are the same; a command takes
+    some milliseconds longer, a first one a second or two. When no node has what it needs, its callers are answered 503 with Retry-After, at
     the latest after `Limits.dedicated_start`.
 
     Attributes:

@@ -13,6 +13,7 @@ from actorkalix.engine.timer import TimerBehavior
 from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
 from actorkalix.model.hosting import Dedicated
+from actorkalix.runtime.feeding import sources_of
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior, Step
@@ -72,7 +73,7 @@ def build_host(
     behaviors = {
         component_id: behavior_for(component, limits)
         for component_id, component in service.components.items()
-        if component.kind != "action"
+        if component.kind not in ("action", "view")
     }
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
@@ -101,12 +102,15 @@ def build_host(
         on_fatal=on_fatal,
         watch=watch,
         subscribers=subscribers,
+        feeds=sources_of(service),
     )
 
 
 def dedicated_components(service: ServiceDescriptor) -> dict[str, Dedicated]:
     """Components whose entities have a process of their own each, with what it needs."""
-    hostings = {each.component_id: each.options.get("hosting") for each in service.components.values()}
+    hostings = {
+        each.component_id: each.options.get("hosting") for each in service.components.values()
+    }
     return {name: found for name, found in hostings.items() if isinstance(found, Dedicated)}
 
 

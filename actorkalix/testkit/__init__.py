@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from actorkalix.testkit.invariants import Outcome as Outcome
     from actorkalix.testkit.invariants import invariant as invariant
     from actorkalix.testkit.judging import linearizable as linearizable
-    from actorkalix.testkit.later import ViewTestKit as ViewTestKit
     from actorkalix.testkit.later import WorkflowTestKit as WorkflowTestKit
     from actorkalix.testkit.recorder import Recorder as Recorder
     from actorkalix.testkit.results import ActionResult as ActionResult
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.workload import Workload as Workload
     from actorkalix.testkit.topics import TestMessage as TestMessage
     from actorkalix.testkit.topics import TestTopic as TestTopic
+    from actorkalix.testkit.view import ViewTestKit as ViewTestKit
 
 _MODULES = {
     "ActionResult": "results",
@@ -53,7 +53,7 @@ _MODULES = {
     "TestMessage": "topics",
     "TestService": "service",
     "TestTopic": "topics",
-    "ViewTestKit": "later",
+    "ViewTestKit": "view",
     "WorkflowTestKit": "later",
     "Workload": "simulation.workload",
     "concurrent": "concurrently",

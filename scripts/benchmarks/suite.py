@@ -14,6 +14,7 @@ from .http import http_command, http_hot_key, http_latency, http_query
 from .memory import idle_memory
 from .replay import replayed
 from .rows import Result, Setting
+from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
 
@@ -35,6 +36,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "replay": replayed,
     "timers": timers,
     "log-growth": log_growth,
+    "simulation": simulated,
     "group-commit": group_commit,
     "entities": entities,
 }

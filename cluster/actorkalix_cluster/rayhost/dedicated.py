@@ -4,9 +4,9 @@
       every step may end in: ended (Ray says so, the kernel says so, or it was refused)
 
 An actor is made on the host's node when that has what it needs, else on another one; until one has,
-Ray keeps it waiting, and so does whoever opened it. Its end is seen through a pidfd, at once, on the
-host's own node; on another one by the next request. `close` kills it: nothing in it is worth a
-farewell, and what it had locked or set aside is free at once.
+Ray keeps it waiting, and so does whoever opened it. On the host's own node its end is seen through
+a pidfd, at once; on another one by the next request. `close` kills it: nothing in it is worth a
+farewell, and what it had set aside is free at once.
 
 Everything runs on the host's loop; Ray tells on threads of its own. What may block there, because
 gcs does not answer or a large request has to find room in the object store, is done aside.
@@ -25,8 +25,8 @@ from typing import Any
 
 import msgspec
 
-from actorkalix_cluster.rayhost.actors import Making, aside, value_of
-from actorkalix_cluster.rayhost.contract import CallRefused
+from actorkalix_cluster.rayhost.actors import Making, aside
+from actorkalix_cluster.rayhost.contract import CallRefused, value_of
 from actorkalix_cluster.rayhost.dedicated_process import Begun, DedicatedProcess, DedicatedSpec
 from actorkalix_cluster.rayhost.launch import module
 from actorkalix_cluster.rayhost.tasks import TaskOptions

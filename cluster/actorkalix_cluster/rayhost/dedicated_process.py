@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from actorkalix_cluster.rayhost.actors import Making
-from actorkalix_cluster.rayhost.entering import enter
 from actorkalix_cluster.rayhost.contract import Answer, Answered, Refused
+from actorkalix_cluster.rayhost.entering import enter
 from actorkalix_cluster.rayhost.launch import module
 from actorkalix_cluster.rayhost.process import die_with
 

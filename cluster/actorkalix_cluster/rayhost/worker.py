@@ -13,7 +13,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import os
 import queue
 import threading
 import time
@@ -23,9 +22,8 @@ from typing import Any, TypeVar
 import msgspec
 import uvloop
 
-from actorkalix_cluster.rayhost.actors import value_of
 from actorkalix_cluster.rayhost.batching import ALONE_MS
-from actorkalix_cluster.rayhost.contract import CallRefused
+from actorkalix_cluster.rayhost.contract import CallRefused, value_of
 from actorkalix_cluster.rayhost.entering import enter
 from actorkalix_cluster.rayhost.errands import (
     METHOD,

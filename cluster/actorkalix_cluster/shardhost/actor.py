@@ -15,9 +15,10 @@ leaving takes no time:
                              ABSENT <--landed--- BROKEN
 
 A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another
-flight; of a kind that runs elsewhere, also while another message is there. An append that is refused takes the actor and everything in flight behind it along: LIVE,
-BROKEN -> ABSENT. A shard that is lost takes its actors along from every state. An actor that
-becomes ABSENT with messages in its mailbox is loaded again at once.
+flight; of a kind that runs elsewhere, also while another message is there. An append that is
+refused takes the actor and everything in flight behind it along: LIVE, BROKEN -> ABSENT. A shard
+that is lost takes its actors along from every state. An actor that becomes ABSENT with messages in
+its mailbox is loaded again at once.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Actor:
         "durable",
         "entity",
         "flights",
+        "held",
         "incarnation",
         "keys",
         "mailbox",
@@ -105,6 +107,7 @@ class Actor:
         self.flights: list[Flight] = []  # short, and an empty deque has 600 bytes
         self.resting = 0  # messages that wait for a flight of another, or for the store
         self.mailbox: list[Ticket] = []
+        self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
         self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
         self.used_ms = 0
@@ -126,7 +129,9 @@ class Flight:
     __slots__ = (
         "actor",
         "append",
+        "fire",
         "forget",
+        "halt",
         "instance",
         "joined",
         "key",
@@ -150,6 +155,8 @@ class Flight:
         self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
         self.snapshot_due = False
         self.forget = False
+        self.fire = False
+        self.halt = False
         self.void = False  # what it rested on failed: it must not be written any more
 
 

@@ -63,6 +63,7 @@ class Away:
 
     Attributes:
         residences: the places.
+        on_back: goes on with an actor whose message has come back; set by the host.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -71,6 +72,7 @@ class Away:
         self._limits = parts.limits
         self._shards = parts.shards
         self.residences = Residences(parts)
+        self.on_back: Callable[[Actor], object] = broken
         self._entering: dict[Actor, tuple[int, Entered]] = {}
         self._look: Handle | None = None
 
@@ -147,20 +149,31 @@ class Away:
         self,
         actor: Actor,
         instance: Shadow,
-        message: Message,
+        ticket: Ticket,
         now_ms: int,
-        then: Callable[[Step[Shadow] | Reply], object],
+        then: Callable[[Actor, Ticket, Step[Shadow] | Reply], object],
     ) -> None:
-        """Step elsewhere; tells a reply alone when the behavior refused or did not come to an end."""
+        """Step a message elsewhere.
+
+        Args:
+            actor: whose message.
+            instance: that it meets.
+            ticket: of the message.
+            now_ms: time of the shard.
+            then: goes on with what came of it; a reply alone when the behavior refused or did not
+                come to its end.
+        """
         assert not actor.away, "one message of an actor is away"
         actor.away = True
+        message = ticket.message
         if not message.correlation_id:  # both sides say the same one
             message = msgspec.structs.replace(message, correlation_id=secrets.token_hex(8))
         run = Run(instance.number, actor.durable.number, message, now_ms)
 
         def told(answer: bytes | Failure) -> None:
             actor.away = False
-            then(self._outcome(actor, instance, message, answer))
+            then(actor, ticket, self._outcome(actor, instance, message, answer))
+            self.on_back(actor)
 
         self.residences.call(_who(actor), packed(run), told)
 
@@ -181,9 +194,7 @@ class Away:
                 broken(actor)
                 return _unexpected(message.correlation_id)
 
-    def _step(
-        self, actor: Actor, instance: Shadow, message: Message, ran: Ran
-    ) -> Step[Shadow]:
+    def _step(self, actor: Actor, instance: Shadow, message: Message, ran: Ran) -> Step[Shadow]:
         after, records = instance, ran.records
         if records:
             after = Shadow(instance.number + 1, ran.version)
@@ -197,9 +208,7 @@ class Away:
         return step
 
     # ---- snapshots ----------------------------------------------------------------------------
-    def snapshot(
-        self, actor: Actor, instance: Shadow, made: Callable[[Snapshot], object]
-    ) -> None:
+    def snapshot(self, actor: Actor, instance: Shadow, made: Callable[[Snapshot], object]) -> None:
         """Have a snapshot made; nothing is told when there is none, the next one will do."""
 
         def told(answer: bytes | Failure) -> None:
@@ -223,4 +232,3 @@ def _who(actor: Actor) -> tuple[str, str]:
 
 def _unexpected(correlation_id: str) -> Reply:
     return Reply(failure=failures.unexpected(correlation_id))
-

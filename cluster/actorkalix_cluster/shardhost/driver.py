@@ -25,6 +25,9 @@ remembered under it is the behavior's business; the host only finds it.
 An actor kind that runs elsewhere is stepped there, one message at a time; what comes back goes the
 same way (`away`).
 
+Commands that are held (`Step.hold`) stay in the mailbox, in order, until a record of the actor has
+landed; queries, and what the host itself tells the actor, pass them.
+
 What the loop runs is written down for the watchdog around all user code. A component that it has
 blocked is refused (AK3007) before anything of the message is started.
 """
@@ -33,7 +36,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,7 +43,7 @@ from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, Lookup, State, Turn
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
 from actorkalix_cluster.shardhost.commits import CommitQueue
-from actorkalix_cluster.shardhost.elsewhere import Elsewhere, Shadow
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -74,22 +76,27 @@ class Driver:
             if ticket.message.kind is MessageKind.QUERY:
                 self._query(actor, ticket)
                 return
-            if not actor.mailbox and self._has_room(actor):
+            passes = not actor.mailbox or (actor.held and _passes(ticket))
+            if passes and self._has_room(actor):
                 self._command(actor, ticket)
                 return
-        if len(actor.mailbox) + len(actor.keys) >= self._limits.mailbox_max:
+        if actor.held:
+            actor.mailbox = [each for each in actor.mailbox if each.stage is Stage.WAITING]
+        if (
+            len(actor.mailbox) + len(actor.keys) >= self._limits.mailbox_max
+            and ticket.message.kind is not MessageKind.CONTROL
+        ):
             self._refuse_load(ticket, f"{actor.component} {actor.entity!r} has a full mailbox")
         else:
             actor.mailbox.append(ticket)
 
     def go_on(self, actor: Actor) -> None:
         """Something changed for an actor: it was loaded, flights have landed, a key was found."""
-        while actor.mailbox and actor.state is State.LIVE and not actor.away:
-            ticket = actor.mailbox[0]
+        while actor.state is State.LIVE and not actor.away and (ticket := _next(actor)) is not None:
             query = ticket.message.kind is MessageKind.QUERY
             if ticket.stage is Stage.WAITING and not query and not self._has_room(actor):
                 return
-            del actor.mailbox[0]  # before it is stepped: what it does may hand the mailbox on
+            actor.mailbox.remove(ticket)  # before it is stepped: that may hand the mailbox on
             if ticket.stage is not Stage.WAITING:
                 continue  # taken back, or answered by a host that stops
             if query:
@@ -155,7 +162,7 @@ class Driver:
         ticket.begin()
         now_ms = self._shards.now_ms(actor.shard)
         if isinstance(actor.behavior, Elsewhere):
-            self._run_elsewhere(actor, actor.durable, ticket, now_ms, self._queried)
+            self._live.away.run(actor, actor.durable, ticket, now_ms, self._queried)
         else:
             step = self._run(actor, actor.durable, ticket.message, now_ms)
             self._queried(actor, ticket, step)
@@ -193,32 +200,19 @@ class Driver:
         if self._commits.full:
             self._refuse_load(ticket, "too many commands wait for the disk")
             return
-        ticket.begin()
         now_ms = self._shards.now_ms(actor.shard)
         if isinstance(actor.behavior, Elsewhere):
-            self._run_elsewhere(
-                actor, actor.speculative, ticket, now_ms, partial(self._stepped, key=key)
-            )
+            ticket.begin()
+            then = partial(self._stepped, key=key)
+            self._live.away.run(actor, actor.speculative, ticket, now_ms, then)
         else:
             step = self._run(actor, actor.speculative, ticket.message, now_ms)
+            if isinstance(step, Step) and step.hold:
+                actor.held = True  # whoever waits for a flight is told by its landing
+                actor.mailbox.insert(0, ticket)
+                return
+            ticket.begin()
             self._stepped(actor, ticket, step, key=key)
-
-    def _run_elsewhere(
-        self,
-        actor: Actor,
-        instance: Shadow,
-        ticket: Ticket,
-        now_ms: int,
-        then: Callable[[Actor, Ticket, Step[Any] | Reply], object],
-    ) -> None:
-        """Step where the actor is; the next message follows when this one is back."""
-
-        def back(step: Step[Any] | Reply) -> None:
-            then(actor, ticket, step)
-            if self._live.has(actor):
-                self.go_on(actor)
-
-        self._live.away.run(actor, instance, ticket.message, now_ms, back)
 
     def _stepped(
         self, actor: Actor, ticket: Ticket, step: Step[Any] | Reply, *, key: bytes
@@ -238,6 +232,7 @@ class Driver:
         flight.reply = step.reply
         flight.snapshot_due = step.snapshot_due
         flight.forget = step.forget
+        flight.fire, flight.halt = step.fire, step.halt
         if key:
             flight.key = key
             actor.keys[key] = flight
@@ -346,6 +341,18 @@ class Driver:
                 *(actor.component, actor.entity, correlation_id),
             )
             return Reply(failure=failures.unexpected(correlation_id))
+
+
+def _passes(ticket: Ticket) -> bool:
+    """It does not wait for commands that are held."""
+    return ticket.message.kind is not MessageKind.COMMAND
+
+
+def _next(actor: Actor) -> Ticket | None:
+    """The message that comes next; over and above those that are held."""
+    if not actor.held:
+        return actor.mailbox[0] if actor.mailbox else None
+    return next((each for each in actor.mailbox if _passes(each)), None)
 
 
 def _refusal(error: BehaviorError, message: Message) -> Reply:

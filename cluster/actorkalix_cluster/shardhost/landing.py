@@ -29,6 +29,7 @@ from actorkalix_cluster.shardhost.committer import Outcomes
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.driver import Driver, placed
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere
+from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -61,6 +62,7 @@ class Landing:
         self._timers = timers
         self._on_fatal = on_fatal
         self.consumers: Consumers | None = None  # told of what lands, since they began
+        self.feeds: Feeds | None = None  # likewise
 
     def settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         """The outcome of a batch, in its order."""
@@ -111,11 +113,11 @@ class Landing:
             self._driver.leave(actor, ticket, reply)
         if flight.snapshot_due:
             self._snapshot(actor, flight.instance, position)
-        expires_ms = append.records[-1].expires_ms
-        if expires_ms:
-            self._timers.written(actor.component, expires_ms)
+        self._look_at_times(flight)
         if self.consumers is not None:
             self.consumers.landed(append, position)
+        if self.feeds is not None:
+            self.feeds.landed(append, position, actor.incarnation)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
 
@@ -127,6 +129,17 @@ class Landing:
             )
         else:
             self._upkeep.snapshot(actor, instance, position)
+
+    def _look_at_times(self, flight: Flight) -> None:
+        actor = flight.actor
+        actor.held = False
+        if flight.halt:
+            self._timers.halt(actor.component, actor.entity)
+        expires_ms = flight.append.records[-1].expires_ms
+        if flight.fire:
+            self._timers.fire(actor.component, actor.entity)
+        elif expires_ms:
+            self._timers.written(actor.component, expires_ms)
 
     # ---- left out -----------------------------------------------------------------------------
     def _refused(self, flight: Flight, refused: Refused) -> None:
@@ -143,6 +156,8 @@ class Landing:
                 self._shards.lose(actor.shard)
             if self.consumers is not None:
                 self.consumers.lost(actor.shard.number)
+            if self.feeds is not None:
+                self.feeds.lost(actor.shard.number)
             self._live.drop_shard(actor.shard, Reply(failure=failure))
         self._fail(actor, failure)
 

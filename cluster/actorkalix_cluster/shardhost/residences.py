@@ -1,7 +1,7 @@
 """The places that a host has for actors that run elsewhere: made, asked, watched, ended.
 
-Theory of operation. A place belongs to an actor's id, not to one stay of it in the host's memory: an
-actor that is rebuilt finds its place again, and only the load is made anew. States of a place:
+Theory of operation. A place belongs to an actor's id, not to one stay of it in the host's memory:
+an actor that is rebuilt finds its place again, and only the load is made anew. States of a place:
 
     ABSENT --enter--> STARTING --ready--> READY --call--> BUSY --answer--> READY
                          |                  |               |
@@ -151,7 +151,8 @@ class Residences:
         """
         residence = self._all.get(who)
         if residence is None:
-            answered(failures.process_ended(*who, "it had ended before", self._limits.retry_after_ms))
+            reason = "it had ended before"
+            answered(failures.process_ended(*who, reason, self._limits.retry_after_ms))
             return
         assert residence.state is not State.STARTING, "a place is entered first"
         self._use(residence)

@@ -65,7 +65,7 @@ class Resident:
             if isinstance(error, BehaviorFault):
                 log.error(_FAILED, *self._who, doing, exc_info=error.__cause__ or error)
             return packed(Refused(error.reply))
-        except BaseException as error:  # noqa: BLE001  who ends a process of one actor kills it
+        except BaseException as error:
             log.exception(_FAILED, *self._who, doing)
             self._instances.clear()
             return packed(Raised(f"{type(error).__name__}: {error}"))
@@ -109,7 +109,6 @@ class Resident:
                 self._due = (after, step.instance)
         version = behavior.version(step.instance)
         return Ran(step.records, step.reply, version, step.snapshot_due, step.forget)
-
 
     def _snapshot(self, behavior: Behavior[Any], instance: Any) -> Snapshot | None:
         try:

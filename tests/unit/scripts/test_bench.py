@@ -28,6 +28,7 @@ from scripts.benchmarks.rows import (
     latency_row,
     rate_row,
 )
+from scripts.benchmarks.simulation import simulated
 from scripts.benchmarks.stock import stocked, store_of
 from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
@@ -62,10 +63,17 @@ def tiny(tmp_path: Path) -> Setting:
         timers=40,
         waiting=60,
         updates=40,
+        histories=2,
     )
 
 
 # ---- benchmarks -------------------------------------------------------------------------------
+def test_simulation(tiny: Setting) -> None:
+    (row,) = simulated(tiny)
+    assert row.value > 0
+    assert row.unit == "histories/min"
+
+
 def test_group_commit(tiny: Setting) -> None:
     points = group_commit(tiny)
     assert [point.clients for point in points] == [1, 2]

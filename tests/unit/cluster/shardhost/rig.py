@@ -13,6 +13,7 @@ from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere
+from actorkalix_cluster.shardhost.feeding import FeedSource, FeedTarget
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
@@ -100,9 +101,16 @@ class Rig:
     """A host and everything around it."""
 
     def __init__(
-        self, store: MemoryStore, limits: HostLimits, subscribers: Sequence[Subscriber] = ()
+        self,
+        store: MemoryStore,
+        limits: HostLimits,
+        subscribers: Sequence[Subscriber] = (),
+        sources: Sequence[FeedSource] = (),
+        target: FeedTarget | None = None,
     ) -> None:
         self.subscribers = subscribers
+        self.sources = sources
+        self.target = target
         self.clock = VirtualClock()
         self.limits = limits
         self.fatal: list[str] = []
@@ -130,13 +138,14 @@ class Rig:
             on_fatal=self.fatal.append,
             watch=self.watch,
             subscribers=(lambda reach: self.subscribers) if self.subscribers else None,
+            feeds=self.sources,
         )
 
     async def start(self) -> None:
         """Start the host, and its consumers if it has some."""
         await self.host.start()
-        if self.subscribers:
-            self.host.connect(self.host)
+        if self.subscribers or self.target is not None:
+            self.host.connect(self.host, self.target)
         await settle()
 
     async def advance(self, by_ms: int) -> None:
@@ -209,10 +218,15 @@ def new_store() -> MemoryStore:
 
 @asynccontextmanager
 async def rig(
-    store: MemoryStore | None = None, *, subscribers: Sequence[Subscriber] = (), **limits: Any
+    store: MemoryStore | None = None,
+    *,
+    subscribers: Sequence[Subscriber] = (),
+    sources: Sequence[FeedSource] = (),
+    target: FeedTarget | None = None,
+    **limits: Any,
 ) -> AsyncGenerator[Rig]:
     """A started host."""
-    made = Rig(store or new_store(), HostLimits(**limits), subscribers)
+    made = Rig(store or new_store(), HostLimits(**limits), subscribers, sources, target)
     await made.start()
     yield made
     if not made.fatal:

@@ -105,7 +105,7 @@ def test_keys_that_are_used_once_say_nothing() -> None:
 
 
 def test_ten_thousand_operations_of_16_clients_on_100_entities() -> None:
-    """The issue asks for 5 s; a machine that is busy otherwise gets twice that."""
+    """It takes 5 s at most; a machine that is busy otherwise gets twice that."""
     chance = random.Random(7)
     methods = [("add", 1), ("add", 2), ("read", None)]
     asked = [

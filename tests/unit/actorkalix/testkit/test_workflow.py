@@ -142,7 +142,8 @@ def test_errors_of_commands_and_of_the_test() -> None:
     flow.call(Buying.terminate, "enough")
     assert isinstance(flow.call(Buying.hurry).error, TransitionRefused)
     with pytest.raises(InvalidPayload):
-        WorkflowTestKit(Buying).call(Buying.start, "five")  # type: ignore[arg-type]
+        wrong: Any = "five"
+        WorkflowTestKit(Buying).call(Buying.start, wrong)
 
 
 def test_injected_failures_are_retried_and_then_undone() -> None:

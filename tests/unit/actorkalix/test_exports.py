@@ -24,7 +24,8 @@ CRDT_NAMES = """
 TESTKIT_NAMES = """
     ActionResult ActionTestKit Chance EntityTestKit Faults Forwarded History Invariant
     NotDeterministic Outcome Ran Recorder Result Run Simulation SimulationFailed TestMessage
-    TestService TestTopic ViewTestKit WorkflowTestKit Workload concurrent invariant linearizable simulate
+    TestService TestTopic ViewTestKit WorkflowTestKit Workload concurrent invariant linearizable
+    simulate
 """
 
 

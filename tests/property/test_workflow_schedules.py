@@ -1,15 +1,15 @@
 """Workflows against a reference model: random schedules of all that may happen to one.
 
 Number 5 of the ten hardest: results after timeout, terminate, suspend, delete; commands behind
-running steps; pause timeout and resuming command; retry counters and crashes; the workflow's timeout
-while nobody is there.
+running steps; pause timeout and resuming command; retry counters and crashes; the workflow's
+timeout while nobody is there.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.property.flow_model import Schedule
+from tests.property.flow_schedule import Schedule
 
 SCHEDULES = 4_000
 MOVES = 60

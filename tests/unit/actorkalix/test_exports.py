@@ -23,8 +23,9 @@ CRDT_NAMES = """
 """
 TESTKIT_NAMES = """
     ActionResult ActionTestKit Chance EntityTestKit Faults Forwarded History Invariant
-    NotDeterministic Outcome Recorder Result Run Simulation SimulationFailed TestMessage TestService
-    TestTopic ViewTestKit WorkflowTestKit Workload concurrent invariant linearizable simulate
+    NotDeterministic Outcome Ran Recorder Result Run Simulation SimulationFailed TestMessage
+    TestService TestTopic ViewTestKit WorkflowTestKit Workload concurrent invariant linearizable
+    simulate
 """
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+import pytest
 
 from actorkalix import Effect, StepEffect, Workflow, command, max_retries, query, step
 from actorkalix.codec import codecs_for
@@ -22,6 +23,7 @@ from actorkalix.engine.workflow_messages import (
     WorkflowStatus,
     pack_outcome,
 )
+from actorkalix.model.steps import Recovery
 from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
 from actorkalix_cluster.shardhost.fired import FIRED, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
@@ -50,7 +52,9 @@ class Told:
     said: str = ""
 
 
-_SECONDS = {"initial": timedelta(seconds=1), "cap": timedelta(seconds=8), "jitter": 0.0}
+def _often(retries: int, final: tuple[type[BaseException], ...] = ()) -> Recovery:
+    short, long = timedelta(seconds=1), timedelta(seconds=8)
+    return max_retries(retries, initial=short, cap=long, jitter=0.0, final=final)
 
 
 class Obedient(Workflow[Told], id="obedient"):
@@ -121,15 +125,15 @@ class Obedient(Workflow[Told], id="obedient"):
     async def plain(self) -> StepEffect:
         return self.effects.end()
 
-    @step(timeout=timedelta(seconds=2), recover=max_retries(2, **_SECONDS).failover_to("plain"))
+    @step(timeout=timedelta(seconds=2), recover=_often(2).failover_to("plain"))
     async def thrice(self) -> StepEffect:
         return self.effects.end()
 
-    @step(timeout=timedelta(seconds=3), recover=max_retries(1, **_SECONDS).compensate())
+    @step(timeout=timedelta(seconds=3), recover=_often(1).compensate())
     async def undoing(self) -> StepEffect:
         return self.effects.end()
 
-    @step(recover=max_retries(5, final=(Broken,), **_SECONDS))
+    @step(recover=_often(5, (Broken,)))
     async def deadly(self, amount: int) -> StepEffect:
         return self.effects.end()
 
@@ -164,7 +168,7 @@ class Bench:
         self.entity = entity
         self.stored: list[StoredRecord] = []
         self.snapshot: Snapshot | None = None
-        self.flow: Flow = self.behavior.empty(entity)
+        self.flow = self.behavior.empty(entity)
         self.last: Step[Any] | None = None
 
     # ---- what it tells ---------------------------------------------------------------------------
@@ -184,7 +188,7 @@ class Bench:
 
     def look(self) -> WorkflowStatus:
         """Where it stands."""
-        reply = self._tell(MessageKind.QUERY, STATUS).reply
+        reply = self.tell(MessageKind.QUERY, STATUS).reply
         return msgspec.msgpack.decode(reply.payload, type=WorkflowStatus)
 
     # ---- messages --------------------------------------------------------------------------------
@@ -192,7 +196,7 @@ class Bench:
         """The reply to a command or query; `held` where it waits."""
         handler = self.descriptor.handlers[method]
         kind = MessageKind.QUERY if handler.kind == "query" else MessageKind.COMMAND
-        step = self._tell(kind, method, self._arguments(method, args), key=key, **more)
+        step = self.tell(kind, method, self._arguments(method, args), key=key, **more)
         return Reply(failure=failure("held")) if step.hold else step.reply
 
     def value(self, method: str, *args: Any, **more: Any) -> Any:
@@ -212,12 +216,12 @@ class Bench:
 
     def control(self, method: str, *args: Any) -> str:
         """The status after a control."""
-        step = self._tell(MessageKind.CONTROL, method, self._arguments(method, args))
+        step = self.tell(MessageKind.CONTROL, method, self._arguments(method, args))
         return str(self.codec.replies[method].decode(step.reply.payload, Encoding.MSGPACK))
 
     def expire(self) -> Firing | None:
         """What it gives out."""
-        payload = self._tell(MessageKind.EXPIRE, "").reply.payload
+        payload = self.tell(MessageKind.EXPIRE, "").reply.payload
         return msgspec.msgpack.decode(payload, type=Firing) if payload else None
 
     def given(self) -> Firing:
@@ -231,7 +235,7 @@ class Bench:
         failed = outcome if isinstance(outcome, Failure) else None
         payload = pack_outcome(outcome) if isinstance(outcome, StepOutcome) else b""
         told = Outcome(firing.token, failed, payload, self.now_ms)
-        step = self._tell(MessageKind.CONTROL, FIRED, msgspec.msgpack.encode(told))
+        step = self.tell(MessageKind.CONTROL, FIRED, msgspec.msgpack.encode(told))
         return msgspec.msgpack.decode(step.reply.payload, type=Settled)
 
     def done(self, firing: Firing, following: WireNext, **more: Any) -> Settled:
@@ -281,7 +285,19 @@ class Bench:
     def _arguments(self, method: str, args: tuple[Any, ...]) -> bytes:
         return self.codec.arguments[method].encode(args, {}, Encoding.MSGPACK)
 
-    def _tell(self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any) -> Step[Any]:
+    def clean(self) -> None:
+        """Its retention has passed."""
+        self.tell(MessageKind.CLEAN, "")
+
+    def number_of_control(self, method: str, *args: Any) -> str:
+        """The AK number with which a control is refused."""
+        with pytest.raises(BehaviorError) as caught:
+            self.control(method, *args)
+        failure = caught.value.reply.failure
+        assert failure is not None, "a refusal says why"
+        return failure.number
+
+    def tell(self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any) -> Step[Any]:
         message = Message(
             *(kind, self.descriptor.component_id, self.entity, method, payload),
             *(Encoding.MSGPACK, Encoding.MSGPACK),
@@ -292,7 +308,7 @@ class Bench:
         self.last = step
         if step.records:
             self._store(step.records)
-        self.flow = step.instance
+        self.flow = cast("Flow", step.instance)
         assert self.behavior.version(self.flow) == len(self.stored), "it counts its records"
         return step
 

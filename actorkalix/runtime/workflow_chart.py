@@ -109,11 +109,14 @@ def chart_of(workflow: ComponentDescriptor) -> Chart:
 
 def _recovery(step: StepDescriptor) -> Iterator[Edge]:
     recovery = step.recovery
-    if recovery.retries < 0:
+    reasons = [error.__name__ for error in recovery.final]
+    if recovery.retries > 0:
+        reasons.append(f"{recovery.retries + 1} attempts failed")
+    elif recovery.retries == 0:
+        reasons = ["it failed"]
+    if not reasons:
         return
-    tries = "" if not recovery.retries else f"after {recovery.retries + 1} attempts"
-    undone = "undo" if recovery.undoes else ""
-    label = ", ".join(part for part in (tries, undone) if part) or "fails"
+    label = " or ".join(reasons) + (", then undo" if recovery.undoes else "")
     yield Edge(step.name, recovery.step or "failed", "failure", label)
 
 

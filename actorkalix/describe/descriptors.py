@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
     from actorkalix.sql.shapes import TableShape
 
-Query: TypeAlias = Any
 
 HandlerKind = Literal["command", "query", "handler", "sql", "step"]
 ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]
@@ -249,6 +249,55 @@ class ViewDescriptor(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+class RecoveryDescriptor(msgspec.Struct, frozen=True):
+    """What becomes of a step that fails.
+
+    Attributes:
+        retries: after the first attempt; -1 without end.
+        initial_ms, factor, cap_ms: wait before the second attempt, how much longer each next one
+            is, and the longest.
+        jitter: share of each wait that is left to chance, 0 to 1.
+        max_elapsed_ms: no attempt begins later than this after the first; 0 without end.
+        final: errors after which no attempt follows.
+        step: name of the step to go on with after the last attempt, or "".
+        args: input of that step.
+        undoes: what was done is undone before that step, or before the workflow has failed.
+    """
+
+    retries: int = -1
+    initial_ms: int = 3_000
+    factor: float = 2.0
+    cap_ms: int = 30_000
+    jitter: float = 0.2
+    max_elapsed_ms: int = 0
+    final: tuple[type[BaseException], ...] = ()
+    step: str = ""
+    args: tuple[Any, ...] = ()
+    undoes: bool = False
+
+
+class StepDescriptor(msgspec.Struct, frozen=True):
+    """A step of a workflow.
+
+    Attributes:
+        name: under which it is stored.
+        handler: its method; `handler.name` is that of the step too.
+        attribute: name of the method.
+        timeout_ms: of one attempt.
+        recovery: what becomes of it when it fails.
+        is_async: it runs on the host's event loop; else it is a Ray task.
+        resources: that the task needs: num_cpus, num_gpus, memory, runtime_env.
+    """
+
+    name: str
+    handler: HandlerDescriptor
+    attribute: str
+    timeout_ms: int
+    recovery: RecoveryDescriptor
+    is_async: bool
+    resources: Mapping[str, Any] = {}
+
+
 class ComponentDescriptor(msgspec.Struct, frozen=True):
     """A component class.
 
@@ -264,6 +313,7 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
         options: further class options as given.
         subscriptions: of an action.
         view: tables and queries of a view.
+        steps: of a workflow, by the names under which they are stored.
     """
 
     component_id: str
@@ -277,6 +327,7 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
     options: Mapping[str, Any] = {}
     subscriptions: tuple[Subscription, ...] = ()
     view: ViewDescriptor | None = None
+    steps: Mapping[str, StepDescriptor] = {}
 
 
 DESCRIPTOR = "__actorkalix_descriptor__"

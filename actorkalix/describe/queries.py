@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actorkalix.describe.descriptors import (
     HandlerDescriptor,
@@ -16,6 +16,9 @@ from actorkalix.describe.handlers import Scope
 from actorkalix.describe.problems import code_of
 from actorkalix.describe.shapes import fields_of, is_structured, name_of
 from actorkalix.model.handlers import handlers_of
+
+if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
 
 
 def describe_queries(
@@ -50,6 +53,7 @@ def describe_queries(
             streams = handler.streams or method.stream_updates
             made = _compiled(scope, handler, text, tables, parameters, method.stream_updates)
             if made is not None:
+                _check_used(scope, handler, made)
                 updates = method.stream_updates
                 fields = tuple(parameters) if handler.whole_body else ()
                 found[name] = QueryDescriptor(name, made, handler, streams, updates, fields)
@@ -86,7 +90,7 @@ def _compiled(
     tables: Mapping[str, TableDescriptor],
     parameters: Mapping[str, Any],
     stream_updates: bool,
-) -> Any:
+) -> Query | None:
     if stream_updates and not handler.streams:
         hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
         scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
@@ -107,6 +111,19 @@ def _compiled(
         for one in problem.errors:
             scope.problems.add(handler.place, f"{handler.name}: {shown(problem.text, one)}")
         return None
+
+
+def _check_used(scope: Scope, handler: HandlerDescriptor, query: Query) -> None:
+    """A parameter that the SQL does not name is a mistake; a shared object may have idle fields."""
+    if handler.whole_body:
+        return
+    named = {one.parameter for one in query.bindings} | {query.page}
+    if query.wrapper is not None:
+        named.update(name for _, name in query.wrapper.arguments)
+    for one in handler.parameters:
+        if one.name not in named:
+            said = f"{handler.name} has a parameter {one.name}, which its SQL does not name"
+            scope.problems.add(handler.place, f"{said}; write :{one.name} in it, or take it away")
 
 
 # ---- bodies --------------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from actorkalix.model.component import Component
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
     "replicated": "replicated entities",
-    "workflow": "workflows",
 }
 
 

@@ -25,6 +25,9 @@ from .base import (
     DefinitionError as DefinitionError,
 )
 from .base import (
+    ExtraMissing as ExtraMissing,
+)
+from .base import (
     InternalError as InternalError,
 )
 from .base import (
@@ -121,10 +124,16 @@ from .running import (
     DurabilityLost as DurabilityLost,
 )
 from .running import (
+    EntityProcessEnded as EntityProcessEnded,
+)
+from .running import (
     HostKeepsDying as HostKeepsDying,
 )
 from .running import (
     InvalidCommandLine as InvalidCommandLine,
+)
+from .running import (
+    NoRoomForEntity as NoRoomForEntity,
 )
 from .running import (
     NotCommitted as NotCommitted,
@@ -149,6 +158,9 @@ from .running import (
 )
 from .running import (
     StoreFull as StoreFull,
+)
+from .steps import (
+    StepCallsItself as StepCallsItself,
 )
 from .stored import (
     BackupDamaged as BackupDamaged,
@@ -180,11 +192,20 @@ from .stored import (
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
 )
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+)
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
+)
 from .views import (
     QueryTooLarge as QueryTooLarge,
 )
 from .views import (
     QueryTooSlow as QueryTooSlow,
+)
+from .views import (
+    RowNotFound as RowNotFound,
 )
 from .views import (
     SqlRefused as SqlRefused,
@@ -200,4 +221,13 @@ from .views import (
 )
 from .views import (
     ViewIncomplete as ViewIncomplete,
+)
+from .workflows import (
+    TransitionRefused as TransitionRefused,
+)
+from .workflows import (
+    UnknownPromise as UnknownPromise,
+)
+from .workflows import (
+    UnknownStep as UnknownStep,
 )

@@ -92,3 +92,14 @@ class ViewIncomplete(ActorkalixError):
     code = "unavailable"
     http_status = 503
     retry_after_ms = 1_000
+
+
+class RowNotFound(ActorkalixError):
+    """The query of a view found no row, and its method declares one.
+
+    What to do: nothing, if there need be none; declared `-> Row | None` the method gives None.
+    """
+
+    number = "AK2036"
+    code = "not_found"
+    http_status = 404

@@ -65,6 +65,7 @@ class Context(msgspec.Struct, frozen=True):
             delivered again: hand it on as a key to whatever is not ours; "" elsewhere.
         batch: of a handler that takes a list of changes: the context of each; else empty.
         time: of a change that a view's handler takes: when it was stored; 1970 elsewhere.
+        attempt: of a step, from 1; 0 elsewhere.
     """
 
     name: str = ""
@@ -77,6 +78,7 @@ class Context(msgspec.Struct, frozen=True):
     delivery_id: str = ""
     batch: tuple[Context, ...] = ()
     time: datetime = _NO_TIME
+    attempt: int = 0
 
 
 class _Missing:
@@ -87,10 +89,28 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+class Noted:
+    """What a workflow's handler says while it runs, beside the effect that it returns.
+
+    Attributes:
+        undo: calls that undo what it does, in order.
+        promises: names of those that it has made.
+    """
+
+    __slots__ = ("promises", "undo")
+
+    def __init__(self) -> None:
+        self.undo: list[Any] = []
+        self.promises: list[str] = []
+
+
 class Live:
     """What a component sees while one of its handlers runs; what is MISSING raises."""
 
-    __slots__ = ("client", "context", "entity_id", "resources", "state", "timers")
+    __slots__ = (
+        *("client", "context", "entity_id", "noted", "parallel", "resources", "state"),
+        "timers",
+    )
 
     def __init__(
         self,
@@ -101,6 +121,8 @@ class Live:
         *,
         timers: Any = MISSING,
         resources: Any = MISSING,
+        parallel: Any = MISSING,
+        noted: Noted | None = None,
     ) -> None:
         self.state = state
         self.entity_id = entity_id
@@ -108,6 +130,8 @@ class Live:
         self.client = client
         self.timers = timers
         self.resources = resources
+        self.parallel = parallel
+        self.noted = Noted() if noted is None else noted
 
 
 class Component(ABC):

@@ -35,6 +35,8 @@ class ViewSource:
 
     def wants(self, record: Record, /) -> bool:
         """Changes of the tables' sources, and what ends their subjects."""
+        if record.component == TOPIC and not record.payload:
+            return False  # the topic keeps its id, and no more of it
         return record.kind in FED and record.entity.startswith(self._prefixes[record.component])
 
 

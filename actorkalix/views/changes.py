@@ -130,7 +130,7 @@ class EntityReader:
             value, metadata = self._event(fed.payload)
         else:
             value = self._state(fed.payload)
-        cls = type(value)
+        cls: type[Any] = value.__class__
         if cls in self._handlers:
             handler = self._handlers[cls]
         else:
@@ -147,6 +147,7 @@ class EntityReader:
             sequence_number=fed.number,
             subject=fed.entity,
             deleted=fed.kind == DELETED,
+            time=time_of(fed),
         )
 
 
@@ -187,11 +188,14 @@ class TopicReader:
             metadata=attributes(fed.entity, fed.number, fed.time_ms, made),
             sequence_number=fed.number,
             subject=made.subject,
+            time=time_of(fed),
         )
         return Taken(value, handler, context)
 
     def context(self, fed: Fed, name: str, /) -> Context:
-        return Context(name=name, sequence_number=fed.number, subject=fed.entity)
+        return Context(
+            name=name, sequence_number=fed.number, subject=self.subject(fed), time=time_of(fed)
+        )
 
     def _message(self, fed: Fed) -> TopicMessage:
         try:

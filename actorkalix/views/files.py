@@ -35,7 +35,7 @@ from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix_cluster.shardhost.feeding import pack_answer, unpack_batch
 
 from .positions import meta_in
-from .projection import Projection
+from .projection import Projection, passes
 
 log = logging.getLogger("actorkalix.views")
 
@@ -88,7 +88,7 @@ def connect_writer(uri: str, **options: Any) -> sqlite3.Connection:
     Raises:
         sqlite3.DatabaseError: it is no such file, or damaged.
     """
-    connection = sqlite3.connect(
+    connection: sqlite3.Connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False, **options
     )
     connection.execute("PRAGMA journal_mode=WAL")
@@ -110,6 +110,7 @@ class ViewFiles:
     Raises:
         ViewBusy: another process writes it.
         OSError: the folder cannot be used.
+        sqlite3.OperationalError: the disk is full, or fails.
     """
 
     def __init__(
@@ -147,9 +148,9 @@ class ViewFiles:
             is_ours = meta.get("fingerprint") == self._view.fingerprint and not away.exists()
             if is_ours and current is None:
                 current = path
-            elif meta.get("ready") == "1" and self._old is None and current is None:
-                self._old = path
-            elif meta.get("ready") == "1" and self._old is None and not self._is_whole(current):
+            elif (meta.get("ready") == "1" and self._old is None and current is None) or (
+                meta.get("ready") == "1" and self._old is None and not self._is_whole(current)
+            ):
                 self._old = path
             else:
                 _delete(path)
@@ -181,6 +182,8 @@ class ViewFiles:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
+            if passes(error):
+                raise
             self._put_aside(path, error)
             return None
 
@@ -237,6 +240,8 @@ class ViewFiles:
         try:
             answer = self.projection.apply(unpack_batch(batch))
         except sqlite3.DatabaseError as error:
+            if passes(error):
+                raise
             self.projection.close()
             self._put_aside(self._path, error)
             self._begin_anew()

@@ -54,3 +54,22 @@ def free(connection: sqlite3.Connection, keys: Iterable[tuple[str, str]]) -> Non
 def free_shard(connection: sqlite3.Connection, shard: int) -> None:
     """Nothing of a shard waits any more."""
     connection.execute('DELETE FROM "$parked" WHERE "shard"=?', (shard,))
+
+
+def keep_held(
+    connection: sqlite3.Connection, before: Iterable[Held], after: Iterable[Held]
+) -> None:
+    """Have the file say who waits now.
+
+    Args:
+        connection: in a transaction.
+        before, after: who did, and who does.
+    """
+    now = {(one.table, one.subject): one for one in after}
+    was = {(one.table, one.subject): one for one in before}
+    changed = [one for key, one in now.items() if was.get(key) != one]
+    if changed:
+        park(connection, changed)
+    ended = [key for key in was if key not in now]
+    if ended:
+        free(connection, ended)

@@ -7,10 +7,13 @@ the file has a view that begins anew, and nobody can have rows without their pos
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from actorkalix_cluster.shardhost.feeding import BEGINNING, Place
 from actorkalix_storage.api import Position
+
+T = TypeVar("T")
 
 CREATE = (
     'CREATE TABLE IF NOT EXISTS "$meta"("key" TEXT PRIMARY KEY, "value" TEXT NOT NULL)',
@@ -86,13 +89,13 @@ def put_meta(connection: sqlite3.Connection, **values: object) -> None:
     )
 
 
-def chunks(values: list[int] | list[str]) -> Iterable[list[int] | list[str]]:
+def chunks(values: Sequence[T]) -> Iterator[list[T]]:
     """Values in lists whose lengths are powers of two, so that there are few statements.
 
     The last ones are repeated where that fills a list.
     """
     for at in range(0, len(values), VARIABLES_MAX):
-        some = values[at : at + VARIABLES_MAX]
+        some = list(values[at : at + VARIABLES_MAX])
         size = 1 << (len(some) - 1).bit_length()
         yield some + some[-1:] * (size - len(some))
 

@@ -16,8 +16,8 @@ one commit, and what is answered is on disk (`synchronous=FULL`).
                                                 hardly that of so many subjects
     it cannot be written (disk full, locked)    nothing; the same again later
 
-One thread at a time, and nobody else writes the file: `files` has its lock. A second writer would do
-no harm but wait.
+One thread at a time, and nobody else writes the file: `files` has its lock. A second writer would
+do no harm but wait.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from actorkalix.describe.descriptors import ComponentDescriptor, Query, ViewDescriptor
-from actorkalix.limits import VIEW_PARKED_MAX, VIEW_PAUSE_AFTER, VIEW_REMOVED_MAX
+
+from actorkalix.describe.descriptors import ComponentDescriptor, ViewDescriptor
+from actorkalix.limits import VIEW_PARKED_MAX, VIEW_PAUSE_AFTER
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
     Again,
@@ -38,10 +39,11 @@ from actorkalix_cluster.shardhost.feeding import (
     Standing,
 )
 
-from . import parked, positions, tables
-from .parked import parked_in
-from .positions import forget_place, meta_in, places_in, put_meta, put_places
-from .tables import Subject, TableFold, Tally, keep_held
+from .parked import keep_held, parked_in
+from .positions import forget_place, meta_in, places_in, put_places
+from .schema import compiled, followed_in, note_change, note_ready, prepare
+from .subjects import Subject, Tally
+from .tables import TableFold
 
 log = logging.getLogger("actorkalix.views")
 
@@ -67,7 +69,8 @@ class Projection:
     Attributes:
         generation: what the file calls itself.
         tally: what became of records since it was opened.
-        on_applied: is called when rows may have changed.
+        on_applied: is called when rows, positions or parked subjects may have changed.
+        failed: subjects on which the newest batch failed, each with what was raised.
     """
 
     def __init__(
@@ -81,16 +84,16 @@ class Projection:
         self.id = component.component_id
         self.tally = Tally()
         self.on_applied: Callable[[], object] | None = None
+        self.failed: list[tuple[Held, Exception | None]] = []
         self._connection = connection
-        queries = compiled(view)
-        searches = [one for query in queries for one in query.searches]
-        followed = _followed(view)
+        searches = [one for query in compiled(view) for one in query.searches]
+        followed = followed_in(view)
         self._folds = {
             name: TableFold(component.cls, table, searches, keeps_removed=name in followed)
             for name, table in view.tables.items()
         }
         self._failing: set[tuple[str, str]] = set()  # since something was handled
-        self._prepare(view, generation)
+        prepare(connection, view, self._folds.values(), generation)
         meta = meta_in(connection)
         self.generation = meta["generation"]
         self._seq = int(meta.get("seq", "0"))
@@ -99,38 +102,6 @@ class Projection:
         self._by_component = self._sorted_folds()
 
     # ---- life ---------------------------------------------------------------------------------
-    def _prepare(self, view: ViewDescriptor, generation: str) -> None:
-        """Make what the file lacks: all of it, or what queries were added for."""
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            there = {
-                name for (name,) in connection.execute('SELECT "name" FROM "sqlite_schema"')
-            }
-            for statement in (*positions.CREATE, *parked.CREATE, *tables.CREATE):
-                connection.execute(statement)
-            for fold in self._folds.values():
-                missing = fold.storage.missing(there) if fold.name in there else ()
-                for statement in fold.storage.create:
-                    connection.execute(statement)
-                if fold.keeps_removed:
-                    connection.execute(fold.index)
-                for search in missing:
-                    for subject, value in connection.execute(search.select).fetchall():
-                        for statement, parameters in search.fill(subject, value):
-                            connection.execute(statement, parameters)
-            for query in compiled(view):
-                for index in query.indexes:
-                    connection.execute(index.create)
-            if "generation" not in meta_in(connection):
-                put_meta(
-                    connection, generation=generation, fingerprint=view.fingerprint, seq=0, ready=0
-                )
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
-
     def _sorted_folds(self) -> dict[str, list[TableFold]]:
         found: dict[str, list[TableFold]] = {}
         for fold in self._folds.values():
@@ -160,13 +131,14 @@ class Projection:
         except Paused as paused:
             return Answer(self.generation, (), PAUSE_MS, str(paused))
         except sqlite3.OperationalError as error:
-            if not _passes(error):
+            if not passes(error):
                 raise
             log.warning("view %s cannot be written: %s", self.id, error)
             return Answer(self.generation, (), BUSY_MS, f"the file cannot be written: {error}")
 
     def _apply(self, batch: Batch) -> Answer:
         connection = self._connection
+        self.failed = []
         connection.execute("BEGIN IMMEDIATE")
         try:
             answer, tally, held, seq = self._transact(batch)
@@ -177,9 +149,9 @@ class Projection:
         if held != self._held:
             _say(self.id, self._held, held)
         self._held = held
-        changed, self._seq = seq != self._seq, seq
+        self._seq = seq
         self.tally.add(tally)
-        if changed and self.on_applied is not None:
+        if self.on_applied is not None:  # positions and parked subjects are waited for as well
             self.on_applied()
         return answer
 
@@ -215,10 +187,10 @@ class Projection:
         places.update(moved)
         put_places(connection, moved, {part.shard: part.newest for part in news})
         if tally.handled or removed:
-            seq = self._note_change(seq, bool(removed))
+            note_change(connection, seq)
         else:
             seq = self._seq
-        self._note_ready(batch)
+        note_ready(connection, self.id, batch.shards)
         return (
             Answer(self.generation, _standings(places, held.values())),
             tally,
@@ -285,10 +257,10 @@ class Projection:
                 )
                 continue
             subject = subjects[name]
-            if subject.held is None:
-                fold.take(subject, fed, tally, now_ms)
-                if subject.held is not None:
-                    failed.append(subject.held)
+            waits = None if subject.held else fold.take(subject, fed, tally, now_ms)
+            if waits is not None:
+                failed.append(waits)
+                self.failed.append((waits, fold.raised))
         for name, subject in subjects.items():
             if subject.held is not None:
                 held[fold.name, name] = subject.held
@@ -366,51 +338,6 @@ class Projection:
         )
         return count
 
-    # ---- notes ----------------------------------------------------------------------------------
-    def _note_change(self, seq: int, removed: bool) -> int:
-        put_meta(self._connection, seq=seq)
-        if removed or seq % 1_000 == 0:
-            self._prune_removed()
-        return seq
-
-    def _prune_removed(self) -> None:
-        """Keep the newest notes of removed rows; `removed_from` says from where on all are there."""
-        row = self._connection.execute(
-            'SELECT "seq" FROM "$removed" ORDER BY "seq" DESC LIMIT 1 OFFSET ?', (VIEW_REMOVED_MAX,)
-        ).fetchone()
-        if row is not None:
-            self._connection.execute('DELETE FROM "$removed" WHERE "seq"<=?', row)
-            put_meta(self._connection, removed_from=row[0])
-
-    def _note_ready(self, batch: Batch) -> None:
-        """When all shards were read to their ends once, the view is whole."""
-        meta = meta_in(self._connection)
-        if meta.get("ready") == "1" and meta.get("shards") == str(batch.shards):
-            return
-        count = self._connection.execute(
-            'SELECT count(*) FROM "$positions" WHERE "offset">="newest"'
-        ).fetchone()[0]
-        if count >= batch.shards:
-            put_meta(self._connection, ready=1, shards=batch.shards)
-            log.info("view %s is whole", self.id)
-        elif meta.get("shards") != str(batch.shards):
-            put_meta(self._connection, shards=batch.shards)
-
-
-def _followed(view: ViewDescriptor) -> set[str]:
-    """Tables whose changes are streamed."""
-    return {
-        name
-        for one in view.queries.values()
-        if one.stream_updates and one.query is not NotImplemented
-        for name in one.query.tables
-    }
-
-
-def compiled(view: ViewDescriptor) -> list[Query]:
-    """The queries of a view that have a plan."""
-    return [one.query for one in view.queries.values() if one.query is not NotImplemented]
-
 
 def _named(batch: Batch) -> dict[int, None]:
     """Shards that a batch names, in order."""
@@ -438,8 +365,8 @@ def _key(held: Held) -> tuple[str, str]:
     return held.table, held.subject
 
 
-def _passes(error: sqlite3.OperationalError) -> bool:
-    """The file is whole, and can be written some time."""
+def passes(error: sqlite3.DatabaseError) -> bool:
+    """Nothing is wrong with the file itself: it can be read and written some time."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (
         *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),

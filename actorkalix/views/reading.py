@@ -60,7 +60,9 @@ FUNCTIONS = frozenset(
         *("strftime", "date", "datetime", "unixepoch", "printf", "format", "subtype"),
     )
 )
-"""Functions that a statement may call: none touches a file, loads code or allocates without end."""
+"""Functions of SQLite's that a statement may call: none touches a file or allocates without end."""
+
+OWN = "ak_"  # ours begin so
 
 _READS = frozenset((sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE))
 
@@ -74,19 +76,17 @@ class Reader:
 
     Args:
         uri: of the file, as `file:...`.
-        functions: further functions, as (number of arguments, function) by name.
-        prepare: is given the connection before it is locked up, for collations and the like.
+        prepare: is given the connection before it is locked up, to make functions known; their
+            names begin with `ak_`.
     """
 
     def __init__(
         self,
         uri: str,
-        functions: Mapping[str, tuple[int, Callable[..., Any]]] | None = None,
         prepare: Callable[[sqlite3.Connection], object] | None = None,
     ) -> None:
         self._until = 0.0
         self._steps = 0
-        self._functions = FUNCTIONS.union(functions or ())
         self._db = sqlite3.connect(
             uri,
             uri=True,
@@ -95,8 +95,6 @@ class Reader:
             cached_statements=STATEMENTS,
             timeout=BUSY_MS / 1000,
         )
-        for name, (count, function) in (functions or {}).items():
-            self._db.create_function(name, count, function, deterministic=True)
         if prepare is not None:
             prepare(self._db)
         self._db.execute("PRAGMA query_only = 1")
@@ -177,7 +175,8 @@ class Reader:
         if action in _READS:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_FUNCTION:
-            known = (second or "").lower() in self._functions
+            name = (second or "").lower()
+            known = name in FUNCTIONS or name.startswith(OWN)
             return sqlite3.SQLITE_OK if known else sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_TRANSACTION:  # BEGIN, for a snapshot; it can lock nothing
             return sqlite3.SQLITE_OK
@@ -191,9 +190,9 @@ class ReaderPool:
 
     Args:
         opening: says which file it is.
-        threads: for queries that take their time.
+        threads: for queries that take their time; 0 for none, all of them run on the loop then.
         waiting_max: queries that may wait for one.
-        functions, prepare: see `Reader`.
+        prepare: see `Reader`.
     """
 
     def __init__(
@@ -202,15 +201,13 @@ class ReaderPool:
         *,
         threads: int = 4,
         waiting_max: int = 4_096,
-        functions: Mapping[str, tuple[int, Callable[..., Any]]] | None = None,
         prepare: Callable[[sqlite3.Connection], object] | None = None,
     ) -> None:
         self._opening = opening
-        self._functions = functions
         self._prepare = prepare
         self._waiting_max = waiting_max
         self._waiting = 0
-        self._executor = ThreadPoolExecutor(threads, "actorkalix-view")
+        self._executor = ThreadPoolExecutor(threads, "actorkalix-view") if threads else None
         self._own = threading.local()
         self._readers: list[Reader] = []
         self._here: Reader | None = None
@@ -279,6 +276,8 @@ class ReaderPool:
         until = time.monotonic() + timeout_s
         self._waiting += 1
         try:
+            if self._executor is None:
+                return self.reader().run(work, until=until, snapshot=snapshot)
             return await asyncio.get_running_loop().run_in_executor(
                 self._executor, self._on_thread, uri, work, until, snapshot
             )
@@ -289,7 +288,8 @@ class ReaderPool:
 
     def close(self) -> None:
         """Close all connections; what runs is waited for."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
         for reader in (*self._readers, *([self._here] if self._here is not None else [])):
             reader.close()
         self._readers.clear()
@@ -315,7 +315,7 @@ class ReaderPool:
 
     def _opened(self, uri: str) -> Reader:
         try:
-            return Reader(uri, self._functions, self._prepare)
+            return Reader(uri, self._prepare)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

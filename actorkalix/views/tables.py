@@ -19,6 +19,7 @@ first for ids that begin anew.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,13 +28,15 @@ from actorkalix.describe.descriptors import TableDescriptor
 from actorkalix.errors import InvalidEffect
 from actorkalix.model.component import Context, Live
 from actorkalix.model.effects import RowEffect
-from actorkalix.sql.storage import Parameters, Search, TableStorage, quoted
+from actorkalix.sql.storage import Search, TableStorage, quoted
 from actorkalix_cluster.shardhost.feeding import Fed, Held
 from actorkalix_cluster.shardhost.subscriber import reason_of
 
 from .changes import CLEANED, DELETED, SourceReader, reader_of
-from .parked import free, park
 from .positions import chunks
+from .subjects import Subject, Tally
+
+log = logging.getLogger("actorkalix.views")
 
 CREATE = (
     'CREATE TABLE IF NOT EXISTS "$subjects"("table" TEXT NOT NULL, "subject" TEXT NOT NULL, '
@@ -43,66 +46,6 @@ CREATE = (
     'CREATE TABLE IF NOT EXISTS "$removed"("table" TEXT NOT NULL, "subject" TEXT NOT NULL, '
     '"seq" INTEGER NOT NULL, PRIMARY KEY("table", "subject")) WITHOUT ROWID',
 )
-
-
-class Tally:
-    """What became of the records of a batch, and of all before.
-
-    Attributes:
-        handled: records that were handled.
-        duplicates: records that were here already.
-        gaps: subjects that were parked because a record of theirs is missing.
-        refused: messages of topics that do not say which row they are about.
-        unseen_ends: lives that ended without a notice.
-    """
-
-    __slots__ = ("duplicates", "gaps", "handled", "refused", "unseen_ends")
-
-    def __init__(self) -> None:
-        self.handled = self.duplicates = self.gaps = self.refused = self.unseen_ends = 0
-
-    def add(self, other: Tally) -> None:
-        """Count these too."""
-        for name in Tally.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-class Subject:
-    """A subject of a table while a batch is applied.
-
-    Attributes:
-        name, shard: whose row, and where its records are.
-        incarnation, number, version, deleted: of what was taken; 0 of a subject that is new.
-        stored: the row's JSON, or None.
-        row: its parameters where it was changed.
-        held: it waits.
-        changed, known: row, and the rest, differ from what the file has.
-        gone: nothing is known of it any more.
-    """
-
-    __slots__ = (
-        "changed",
-        "deleted",
-        "gone",
-        "held",
-        "incarnation",
-        "known",
-        "name",
-        "number",
-        "row",
-        "shard",
-        "stored",
-        "version",
-    )
-
-    def __init__(self, name: str, shard: int) -> None:
-        self.name = name
-        self.shard = shard
-        self.incarnation = self.number = self.version = self.deleted = 0
-        self.stored: str | None = None
-        self.row: Parameters | None = None
-        self.held: Held | None = None
-        self.changed = self.known = self.gone = False
 
 
 class Gap(Exception):
@@ -117,6 +60,10 @@ class TableFold:
         descriptor: of the table.
         searches: text searches of the view's queries.
         keeps_removed: whoever follows the table's changes is told of rows that were removed.
+
+    Attributes:
+        name: of the table.
+        raised: by the handler that failed last, for those who want more than its text.
     """
 
     def __init__(
@@ -131,6 +78,7 @@ class TableFold:
         self.reader: SourceReader = reader_of(descriptor)
         self.storage = TableStorage(descriptor.shape, searches)
         self.keeps_removed = keeps_removed
+        self.raised: Exception | None = None
         self._view = view
         self._table = descriptor
         self._searched = bool(self.storage.missing(()))
@@ -173,20 +121,20 @@ class TableFold:
         return found
 
     # ---- one record -----------------------------------------------------------------------------
-    def take(self, subject: Subject, fed: Fed, tally: Tally, now_ms: int) -> None:
-        """Take a record; where it cannot be handled the subject is parked."""
-        if subject.held is not None:
-            return
+    def take(self, subject: Subject, fed: Fed, tally: Tally, now_ms: int) -> Held | None:
+        """Take a record of a subject that does not wait; where that fails, it waits as returned."""
         version = subject.version if subject.incarnation == fed.incarnation else 0
         gaps = tally.gaps
         failure = self.handle(subject, fed, tally)
-        if failure:
-            if tally.gaps == gaps:
-                version = fed.version - 1
-            subject.held = Held(
-                *(subject.shard, fed.component, fed.entity, self.name, subject.name),
-                *(version, fed.offset, 1, now_ms, failure),
-            )
+        if not failure:
+            return None
+        if tally.gaps == gaps:
+            version = fed.version - 1
+        subject.held = Held(
+            *(subject.shard, fed.component, fed.entity, self.name, subject.name),
+            *(version, fed.offset, 1, now_ms, failure),
+        )
+        return subject.held
 
     def handle(self, subject: Subject, fed: Fed, tally: Tally) -> str:
         """Handle a record if it is the next one; why that failed, or nothing."""
@@ -201,9 +149,12 @@ class TableFold:
                 subject.known, subject.gone = True, False
                 tally.handled += 1
         except Gap as gap:
+            self.raised = gap
             tally.gaps += 1
             return str(gap)
-        except Exception as error:  # whatever the user's handler raises, its row stays as it was
+        except Exception as error:  # whatever the user's handler raises
+            log.debug("%s fails on %r", self.name, subject.name, exc_info=True)
+            self.raised = error
             return reason_of(error)
         return ""
 
@@ -232,8 +183,10 @@ class TableFold:
                 tally.unseen_ends += 1
                 self._delete(subject, fed)
             number = 0
-        elif subject.deleted or fed.number < number or (
-            fed.number == number and fed.kind != DELETED and number
+        elif (
+            subject.deleted
+            or fed.number < number
+            or (fed.number == number and fed.kind != DELETED and number)
         ):
             tally.duplicates += 1
             return False
@@ -333,9 +286,7 @@ class TableFold:
             )
         gone = [(self.name, one.name) for one in all_ if one.gone]
         if gone:
-            connection.executemany(
-                'DELETE FROM "$subjects" WHERE "table"=? AND "subject"=?', gone
-            )
+            connection.executemany('DELETE FROM "$subjects" WHERE "table"=? AND "subject"=?', gone)
         return bool(put or removed)
 
     def _write_searched(
@@ -360,7 +311,7 @@ class TableFold:
         rows = connection.execute(
             'SELECT "subject" FROM "$subjects" WHERE "table"=? AND "shard"=?', (self.name, shard)
         )
-        subjects = []
+        subjects: list[Subject] = []
         for (name,) in rows.fetchall():
             subject = Subject(name, shard)
             subject.changed = subject.gone = True
@@ -386,22 +337,3 @@ def _note_removed(
             'DELETE FROM "$removed" WHERE "table"=? AND "subject"=?',
             [(table, one.name) for one in put],
         )
-
-
-def keep_held(
-    connection: sqlite3.Connection, before: Iterable[Held], after: Iterable[Held]
-) -> None:
-    """Have the file say who waits now.
-
-    Args:
-        connection: in a transaction.
-        before, after: who did, and who does.
-    """
-    now = {(one.table, one.subject): one for one in after}
-    was = {(one.table, one.subject): one for one in before}
-    changed = [one for key, one in now.items() if was.get(key) != one]
-    if changed:
-        park(connection, changed)
-    ended = [key for key in was if key not in now]
-    if ended:
-        free(connection, ended)

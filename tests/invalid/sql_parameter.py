@@ -1,7 +1,8 @@
 """A parameter in the SQL that the method has not."""
-# expect: idd
+# expect: one: the method has no parameter idd;
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from actorkalix import View, sql, table, topic
 
@@ -9,11 +10,13 @@ from actorkalix import View, sql, table, topic
 @dataclass
 class Row:
     id: str
+    n: int
+    at: datetime
+    tags: list[str]
 
 
-class Carts(View, id="carts"):
-    rows = table("carts", source=topic("rows", Row))
+class Rows(View, id="rows"):
+    rows = table("rows", source=topic("rows", Row))
 
-    @sql("SELECT * FROM carts WHERE id = :idd -- :neither")  # here
-    def by_id(self, id: str) -> Row:
-        raise NotImplementedError
+    @sql("SELECT * FROM rows WHERE id = :idd -- :neither")  # here
+    def one(self, id: str) -> Row: ...

@@ -28,27 +28,26 @@ from collections.abc import Mapping
 from functools import partial
 
 from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.feed_due import FeedDue
 from actorkalix_cluster.shardhost.feed_progress import (
+    Entry,
     FeedProgress,
     FeedState,
     at_place,
-    size_of,
+    entries_of,
 )
 from actorkalix_cluster.shardhost.feed_reading import Page, next_page
 from actorkalix_cluster.shardhost.feed_retries import FeedRetries
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
-    FEED_VERSION,
     Answer,
     Batch,
-    Fed,
     FeedSource,
     FeedTarget,
     Place,
-    Range,
     Standing,
-    fed_of,
     pack_batch,
+    place_of,
     unpack_answer,
 )
 from actorkalix_cluster.shardhost.observer import FeedStats
@@ -86,10 +85,7 @@ class Feed:
         self._clock = parts.clock
         self._limits = parts.limits.feeds
         self._generation = ""
-        self._asking: dict[int, None] = {}
-        self._parted: dict[int, Place] = {}
-        self._dirty: dict[int, None] = {}  # to be told at once
-        self._skipped: dict[int, None] = {}  # to be told some time
+        self._due = FeedDue(parts.store, self._limits)
         self._behind: dict[int, None] = {}
         self._size = 0  # bytes of all entries that lie here
         self._reads = 0
@@ -106,36 +102,30 @@ class Feed:
     @property
     def busy(self) -> bool:
         """Something is under way, or could be: not what waits for its time."""
-        more = bool(self._asking or self._parted or self._dirty or self._behind)
+        more = bool(self._due or self._behind or self._retries.loaded)
         under_way = self._exchange is not None or self._reads or self._woken
-        more = more or self._retries.loaded
         return bool(under_way or self._retries.busy or (more and self._wait is None))
 
     @property
     def caught_up(self) -> bool:
         """The target has all that is wanted of what has landed, and holds nothing back."""
-        synced = all(
-            each.state is FeedState.SYNCED and not each.entries and not each.held
-            for each in self.progress.values()
-        )
-        return synced and not self.busy
+        return all(each.caught_up for each in self.progress.values()) and not self.busy
 
     def passed(self, shard: int) -> Position:
         """Up to where the target needs nothing of a shard's log any more, by its own word."""
         newest = self._store.applied(shard)
         progress = self.progress.get(shard)
-        if progress is None or progress.state is FeedState.ASKING or shard in self._parted:
+        if progress is None or progress.state is FeedState.ASKING or shard in self._due.parted:
             return Position(newest.lineage, 0, 0)
-        if progress.state is FeedState.SYNCED and not progress.entries and not progress.held:
+        if progress.caught_up:
             return newest
         return Position(newest.lineage, newest.epoch, progress.passed)
 
     def lags(self) -> Mapping[int, int]:
         """Records of each shard's log beyond what the target has, those of others among them."""
         found = {
-            shard: max(0, self._store.applied(shard).offset - progress.told.offset)
+            shard: progress.lag(self._store.applied(shard))
             for shard, progress in self.progress.items()
-            if progress.state is not FeedState.SYNCED or progress.entries
         }
         return {shard: lag for shard, lag in found.items() if lag}
 
@@ -148,11 +138,11 @@ class Feed:
             *(len(self._retries), self.handed, self._failures, self._failure),
         )
 
-    # ---- shards ---------------------------------------------------------------------------------
+    # ---- shards ----------------------------------------------------------------------------------
     def attach(self, shard: int) -> None:
         """Begin with a shard."""
         self.progress[shard] = FeedProgress(shard, NOTHING)
-        self._asking[shard] = None
+        self._due.asking[shard] = None
         self._wake()
 
     def detach(self, shard: int) -> None:
@@ -161,8 +151,8 @@ class Feed:
         if progress is None:
             return
         self._size -= progress.size
-        for each in (self._asking, self._parted, self._dirty, self._skipped, self._behind):
-            each.pop(shard, None)
+        self._due.forget(shard)
+        self._behind.pop(shard, None)
         self._retries.forget(shard)
 
     def begin_again(self) -> None:
@@ -170,31 +160,28 @@ class Feed:
         for progress in self.progress.values():
             self._ask(progress)
         self._failures = 0
-        self._end_wait()
-        self._wake()
+        if self._wait is not None:
+            self._wait.cancel()
+        self._waited()
 
     def retry(self, subject: str = "") -> int:
-        """Try what the target holds now; how many subjects that are.
-
-        Args:
-            subject: this one alone; "" is all.
-        """
+        """Try now what the target holds back, all or this subject; how many subjects that are."""
         return self._retries.now(subject)
 
     def _ask(self, progress: FeedProgress) -> None:
         self._put_down(progress)
         progress.state = FeedState.ASKING
-        self._asking[progress.shard] = None
+        self._due.asking[progress.shard] = None
 
     def _put_down(self, progress: FeedProgress) -> None:
         """Keep nothing of a shard in memory."""
         shard = progress.shard
         self._size -= progress.size
         progress.stand_at(progress.told)
-        for each in (self._dirty, self._skipped, self._behind):
-            each.pop(shard, None)
+        self._due.put_down(shard)
+        self._behind.pop(shard, None)
 
-    # ---- what lands -------------------------------------------------------------------------------
+    # ---- what lands ---------------------------------------------------------------------------
     def landed(self, append: Append, last: Position, incarnation: int) -> None:
         """An append is durable; its last record is at this position."""
         shard = append.shard
@@ -210,40 +197,31 @@ class Feed:
             progress.take([], last)
             self._skip(shard)
             return
-        entries = []
-        for at, record in enumerate(records):
-            if self._source.wants(record):
-                place = Position(last.lineage, last.epoch, before + 1 + at)
-                entry = fed_of(record, place, append.version + 1 + at, incarnation)
-                entries.append((entry, place, size_of(entry)))
-        self._take(progress, entries, last)
+        self._take(progress, entries_of(self._source, append, last, incarnation), last)
 
-    def _take(
-        self, progress: FeedProgress, entries: list[tuple[Fed, Position, int]], through: Position
-    ) -> None:
-        before = progress.size
+    def _take(self, progress: FeedProgress, entries: list[Entry], through: Position) -> None:
+        self._size -= progress.size
         progress.take(entries, through)
-        self._size += progress.size - before
+        self._size += progress.size
         if progress.waiting:
-            self._dirty[progress.shard] = None
+            self._due.dirty[progress.shard] = None
             self._wake()
 
     def _skip(self, shard: int) -> None:
-        if shard in self._dirty:
+        if shard in self._due.dirty:
             return
-        self._skipped[shard] = None
+        self._due.skipped[shard] = None
         if self._cover is None and not self._stopped:
             self._cover = self._clock.call_later(self._limits.cover_every_ms, self._cover_all)
 
     def _cover_all(self) -> None:
         """Tell how far the shards have come of which nothing was wanted."""
         self._cover = None
-        self._dirty.update(self._skipped)
-        self._skipped.clear()
+        self._due.hurry()
         self._wake()
 
     def _fall_behind(self, progress: FeedProgress) -> None:
-        """The store tells what comes from here on."""
+        """The store tells what comes."""
         progress.state = FeedState.BEHIND
         self._behind[progress.shard] = None
         self._wake()
@@ -260,11 +238,9 @@ class Feed:
         progress.state = FeedState.READING
         progress.reading += 1
         self._reads += 1
-        page = partial(
-            *(next_page, self._store, self._source, progress.shard),
-            at_place(at) if at is not None else progress.read,
-            *(at is not None, self._limits),
-        )
+        begin, compare = (progress.read, False) if at is None else (at_place(at), True)
+        shard, limits = progress.shard, self._limits
+        page = partial(next_page, self._store, self._source, shard, begin, compare, limits)
         self._committer.read(page, partial(self._was_read, progress, progress.reading))
 
     def _was_read(self, progress: FeedProgress, reading: int, page: Page | Exception) -> None:
@@ -282,12 +258,12 @@ class Feed:
             return
         if page.parted:
             log.error(
-                "AK4007 %s has read another history of shard %d than there is now, up to offset %d;"
+                "AK4011 %s has read another history of shard %d than there is now, up to offset %d;"
                 " what it has of the shard is made again",
                 *(self.id, shard, page.begin.offset),
             )
             progress.state = FeedState.ASKING
-            self._parted[shard] = (page.begin.lineage, page.begin.epoch, page.begin.offset)
+            self._due.parted[shard] = place_of(page.begin)
             self._wake()
             return
         if page.compared:
@@ -305,7 +281,7 @@ class Feed:
         if self.progress.get(progress.shard) is progress and progress.state is FeedState.BEHIND:
             self._fall_behind(progress)
 
-    # ---- exchanges ------------------------------------------------------------------------------
+    # ---- exchanges -------------------------------------------------------------------------------
     def _wake(self) -> None:
         """Look in the next turn of the loop what is to be done."""
         if not self._woken and not self._stopped:
@@ -317,45 +293,13 @@ class Feed:
         if self._stopped:
             return
         if self._exchange is None and self._wait is None:
-            batch = self._batch()
+            again = self._retries.take()
+            batch = self._due.batch(self.progress, again, self._clock.now_ms())
             if batch is not None:
                 work = self._send(batch)
                 self._exchange = asyncio.get_running_loop().create_task(work)
                 self._exchange.add_done_callback(self._sent)
         self._fill()
-
-    def _batch(self) -> Batch | None:
-        """What there is to say now, or None."""
-        limits = self._limits
-        names = limits.batch_shards_max
-        asked = tuple(self._asking)[:names]
-        parted = tuple(self._parted.items())[:names]
-        ranges: list[Range] = []
-        count, size = 0, 0
-        while self._dirty and len(ranges) < names:
-            if count >= limits.batch_entries_max or size >= limits.batch_bytes_max:
-                break
-            shard = next(iter(self._dirty))
-            progress = self.progress[shard]
-            bytes_left = limits.batch_bytes_max - size
-            if ranges and progress.entries and progress.entries[0][2] > bytes_left:
-                break
-            del self._dirty[shard]
-            if progress.waiting:
-                newest = self._store.applied(shard).offset
-                part, part_size = progress.range(
-                    newest, limits.batch_entries_max - count, bytes_left
-                )
-                count, size = count + len(part.entries), size + part_size
-                ranges.append(part)
-        again = self._retries.take()
-        if not (asked or parted or ranges or again):
-            return None
-        identity = self._store.identity
-        return Batch(
-            *(FEED_VERSION, identity.number, identity.shards, self._clock.now_ms()),
-            *(asked, parted, tuple(ranges), again),
-        )
 
     async def _send(self, batch: Batch) -> None:
         try:
@@ -380,17 +324,15 @@ class Feed:
         if self._failures:
             log.warning("%s goes on", self.id)
             self._failures, self._failure = 0, ""
-        if answer.generation != self._generation:
-            anew = bool(self._generation)
-            self._generation = answer.generation
-            if anew:
-                log.warning("%s begins anew: its target keeps %s", self.id, answer.generation)
-                self.begin_again()
-                return
+        known, self._generation = self._generation, answer.generation
+        if known not in ("", answer.generation):
+            log.warning("%s begins anew: its target keeps %s", self.id, answer.generation)
+            self.begin_again()
+            return
         sent = {part.shard: len(part.entries) for part in batch.ranges}
         for standing in answer.standings:
             self._stands(standing, sent.get(standing.shard, 0))
-        self._retries.answered(batch.again)
+        self._retries.sent(batch.again)
 
     def _stands(self, standing: Standing, entries: int) -> None:
         """The target has said where it stands in a shard."""
@@ -398,11 +340,11 @@ class Feed:
         progress = self.progress.get(shard)
         if progress is None:
             return
-        self._asking.pop(shard, None)
-        self._parted.pop(shard, None)
-        before = progress.size
+        self._due.asking.pop(shard, None)
+        self._due.parted.pop(shard, None)
+        self._size -= progress.size
         fits = progress.answered(standing)
-        self._size += progress.size - before
+        self._size += progress.size
         self._retries.told(shard, standing.held)
         if progress.state is FeedState.ASKING or not fits:
             self._put_down(progress)
@@ -411,7 +353,7 @@ class Feed:
             return
         self.handed += entries
         if progress.entries:
-            self._dirty[shard] = None
+            self._due.dirty[shard] = None
         elif progress.waiting:
             self._skip(shard)
 
@@ -422,33 +364,27 @@ class Feed:
             if progress is not None:
                 progress.lost_sight()
                 if progress.state is not FeedState.ASKING:
-                    self._dirty[part.shard] = None
-        self._retries.refused(batch.again)
+                    self._due.dirty[part.shard] = None
+        self._retries.sent(batch.again)
         self._failures += 1
         self._failure = answer.reason
         level = logging.WARNING if self._failures in (1, 10) else logging.DEBUG
         log.log(level, "%s waits: %s", self.id, answer.reason)
-        wait_ms = answer.wait_ms << min(self._failures - 1, 16)
-        wait_ms = max(answer.wait_ms, min(wait_ms, self._limits.retry_ms_max))
-        self._wait = self._clock.call_later(wait_ms, self._waited)
+        longer_ms = min(answer.wait_ms << min(self._failures - 1, 16), self._limits.retry_ms_max)
+        self._wait = self._clock.call_later(max(answer.wait_ms, longer_ms), self._waited)
 
     def _waited(self) -> None:
         self._wait = None
         self._wake()
-
-    def _end_wait(self) -> None:
-        if self._wait is not None:
-            self._wait.cancel()
-            self._wait = None
 
     # ---- the end ------------------------------------------------------------------------------
     def stop(self) -> None:
         """Begin nothing more, and leave what is under way: the target says what came of it."""
         self._stopped = True
         self._retries.stop()
-        self._end_wait()
-        if self._cover is not None:
-            self._cover.cancel()
+        for handle in (self._wait, self._cover):
+            if handle is not None:
+                handle.cancel()
         if self._exchange is not None:
             self._exchange.cancel()
 

@@ -6,7 +6,8 @@ taken in the order of the log up to `read` and lie here until the target has the
     state      what lands                          leaves it
     ASKING     is left to the store                when the target has said where it stands
     BEHIND     is left to the store                when a page of the log is being read
-    READING    is left to the store                with the page: SYNCED at the log's end, else BEHIND
+    READING    is left to the store                with the page: SYNCED at the end of the log, else
+                                                   BEHIND
     SYNCED     is taken from there                 BEHIND when something is missing, or there is no
                                                    room; ASKING when the target has begun anew
 
@@ -17,9 +18,20 @@ again from there.
 from __future__ import annotations
 
 import enum
+from typing import TypeAlias
 
-from actorkalix_cluster.shardhost.feeding import Again, Fed, Held, Place, Range, Standing, place_of
-from actorkalix_storage.api import Position
+from actorkalix_cluster.shardhost.feeding import (
+    Again,
+    Fed,
+    FeedSource,
+    Held,
+    Place,
+    Range,
+    Standing,
+    fed_of,
+    place_of,
+)
+from actorkalix_storage.api import Append, Position
 
 OVERHEAD_BYTES = 64
 """Of an entry beside its payload, about."""
@@ -28,6 +40,29 @@ OVERHEAD_BYTES = 64
 def size_of(entry: Fed) -> int:
     """Bytes that an entry counts for."""
     return len(entry.payload) + len(entry.component) + len(entry.entity) + OVERHEAD_BYTES
+
+
+Entry: TypeAlias = tuple[Fed, Position, int]
+"""A record with its position and its size in bytes."""
+
+
+def entries_of(source: FeedSource, append: Append, last: Position, incarnation: int) -> list[Entry]:
+    """The wanted records of an append.
+
+    Args:
+        source: wants them.
+        append: of one of its components.
+        last: position of its last record.
+        incarnation: offset of the first record of its subject's life.
+    """
+    first = last.offset - len(append.records) + 1
+    found: list[Entry] = []
+    for at, record in enumerate(append.records):
+        if source.wants(record):
+            place = Position(last.lineage, last.epoch, first + at)
+            entry = fed_of(record, place, append.version + 1 + at, incarnation)
+            found.append((entry, place, size_of(entry)))
+    return found
 
 
 class FeedState(enum.Enum):
@@ -78,7 +113,7 @@ class FeedProgress:
         self.passed = 0
         self.read = nothing
         self.reading = 0
-        self.entries: list[tuple[Fed, Position, int]] = []
+        self.entries: list[Entry] = []
         self.size = 0
         self.held: tuple[Held, ...] = ()
         self._sent: tuple[Position, int] | None = None  # through, entries
@@ -88,7 +123,18 @@ class FeedProgress:
         """There is something that the target has not been told of, or has not answered."""
         return self.read != self.told
 
-    def take(self, entries: list[tuple[Fed, Position, int]], through: Position) -> None:
+    @property
+    def caught_up(self) -> bool:
+        """The target has all that is wanted, and holds nothing back."""
+        return self.state is FeedState.SYNCED and not self.entries and not self.held
+
+    def lag(self, newest: Position) -> int:
+        """Records up to the shard's newest that the target lacks; 0 where it wants none of them."""
+        if self.state is FeedState.SYNCED and not self.entries:
+            return 0
+        return max(0, newest.offset - self.told.offset)
+
+    def take(self, entries: list[Entry], through: Position) -> None:
         """Take wanted entries, with which all up to `through` is read."""
         last = self.read.offset
         for each in entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actorkalix_cluster.shardhost.feed_progress import size_of
+from actorkalix_cluster.shardhost.feed_progress import Entry, size_of
 from actorkalix_cluster.shardhost.feeding import Again, Fed, FeedSource, Held, fed_of
 from actorkalix_cluster.shardhost.limits import FeedLimits
 from actorkalix_storage.api import Position, Store, StoredRecord
@@ -25,7 +25,7 @@ class Page(msgspec.Struct, frozen=True):
     begin: Position
     compared: bool
     parted: bool
-    entries: list[tuple[Fed, Position, int]]
+    entries: list[Entry]
     through: Position
     whole: bool
 
@@ -46,7 +46,7 @@ def next_page(
     if compare and begin.offset > 0 and store.parting(shard, begin) != begin:
         return Page(begin, True, True, [], begin, False)
     newest = store.applied(shard)
-    entries: list[tuple[Fed, Position, int]] = []
+    entries: list[Entry] = []
     size = 0
     through = begin
     while size < limits.page_bytes_max:

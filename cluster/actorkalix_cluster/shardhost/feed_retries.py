@@ -74,7 +74,7 @@ class FeedRetries:
         for key, one in there.items():
             known = self._waiting.get(key)
             if known is None:
-                log.warning("%s waits with %r of %s: %s", self._feed, *key[:0:-1], one.failure)
+                log.debug("%s waits with %r of %s: %s", self._feed, *key[:0:-1], one.failure)
             if known is None or known.held != one:
                 self._waiting[key] = Retrying(one, now_ms + self._wait_ms(one))
         self._arm()
@@ -86,25 +86,21 @@ class FeedRetries:
     # ---- to the target ------------------------------------------------------------------------
     def take(self) -> tuple[Again, ...]:
         """What was read, to be sent now."""
-        found = []
+        found: list[Again] = []
         for one in self._waiting.values():
             if one.again is not None and len(found) < self._limits.retries_max:
                 found.append(one.again)
                 one.again = None
         return tuple(found)
 
-    def answered(self, sent: tuple[Again, ...]) -> None:
-        """These were sent and taken; what still waits as before is tried again in its time."""
+    def sent(self, sent: tuple[Again, ...]) -> None:
+        """These were sent; what still waits as before is tried again in its time."""
         now_ms = self._clock.now_ms()
         for again in sent:
             one = self._waiting.get(_key(again.held))
             if one is not None and one.held == again.held:
                 one.due_ms = now_ms + self._wait_ms(one.held)
         self._arm()
-
-    def refused(self, sent: tuple[Again, ...]) -> None:
-        """These were sent and not taken."""
-        self.answered(sent)
 
     def now(self, subject: str) -> int:
         """Try now; how many subjects that are."""

@@ -1,11 +1,11 @@
 """What a feed and its target say to each other. Pure.
 
-A feed (`feed`) reads the logs of its host's shards and hands what is wanted to a target, which keeps
-the positions. A batch has ranges: "these are all the wanted records of this shard from here up to
-there". The target takes a range only where it stands at the range's beginning, in one transaction
-with what follows from the records; so it does not matter how often a batch arrives, in which
-order, or from how many hosts. Its answer says where it stands in each shard that the batch names,
-durably; a feed goes by that alone.
+A feed (`feed`) reads the logs of its host's shards and hands what is wanted to a target, which
+keeps the positions. A batch has ranges: "these are all the wanted records of this shard from here
+up to there". A target takes a range only where it stands at the range's beginning, in one
+transaction with what follows from the records; so it does not matter how often a batch arrives, in
+which order, or from how many hosts. Its answer says where it stands in each shard that the batch
+names, durably; a feed goes by that alone.
 
 All of it is MessagePack: arrays of fields in a fixed order.
 """

@@ -96,12 +96,17 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         retry_after_ms: advice to those who are refused because of load.
         look_ahead_ms: how far ahead due times are read from the store at once.
         firings_max: calls of named timers under way.
+        steps_max: steps of workflows under way (each holds some 10 kB, beside what it does itself).
         snapshot_backlog_bytes_max: snapshots that wait for the store; what is beyond is left out.
         maintain_after_ms: until the store gets time for itself after a commit.
         handler_slow_ms: a step that holds the loop for this long is named, with its stack.
         handler_unready_ms: a step that holds it for this long makes the host unready.
         handler_hang_ms: a step that holds it for this long ends the host.
         handler_strikes_max: slow handlers of a component until it is blocked.
+        residences_max: actors that run elsewhere, each in a process of its own.
+        residence_start_ms: until who waits for such a process is told that there is no room.
+        residence_room_ms: between two ends of idle ones while others wait for room (a process that
+            has room is there in 1 to 2 s).
         consumers: what each consumer takes.
         feeds: what each feed takes.
     """
@@ -122,12 +127,16 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int = 1_000
     look_ahead_ms: int = 600_000
     firings_max: int = 1_024
+    steps_max: int = 1_024
     snapshot_backlog_bytes_max: int = 67_108_864
     maintain_after_ms: int = 1_000
     handler_slow_ms: int = 100
     handler_unready_ms: int = 2_000
     handler_hang_ms: int = 10_000
     handler_strikes_max: int = 3
+    residences_max: int = 128
+    residence_start_ms: int = 30_000
+    residence_room_ms: int = 1_500
     consumers: ConsumerLimits = ConsumerLimits()
     feeds: FeedLimits = FeedLimits()
 

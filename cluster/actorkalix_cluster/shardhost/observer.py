@@ -24,6 +24,8 @@ class ConsumerStats(msgspec.Struct, frozen=True):
         failures: since the host began.
         dead: dead letters that it has made, since the host began.
         failure, failed_ms: of its last failure and when, "" and 0 while there was none.
+        gaps: stretches of messages that were dropped before it read them, since the host began.
+        gap: the newest of them in words, or "".
     """
 
     consumer: str
@@ -37,6 +39,8 @@ class ConsumerStats(msgspec.Struct, frozen=True):
     dead: int
     failure: str
     failed_ms: int
+    gaps: int = 0
+    gap: str = ""
 
 
 class FeedStats(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from actorkalix.describe.descriptors import (
     ViewDescriptor,
     described,
 )
+from actorkalix.describe.shapes import fields_of, has_fields
 from actorkalix.errors import (
     ActorkalixError,
     InvalidPayload,
@@ -276,12 +277,10 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _fields(component: ComponentDescriptor) -> list[str]:
-    """Names of the fields of a state, where it is a struct or dataclass."""
-    cls = component.state.type if component.state is not None else None
-    fields: Iterable[object] = getattr(cls, "__struct_fields__", None) or getattr(
-        cls, "__dataclass_fields__", ()
-    )
-    return [str(name) for name in fields]
+    """Names of the fields of a state, as JSON has them."""
+    if component.state is None or not has_fields(component.state.type):
+        return []
+    return [one.key for one in fields_of(component.state.type)]
 
 
 def _reading(path: Path, work: Callable[[Read], T]) -> T:

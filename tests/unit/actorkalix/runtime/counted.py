@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from actorkalix import Service
 from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.runtime.virtual import VirtualClock
 from actorkalix.testkit import TestService
@@ -17,7 +18,8 @@ from tests.e2e.counting_service import Counter, Tallies, Tally, service
 
 T = TypeVar("T")
 VIEW = "tallies"
-MAX = 2**63 - 1
+entities = Service("counting", components=[Counter]).descriptor
+"""The service without its view."""
 
 __all__ = ["Counter", "Tallies", "Tally", "service"]
 

@@ -47,7 +47,7 @@ def test_what_became_of_records_shows_whoever_keeps_the_view() -> None:
 
 def test_they_stand_among_the_metrics_of_a_host() -> None:
     metrics = Metrics()
-    stats = HostStats(shards=1, live={}, mailbox=0, commit_queue=0, feeds=(FEED,))
+    stats = HostStats({}, 0, 0, 1, {}, feeds=(FEED,))
     metrics.bind(lambda: stats, views=lambda: [KEPT])
     text = metrics.exposition("")[0].decode()
     assert 'actorkalix_view_lag_records{view="carts"} 9.0' in text

@@ -207,11 +207,9 @@ class ServiceViews:
         for name, each in self._service.components.items():
             if each.view is None:
                 continue
-            try:
-                uri = Serving(name, folder_of(self._folder, name))()
-            except ViewIncomplete:
-                continue
-            views[name] = (uri, [table.shape for table in each.view.tables.values()])
+            uri = _served(name, folder_of(self._folder, name))
+            if uri:
+                views[name] = (uri, [one.shape for one in each.view.tables.values()])
         return adhoc.tables_of(views)
 
     # ---- inside -------------------------------------------------------------------------------
@@ -310,12 +308,8 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
     )
     state: ViewState = "incomplete"
     view = component.view if component is not None else None
-    uri = ""
-    try:
-        uri = Serving(name, folder)()
-    except ViewIncomplete:
-        pass
-    else:
+    uri = _served(name, folder)
+    if uri:
         state = "serving" if uri == uri_of(paths[0]) else "building"
     if not paths:
         return ViewView(name, state, _tables_of(view, None))
@@ -335,6 +329,14 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
         *(name, state, _tables_of(view, served), str(served or "")),
         *(size, passed, newest, lag, count),
     )
+
+
+def _served(name: str, folder: Path) -> str:
+    """URI of the file that is served, "" while there is none."""
+    try:
+        return Serving(name, folder)()
+    except ViewIncomplete:
+        return ""
 
 
 def _tables_of(view: ViewDescriptor | None, path: Path | None) -> tuple[TableView, ...]:

@@ -1,4 +1,4 @@
-"""A view that counts: its updater is not idempotent, so a record handled twice or not at all shows."""
+"""A view that counts: a record that it handles twice, or not at all, shows in its totals."""
 
 from __future__ import annotations
 

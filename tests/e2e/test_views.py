@@ -9,7 +9,8 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
         yield running
 
 
-# ---- exactly once ---------------------------------------------------------------------------------
+# ---- exactly once -------------------------------------------------------------------------------
 class Load:
     """Commands under keys, each sent until it is answered: so many events there are in the end."""
 
@@ -44,6 +45,7 @@ class Load:
         self._url = url
         self._numbers = itertools.count(1)
         self._stopping = False
+        self._changed = asyncio.Condition()
         self.done = 0
         self.tokens: dict[str, str] = {}
 
@@ -71,15 +73,16 @@ class Load:
                         break
                     assert answer.status_code in (503, 504), answer.text
                     await asyncio.sleep(0.05)
-                self.done += 1
                 self.tokens[name] = answer.headers[TOKEN]
+                async with self._changed:
+                    self.done += 1
+                    self._changed.notify_all()
 
     async def beyond(self, more: int) -> None:
         """Return when so many more were acknowledged."""
         wanted = self.done + more
-        async with asyncio.timeout(WAIT_S):
-            while self.done < wanted:
-                await asyncio.sleep(0.01)
+        async with asyncio.timeout(WAIT_S), self._changed:
+            await self._changed.wait_for(lambda: self.done >= wanted)
 
 
 def view_pid(admin: str) -> int:
@@ -108,6 +111,11 @@ def asked(url: str, path: str, **options: Any) -> httpx.Response | None:
         return None
 
 
+def posted(url: str, **body: Any) -> httpx.Response:
+    """The answer to a JSON body."""
+    return httpx.post(url, json=body, timeout=30)
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("hosts", [1, 2])
 def test_totals_equal_the_number_of_events_whatever_dies(tmp_path: Path, hosts: int) -> None:
@@ -132,7 +140,7 @@ def test_totals_equal_the_number_of_events_whatever_dies(tmp_path: Path, hosts: 
         for name, token in load.tokens.items():
             path = f"/tallies/by-name?name={name}"
             answer = await eventually(
-                lambda path=path, token=token: asked(running.url, path, headers={TOKEN: token}),
+                partial(asked, running.url, path, headers={TOKEN: token}),
                 lambda answer: answer is not None and answer.status_code == 200,
             )
             assert answer.json()["events"] == answer.json()["total"]
@@ -140,10 +148,8 @@ def test_totals_equal_the_number_of_events_whatever_dies(tmp_path: Path, hosts: 
             lambda: asked(running.url, "/sum"), lambda one: one is not None and one.is_success
         )
         assert found.json() == {"counters": len(load.tokens), "events": load.done}
-        states = httpx.post(
-            f"{running.admin}/admin/sql",
-            json={"sql": "SELECT sum(number) FROM entities_counter"},
-            timeout=30,
+        states = await asyncio.to_thread(
+            posted, f"{running.admin}/admin/sql", sql="SELECT sum(number) FROM entities_counter"
         )
         assert states.json()["rows"] == [[load.done]]
 
@@ -156,7 +162,7 @@ def test_totals_equal_the_number_of_events_whatever_dies(tmp_path: Path, hosts: 
             running.process.kill()
 
 
-# ---- read your writes -----------------------------------------------------------------------------
+# ---- read your writes ---------------------------------------------------------------------------
 def test_who_brings_a_token_sees_what_it_has_written(running: Running) -> None:
     with httpx.Client(base_url=running.url, timeout=30) as client:
         for number in range(1, 101):
@@ -200,8 +206,8 @@ def test_a_view_that_stands_still_answers_504_and_says_how_far_it_is(running: Ru
         os.kill(pid, signal.SIGCONT)
 
 
-# ---- streams --------------------------------------------------------------------------------------
-def events(lines: Generator[str]) -> Generator[dict[str, str]]:
+# ---- streams ------------------------------------------------------------------------------------
+def events(lines: Iterator[str]) -> Generator[dict[str, str]]:
     """Server-sent events."""
     event: dict[str, str] = {}
     for line in lines:
@@ -232,7 +238,8 @@ def test_updates_come_and_who_comes_back_goes_on_where_it_was(running: Running) 
     httpx.post(f"{running.url}/counter/w2/close", timeout=30)
     back = {"last-event-id": first["id"]}
     with httpx.stream("GET", watch, headers=back, timeout=30) as stream:
-        coming, seen = events(stream.iter_lines()), []
+        coming = events(stream.iter_lines())
+        seen: list[tuple[str, str]] = []
         while len(seen) < 3:
             event = next(coming)
             if event.get("event") != "removed" or '"w' in event["data"]:
@@ -271,7 +278,7 @@ async def _closed(updates: AsyncIterator[Any]) -> None:
     await close()
 
 
-# ---- bad input ------------------------------------------------------------------------------------
+# ---- bad input ----------------------------------------------------------------------------------
 INJECTIONS = (
     "' OR '1'='1",
     "'; DROP TABLE tallies; --",
@@ -332,7 +339,7 @@ def test_sql_of_operators_reads_alone(running: Running, sql: str) -> None:
     assert answer.status_code == 400 or len(sql) > 60_000, answer.text
 
 
-# ---- damage ---------------------------------------------------------------------------------------
+# ---- damage -------------------------------------------------------------------------------------
 @pytest.mark.timeout(300)
 def test_a_file_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
     running = Running(tmp_path / "data", SERVICE)
@@ -348,14 +355,14 @@ def test_a_file_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
             await eventually(whole, lambda found: found == {"counters": 5, "events": 50})
             [file] = (tmp_path / "data/views/tallies").glob("*.sqlite")
             file.unlink()
-            httpx.post(f"{running.url}/counter/c0/add", json={}, timeout=30)
+            await asyncio.to_thread(posted, f"{running.url}/counter/c0/add")
             await eventually(whole, lambda found: found == {"counters": 5, "events": 51})
             os.kill(view_pid(running.admin), signal.SIGKILL)
             for file in (tmp_path / "data/views/tallies").glob("*.sqlite"):
                 content = bytearray(file.read_bytes())
                 content[100:] = b"\xa5" * (len(content) - 100)
                 file.write_bytes(content)
-            httpx.post(f"{running.url}/counter/c0/add", json={}, timeout=30)
+            await asyncio.to_thread(posted, f"{running.url}/counter/c0/add")
             await eventually(whole, lambda found: found == {"counters": 5, "events": 52})
 
         asyncio.run(case())

@@ -64,13 +64,16 @@ def test_whose_a_record_is_says_the_store_that_has_it() -> None:
 def test_a_host_answers_for_its_own_store() -> None:
     stock, shard, away = two()
     methods = place_methods(stock.store, lambda: homes(away=away))
+
+    async def ask(method: str, asked: object) -> bytes:
+        return await methods[method](msgspec.msgpack.encode(asked))
+
     heads = msgspec.msgpack.decode(
-        asyncio.run(methods[HEADS](msgspec.msgpack.encode(None))),
-        type=dict[int, tuple[int, int, int]],
+        asyncio.run(ask(HEADS, None)), type=dict[int, tuple[int, int, int]]
     )
     assert heads[shard][2] == 2
-    asked = msgspec.msgpack.encode({"shard": shard, "offset": 2})
-    assert msgspec.msgpack.decode(asyncio.run(methods[SUBJECT](asked))) == ["cart", "c1"]
+    found = asyncio.run(ask(SUBJECT, {"shard": shard, "offset": 2}))
+    assert msgspec.msgpack.decode(found) == ["cart", "c1"]
 
 
 def test_a_store_that_is_away_is_an_error() -> None:

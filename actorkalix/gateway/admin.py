@@ -112,8 +112,7 @@ def admin_app(
 
     async def ready(_: Request) -> Response:
         reasons = [*health(), *unready(fleet.fleet(), unready_after)]
-        status = "not ready" if reasons else "ready"
-        return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        return _readiness(reasons)
 
     async def scrape(request: Request) -> Response:
         text, content_type = await metrics(request.headers.get("accept", ""))
@@ -151,6 +150,11 @@ def _app(get: Mapping[str, Answer], post: Mapping[str, Answer], local: bool) -> 
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
     refusals = {404: _refused, 405: _refused}
     return Starlette(routes=routes, exception_handlers=refusals)
+
+
+def _readiness(reasons: list[str]) -> Response:
+    status = "not ready" if reasons else "ready"
+    return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
 
 
 async def _live(_: Request) -> Response:

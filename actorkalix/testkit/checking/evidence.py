@@ -141,6 +141,21 @@ class Caused(msgspec.Struct, frozen=True):
     number: int
 
 
+class Viewed(msgspec.Struct, frozen=True):
+    """A row of a view, and what the log makes of its subject; None where there is none.
+
+    Attributes:
+        view, table, subject: whose row.
+        found, expected: the row as it is stored, and as it ought to be.
+    """
+
+    view: str
+    table: str
+    subject: str
+    found: str | None
+    expected: str | None
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run.
 
@@ -156,6 +171,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         wanted: which stored records they want, in the order of the log.
         caused: calls that deliveries made.
         at_rest: at the end consumers had nothing more to do.
+        viewed: rows of views, those that ought to be there among them.
     """
 
     operations: tuple[Operation, ...]
@@ -169,3 +185,4 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     wanted: tuple[Wanted, ...] = ()
     caused: tuple[Caused, ...] = ()
     at_rest: bool = False
+    viewed: tuple[Viewed, ...] = ()

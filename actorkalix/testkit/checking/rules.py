@@ -21,6 +21,7 @@ from .delivering import (
 from .evidence import Evidence
 from .storing import acknowledged_is_stored, durable_before_shown, no_gaps, one_writer_per_epoch
 from .verdicts import Finding, Verdict, too_few
+from .viewing import views_are_folds
 
 FINDINGS_MAX = 100
 """Of one rule: whoever reads them mends the first, and the rest are mostly the same."""
@@ -56,6 +57,9 @@ DELIVERY_RULES = (
 )
 """Rules of what consumers do with what is stored."""
 
+VIEW_RULES = (Rule("views_are_folds", "a view is the fold of its sources' logs", views_are_folds),)
+"""Rules of what views make of what is stored."""
+
 STORE_RULES = (
     Rule("durability", "acknowledged is stored, stored was attempted", acknowledged_is_stored),
     Rule("no_gaps", "versions and sequence numbers have no gaps", no_gaps),
@@ -65,7 +69,7 @@ STORE_RULES = (
 )
 """Rules of commands, of their answers, and of what is stored of them."""
 
-RULES = (*STORE_RULES, *DELIVERY_RULES)
+RULES = (*STORE_RULES, *DELIVERY_RULES, *VIEW_RULES)
 
 
 def judge(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.virtual import START_MS
+from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Assignment
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
 from actorkalix_cluster.shardhost.clock import Handle
@@ -36,6 +37,7 @@ from actorkalix_storage.memorystore import MemoryStore
 from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
 from .processes import Process
+from .projections import SimulatedViews
 from .trace import Trace
 
 Answer = Callable[[Reply], object]
@@ -108,6 +110,7 @@ class SimulatedHost:
         wrap: puts something around each behavior.
         attend: puts something around each subscriber.
         inside: is told what its own calls are.
+        views: that its feeds go to.
         on_fatal: is told why the process has to end.
     """
 
@@ -126,6 +129,7 @@ class SimulatedHost:
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
         attend: Callable[[Subscriber], Subscriber],
         inside: Inside,
+        views: SimulatedViews,
         on_fatal: Callable[[str], object],
     ) -> None:
         self.number = number
@@ -133,6 +137,7 @@ class SimulatedHost:
         self.process = process
         self.store = store
         self.clock = clock
+        self._views = views
         self._requests = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -162,7 +167,8 @@ class SimulatedHost:
             StoreError: the shards could not be opened.
         """
         await self.host.start()
-        self.host.connect(self._dispatch)
+        self.host.connect(self._dispatch, self._views.target(self.process))
+        self._views.attend(self.process, self.host)
 
     def receive(self, batch: bytes) -> None:
         """A batch of another host. In this process."""
@@ -203,6 +209,12 @@ class SimulatedHost:
 async def _at_once(work: Callable[[], Any]) -> Any:
     """There are no threads: a plain function runs where it is called."""
     return work()
+
+
+@cache
+def homes_of(stores: int, shards: int) -> tuple[tuple[int, ...], ...]:
+    """Where the shards of a new service are; thousands of runs ask for the same."""
+    return propose([RingStore(number) for number in range(stores)], shards)
 
 
 class Watched(Around[Any]):

@@ -102,9 +102,7 @@ class Opening:
         connection = connect_writer(uri, factory=DyingConnection)
         assert isinstance(connection, DyingConnection)
         self.connection = connection
-        self.projection = Projection(
-            connection, component, component.view, generation=generation
-        )
+        self.projection = Projection(connection, component, component.view, generation=generation)
 
     def apply(self, batch: bytes) -> bytes:
         """Take a batch.

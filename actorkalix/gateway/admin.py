@@ -101,8 +101,7 @@ def admin_app(
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
-    consuming = ConsumingAnswers(inspect.consuming)
-    workflows = WorkflowAnswers(inspect.workflows)
+    others = (ConsumingAnswers(inspect.consuming), WorkflowAnswers(inspect.workflows))
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
@@ -129,21 +128,19 @@ def admin_app(
         "/admin/timers": admin.timers,
         "/admin/topics": operations.topics,
         "/admin/status": admin.status,
-        **consuming.get,
-        **workflows.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
         "/admin/backup": operations.backup,
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
-        **consuming.post,
-        **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
+    for other in others:
+        get.update(other.get)
+        post.update(other.post)
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
-    refusals = {404: _refused, 405: _refused}
-    return Starlette(routes=routes, exception_handlers=refusals)
+    return Starlette(routes=routes, exception_handlers={404: _refused, 405: _refused})
 
 
 def _routes(answers: Mapping[str, Answer], verb: str, local: bool) -> list[Route]:

@@ -63,6 +63,9 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         restart_min_us, restart_mean_us: from the end of a host to the next opening of its store.
         delivery_fails: probability that a consumer fails on what it was handed, before or after it
             has handled it.
+        place_mean_us: each step of a dedicated entity's process.
+        place_fails: that such a process ends, each time before it runs something, and before the
+            answer leaves.
         crash_at: probability, a visit, that a host is killed at a step of the commit path:
             `before_write`, `after_write` (stored, nobody told), `before_reply`.
         clock_every_ms: mean interval of jumps of a host's clock.
@@ -100,6 +103,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     restart_min_us: int = 5_000
     restart_mean_us: int = 40_000
     delivery_fails: float = 0.01
+    place_mean_us: int = 300
+    place_fails: float = 0.01
     crash_at: dict[CrashPoint, float] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_CRASH_POINTS, 0.002)
     )
@@ -263,7 +268,7 @@ def _pause_us(chance: Chance, rates: Faults) -> int:
 # ---- checks --------------------------------------------------------------------------------------
 PROBABILITIES = (
     *("drop", "swallow", "duplicate", "reorder", "partition_one_way", "answer_lost"),
-    *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails"),
+    *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails", "place_fails"),
 )
 PAUSE_MAX_MS = 8_000
 TIME_MAX_MS = 3_600_000
@@ -316,6 +321,8 @@ _NONE = Faults(
     twin_every_ms=0,
     restart_mean_us=0,
     delivery_fails=0,
+    place_mean_us=0,
+    place_fails=0,
     crash_at={},
     clock_every_ms=0,
     clock_skew_ms=0,
@@ -343,6 +350,8 @@ _HARSH = Faults(
     twin_mean_ms=300,
     restart_mean_us=100_000,
     delivery_fails=0.1,
+    place_mean_us=2_000,
+    place_fails=0.05,
     crash_at=dict.fromkeys(_CRASH_POINTS, 0.01),
     clock_every_ms=800,
     clock_forward_ms=60_000,

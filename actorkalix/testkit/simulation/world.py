@@ -33,7 +33,6 @@ from actorkalix.testkit.checking import Ownership
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Roll, Transport
-from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
@@ -44,6 +43,7 @@ from .hosts import HostClock, SimulatedHost, Watched, Written
 from .inside import Attended, Inside
 from .loop import SimulationLoop
 from .network import Network
+from .places import SimulatedWeather
 from .plan import Plan
 from .processes import Process
 from .trace import Trace
@@ -197,15 +197,14 @@ class World:
             service=self._service,
             limits=self.limits,
             homes=self.homes,
-            wrap=partial(self._wrap, process),
+            wrap=lambda each: Watched(self.findings.wrap(each), process, self.written, self.trace),
             attend=partial(self._attend, number, process, chance.fork("deliveries")),
+            weather=SimulatedWeather(chance.fork("places"), self.conditions),
+            written=self.written,
             inside=self.inside,
             on_fatal=partial(self._fatal, number, process),
         )
         return process.run(make)
-
-    def _wrap(self, process: Process, behavior: Behavior[Any]) -> Behavior[Any]:
-        return Watched(self.findings.wrap(behavior), process, self.written, self.trace)
 
     def _attend(
         self, number: int, process: Process, chance: Chance, subscriber: Subscriber

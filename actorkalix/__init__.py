@@ -57,6 +57,7 @@ from actorkalix.model.transport import Reply as Reply
 from actorkalix.model.views import View as View
 from actorkalix.model.workflow_effects import Promise as Promise
 from actorkalix.model.workflow_effects import StepEffect as StepEffect
+from actorkalix.model.workflow_effects import WorkflowUpdate as WorkflowUpdate
 from actorkalix.model.workflows import Workflow as Workflow
 
 del _floor  # loaded before the mark of its name, so that loading it later does not hide the mark

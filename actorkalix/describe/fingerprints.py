@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import CodeType
-from typing import Any, cast
+from typing import Any
 
 from actorkalix.describe.descriptors import TableDescriptor, described
 from actorkalix.describe.problems import code_of
@@ -104,8 +104,8 @@ def _value(value: Any, seen: set[int]) -> Iterator[str]:
 
 def _collection(value: Any, seen: set[int]) -> Iterator[str]:
     yield f"{type(value).__name__} {len(value)}"
-    held = cast("dict[Any, Any]", value).items() if isinstance(value, dict) else value
-    parts: Iterable[Any] = held
+    held: Any = value
+    parts: Iterable[Any] = held.items() if isinstance(value, dict) else held
     texts = (" ".join(_value(one, seen)) for one in parts)
     yield from sorted(texts) if isinstance(value, (set, frozenset)) else texts
 

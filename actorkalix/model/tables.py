@@ -123,7 +123,8 @@ def on_snapshot(
 
 
 def _marked(method: F, mark: SourceMark) -> F:
-    if isinstance(method, type) or not (callable(method) or hasattr(method, "fn")):
+    given: Any = method
+    if isinstance(given, type) or not (callable(given) or hasattr(given, "fn")):
         raise DefinitionError(
             f"@{mark.kind}({mark.table!r}) marks a method of a view, not {method!r}"
         )

@@ -219,11 +219,11 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
         app = http_app(
             service,
             dispatch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from actorkalix.sql.problems import meant
@@ -85,7 +86,7 @@ def comparable(left: Column, right: Column) -> bool:
     )
 
 
-def natural(value: str | int | Decimal | bool) -> ColumnKind:
+def natural(value: str | int | Decimal | bool | None) -> ColumnKind:
     """What a literal is where nothing else says so."""
     match value:
         case bool():
@@ -136,7 +137,7 @@ def _text(value: str, column: Column) -> Any:
                 raise ValueError(f"{value!r} is no UUID")
             plain = value.replace("-", "").lower()
             cuts = (0, 8, 12, 16, 20, 32)
-            return "-".join(plain[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+            return "-".join(plain[a:b] for a, b in pairwise(cuts))
         case ColumnKind.INTEGER | ColumnKind.FLOAT | ColumnKind.DECIMAL:
             raise ValueError(f"{value!r} is a text, the other side a number; take the quotes away")
         case _:

@@ -67,6 +67,18 @@ def is_list(item: Item, known: dict[str, Field], block: Block) -> bool:
     return value is not None and value.kind is not ColumnKind.LIST
 
 
+def nested_lists(items: Sequence[Item], known: dict[str, Field], block: Block) -> list[Item]:
+    """Items in lists that are lists themselves."""
+    found: list[Item] = []
+    for item in items:
+        field = known.get(name_of_item(item))
+        element = field.column.element if field is not None and field.column is not None else None
+        if element is not None and element.kind is ColumnKind.OBJECT:
+            inside = fields(element.type)
+            found += [one for one in inner_items(item) if is_list(one, inside, block)]
+    return found
+
+
 class Mapping:
     """Maps items onto classes, and says what does not fit.
 
@@ -82,6 +94,16 @@ class Mapping:
         self._cells = cells
         self._inside = inside
         self.whole = True
+
+    @property
+    def aggregates(self) -> bool:
+        """Whether a row is made of many."""
+        return any(one.aggregate for one in self._cells.values)
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether what it maps may be groups."""
+        return self._inside is not None
 
     def element(self, items: Sequence[Item], cls: object, where: Item | Expr) -> Output | None:
         """An object of a class; None when something does not fit, which is noted."""
@@ -100,7 +122,7 @@ class Mapping:
         for field in known.values():
             item = named.get(field.name)
             if item is not None:
-                out = self._item(item, field)
+                out = self.item(item, field)
             elif field.name in stars:
                 found = stars[field.name]
                 if len(found) > 1:
@@ -146,7 +168,7 @@ class Mapping:
                         found.setdefault(column.path[-1], []).append((source, column))
         return found
 
-    def _item(self, item: Item, field: Field) -> Output | None:
+    def item(self, item: Item, field: Field) -> Output | None:
         column = field.column
         if column is None:
             self._note(item, f"the result's field {field.problem}")
@@ -192,7 +214,13 @@ class Mapping:
         if out is None:
             return None
         distinct = isinstance(node, Collect) and node.distinct
-        return Many(out, distinct, _places(out), inside._present(inside._missing(items)))
+        of_groups = inside.takes_lists and (
+            self._block.groups
+            or inside.aggregates
+            or nested_lists([item], {field.name: field}, self._block)
+        )
+        missing = [] if of_groups else inside._missing(items)
+        return Many(out, distinct, _places(out), inside._present(missing))
 
     def _value(self, value: Value, field: Field, where: Item | Expr) -> Output | None:
         column = field.column
@@ -233,7 +261,7 @@ class Mapping:
     # ---- rows that a join leaves out ------------------------------------------------------------
     def _missing(self, items: Sequence[Item]) -> list[Source]:
         """The sources of items, where a join may leave all of them without a row."""
-        numbers = frozenset().union(*(self._sources(one) for one in items))
+        numbers = {number for one in items for number in self._sources(one)}
         found = [one for one in self._block.scope.sources if one.number in numbers]
         return found if all(one.nullable for one in found) else []
 
@@ -242,7 +270,7 @@ class Mapping:
         if isinstance(node, Star):
             return frozenset(one.number for one in self._block.scope.table(node))
         if isinstance(node, Group | Collect):
-            return frozenset().union(*(self._sources(one) for one in node.items))
+            return frozenset(number for one in node.items for number in self._sources(one))
         value = self._block.many(lambda: self._block.expressions.value(node))
         return frozenset() if value is None else value.sources
 

@@ -124,12 +124,12 @@ def last_of(token: str, mark: bytes, keys: Sequence[Key], name: str) -> list[Any
     refused = InvalidPayload(f"{name}: this is no page token of this query; take one it returned")
     try:
         data = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-        found = msgspec.msgpack.decode(data)
+        found = msgspec.msgpack.decode(data, type=list[Any])
     except (NotBase64, UnicodeEncodeError, UnicodeDecodeError, msgspec.DecodeError, ValueError):
         raise refused from None
-    if not isinstance(found, list) or len(found) != len(keys) + 1 or found[0] != mark:
+    if len(found) != len(keys) + 1 or found[0] != mark:
         raise refused
-    values: list[Any] = found[1:]
+    values = found[1:]
     if not all(_fits(key, value) for key, value in zip(keys, values, strict=True)):
         raise refused
     return values

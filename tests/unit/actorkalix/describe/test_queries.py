@@ -46,13 +46,16 @@ class Rows(View, id="queries-rows"):
         raise NotImplementedError
 
     @sql("SELECT * FROM rows WHERE id = :id AND n > :n")
-    def wanted(self, wanted: Wanted) -> Row | None: ...
+    def wanted(self, wanted: Wanted) -> Row | None:
+        raise NotImplementedError
 
     @sql("SELECT * FROM rows WHERE id = :id")
-    def typed(self, wanted: Typed) -> Row | None: ...
+    def typed(self, wanted: Typed) -> Row | None:
+        raise NotImplementedError
 
     @sql("SELECT * AS rows, next_page_token() AS next_page FROM rows OFFSET page_token_offset(:p)")
-    def page(self, p: str = "") -> Page: ...
+    def page(self, p: str = "") -> Page:
+        raise NotImplementedError
 
     @sql("SELECT * FROM rows")
     def all(self) -> AsyncIterator[Row]:
@@ -103,6 +106,7 @@ def broken() -> type[View]:
         rows = table("rows", source=topic("rows"))
 
         @sql("SELECT nothing FROM rows")
-        def one(self) -> Row: ...
+        def one(self) -> Row:
+            raise NotImplementedError
 
     return Broken

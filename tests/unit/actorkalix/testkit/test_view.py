@@ -23,7 +23,7 @@ from actorkalix import (
     table,
     topic,
 )
-from actorkalix.errors import HandlerFailed, InvalidEffect, InvalidPayload, NotEncodable
+from actorkalix.errors import InvalidEffect, InvalidPayload, NotEncodable
 from actorkalix.testkit import ViewTestKit
 
 
@@ -224,7 +224,7 @@ def test_what_cannot_be_handed_in(kit: ViewTestKit[Rows]) -> None:
         kit.event(Shop, "a", other)
     with pytest.raises(NotEncodable):
         kit.state(Person, "p", other and Named(other))
-    with pytest.raises(HandlerFailed, match="name"):
+    with pytest.raises(InvalidPayload, match="name: missing, expected str"):
         kit.message("orders", "o", {"nome": "x"})
     number: Any = 3
     with pytest.raises((InvalidPayload, TypeError)):

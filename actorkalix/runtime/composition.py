@@ -70,13 +70,7 @@ def build_host(
         ran: is told of each step that was made there, with the records as they are written.
     """
     limits = limits or Limits()
-    behaviors = {
-        component_id: behavior_for(component, limits)
-        for component_id, component in service.components.items()
-        if component.kind not in ("action", "view")
-    }
-    if wrap is not None:
-        behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
+    behaviors = _behaviors_of(service, limits, wrap)
     dedicated = dedicated_components(service)
     if dedicated:
         made = places({component_id: behaviors[component_id] for component_id in dedicated})
@@ -104,6 +98,21 @@ def build_host(
         subscribers=subscribers,
         feeds=sources_of(service),
     )
+
+
+def _behaviors_of(
+    service: ServiceDescriptor,
+    limits: Limits,
+    wrap: Callable[[Behavior[Any]], Behavior[Any]] | None,
+) -> dict[str, Behavior[Any]]:
+    behaviors = {
+        component_id: behavior_for(component, limits)
+        for component_id, component in service.components.items()
+        if component.kind not in ("action", "view")
+    }
+    if wrap is None:
+        return behaviors
+    return {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
 
 
 def dedicated_components(service: ServiceDescriptor) -> dict[str, Dedicated]:

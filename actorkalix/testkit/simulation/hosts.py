@@ -38,6 +38,7 @@ from actorkalix_storage.memorystore import MemoryStore
 
 from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
+from .places import SimulatedWeather
 from .processes import Process
 from .projections import SimulatedViews
 from .steps import workflows_of
@@ -113,6 +114,8 @@ class SimulatedHost:
         wrap: puts something around each behavior.
         attend: puts something around each subscriber.
         attend_steps: puts something around each runner of steps.
+        weather: of the places of dedicated entities.
+        written: is told where their records come from.
         inside: is told what its own calls are.
         views: that its feeds go to.
         on_fatal: is told why the process has to end.
@@ -133,6 +136,8 @@ class SimulatedHost:
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
         attend: Callable[[Subscriber], Subscriber],
         attend_steps: Callable[[Steps], Steps],
+        weather: SimulatedWeather,
+        written: Written,
         inside: Inside,
         views: SimulatedViews,
         on_fatal: Callable[[str], object],
@@ -157,6 +162,8 @@ class SimulatedHost:
             on_fatal=on_fatal,
             wrap=wrap,
             attend=attend,
+            places=weather.places,
+            ran=partial(_note, written, process),
         )
         assignment = Assignment(number, incarnation, b"")
         self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
@@ -216,6 +223,12 @@ class SimulatedHost:
         await self._dispatch.aclose()
         await self.host.stop()
         await self.neighbours.flushed(grace_s)
+
+
+def _note(written: Written, process: Process, message: Message, step: Step[Any]) -> None:
+    """A step of a dedicated entity is back, with its records as they will be written."""
+    for record in step.records:
+        written.note(record, operation_of(message.correlation_id), process.name)
 
 
 async def _at_once(work: Callable[[], Any]) -> Any:

@@ -32,7 +32,6 @@ from actorkalix.limits import Limits
 from actorkalix.testkit.checking import Ownership
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.rayhost.contract import Roll, Transport
-from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
 from .chance import Chance
@@ -42,6 +41,7 @@ from .hosts import HostClock, SimulatedHost, Watched, Written, homes_of
 from .inside import Attended, Inside
 from .loop import SimulationLoop
 from .network import Network
+from .places import SimulatedWeather
 from .plan import Plan
 from .processes import Process
 from .projections import SimulatedViews
@@ -201,19 +201,18 @@ class World:
             service=self._service,
             limits=self.limits,
             homes=self.homes,
-            wrap=partial(self._wrap, process),
+            wrap=lambda each: Watched(self.findings.wrap(each), process, self.written, self.trace),
             attend=lambda each: Attended(
                 each, self.inside, process, disk, deliveries.fork(each.consumer)
             ),
             attend_steps=partial(AttendedSteps, self.inside, process, disk, chance.fork("steps")),
+            weather=SimulatedWeather(chance.fork("places"), self.conditions),
+            written=self.written,
             inside=self.inside,
             views=self.views,
             on_fatal=partial(self._fatal, number, process),
         )
         return process.run(make)
-
-    def _wrap(self, process: Process, behavior: Behavior[Any]) -> Behavior[Any]:
-        return Watched(self.findings.wrap(behavior), process, self.written, self.trace)
 
     async def _start(self, host: SimulatedHost) -> None:
         """In the host's process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from actorkalix.engine.sending import SENDING, SendingBehavior
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
+from actorkalix.runtime.outside import Publishing
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior
@@ -41,6 +42,7 @@ def build_host(
     wrap: Callable[[Behavior[Any]], Behavior[Any]] | None = None,
     watch: Watch | None = None,
     attend: Callable[[Subscriber], Subscriber] | None = None,
+    publishing: Sequence[Publishing] = (),
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -58,6 +60,7 @@ def build_host(
         wrap: puts something around each behavior; test kits and `--dev` use `development`.
         watch: what a `Watchdog` looks at; it knows which components are blocked.
         attend: puts something around each subscriber; simulations note what it is handed.
+        publishing: who publish to topics of brokers outside.
     """
     limits = limits or Limits()
     behaviors = {
@@ -72,7 +75,7 @@ def build_host(
     behaviors[SENDING] = SendingBehavior(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
-        found = subscribers_of(service, reach)
+        found = subscribers_of(service, reach, publishing)
         return found if attend is None else [attend(each) for each in found]
 
     return ShardHost(

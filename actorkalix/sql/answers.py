@@ -97,6 +97,8 @@ class Answer:
             InvalidPayload: an argument cannot be used.
             QueryTooLarge: more rows were found than one answer may hold.
         """
+        if self.query.many:
+            return self._all(execute, arguments, rows_max)
         values = self.query.bind(arguments)
         if self._lists:
             return self._wrapped(execute, arguments, values, rows_max)
@@ -135,6 +137,16 @@ class Answer:
             values.update(bound(last))
             values["offset"] = 0
             left = None if left is None else left - size
+
+    def _all(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes:
+        without = min(VIEW_COLLECTION_ROWS_MAX, rows_max)
+        most = without if self.query.limit is None else rows_max
+        found: list[bytes] = []
+        for page in self.pages(execute, arguments, rows_max):
+            found += page
+            if len(found) > most:
+                raise _too_many(most)
+        return b"[" + b",".join(found) + b"]"
 
     def change(self, row: Sequence[Any]) -> bytes:
         """An object of `Query.changes`' rows as JSON.

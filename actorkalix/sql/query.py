@@ -97,6 +97,7 @@ class Query(msgspec.Struct, frozen=True):
         offset: of rows.
         page: name of the parameter that holds the page's token; empty for none.
         mark: tells tokens of this query from those of others.
+        many: the result is a list of what `element` makes.
         changes: of a query with `stream_updates`: SELECT of "$subject", "$seq", whether the row
             matches (0 or 1), then the cells of `element`, for changes above :after up to :upto, at
             most :limit; or empty.
@@ -119,6 +120,7 @@ class Query(msgspec.Struct, frozen=True):
     page: str
     mark: bytes
     changes: str = ""
+    many: bool = False
 
     @property
     def sqlite(self) -> tuple[str, ...]:

@@ -62,6 +62,14 @@ def test_more_rows_than_a_list_takes_are_an_error() -> None:
         Answer(query).run(shop.execute, {}, rows_max=1_200)
 
 
+def test_a_plain_list_holds_all_rows() -> None:
+    query = compiled("SELECT * FROM customers ORDER BY name DESC", list[Customer])
+    assert [one.name for one in Answer(query).run(Shop(query).execute, {})] == ["Cid", "Bob", "Ann"]
+    assert len(Answer(query).run(crowded(query, 1_000).execute, {})) == 1_000
+    with pytest.raises(QueryTooLarge, match="more than 1,000 rows"):
+        Answer(query).run(crowded(query, 1_001).execute, {})
+
+
 def test_lists_in_groups_have_the_same_bound() -> None:
     query = compiled("SELECT vip, name AS names FROM customers", Grouped, streams=True)
     assert [len(one.names) for one in Answer(query).run(crowded(query, 900).execute, {})] == [

@@ -143,6 +143,9 @@ class _Compiler:
             mapping = Mapping(block, self._cells, Mapping(block, self._inner))
             element = mapping.element(items, self._says.type, self._select.items[0])
             self._group(others, collects=bool(lists))
+            if isinstance(element, Whole) and element.nullable:
+                text = "a join may leave this row out; give it a name that may be None, or use JOIN"
+                self._note(items[0], text)
         if self._findings:
             return None
         statements = Statements(

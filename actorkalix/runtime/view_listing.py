@@ -310,10 +310,10 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
     view = component.view if component is not None else None
     uri = _served(name, folder)
     if uri:
-        state = "serving" if uri == uri_of(paths[0]) else "building"
+        state = "serving" if uri.startswith(uri_of(paths[0])) else "building"
     if not paths:
         return ViewView(name, state, _tables_of(view, None))
-    served = next((path for path in paths if uri_of(path) == uri), None)
+    served = next((path for path in paths if uri.startswith(uri_of(path))), None)
 
     def work(read: Read) -> tuple[int, int, int, int]:
         there = standings(read)

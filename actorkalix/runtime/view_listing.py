@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -164,7 +164,7 @@ class ServiceViews:
             if each.kind in ENTITY_KINDS
         }
         wanted = set(adhoc.named(order.sql, (table.name for table in tables)))
-        states = {}
+        states: dict[str, tuple[Sequence[str], Sequence[adhoc.State]]] = {}
         for name in adhoc.named(order.sql, components):
             each = components[name]
             found = await states_of_all(

@@ -25,6 +25,7 @@ from actorkalix.views.files import SUFFIX, folder_of
 
 VIEWS = "views"  # folder of all views in a data folder
 LOOK_EVERY_S = 0.05
+FRESH_S = 0.002  # a look at a folder is a tenth of a small query
 YOUNG_NS = 50_000_000  # clocks of file systems tick each 1 to 10 ms
 
 
@@ -52,7 +53,7 @@ class Serving:
         self._now_ns = now_ns
         self._uri = ""
         self._changed = 0
-        self._again_s = 0.0
+        self._again_s = self._fresh_s = 0.0
         self._said = "nothing keeps it yet"
 
     def __call__(self) -> str:
@@ -61,14 +62,18 @@ class Serving:
         Raises:
             ViewIncomplete: there is none that is whole; the message says how far it is.
         """
+        now_s = self._monotonic_s()
+        if now_s < self._fresh_s:
+            return self._uri
         try:
             changed = os.stat(self._name).st_mtime_ns
         except OSError:
             changed = 0
-        if changed != self._changed or self._monotonic_s() >= self._again_s:
+        if changed != self._changed or now_s >= self._again_s:
             self._look(changed)
         if not self._uri:
             raise ViewIncomplete(f"the view {self._view!r} is not complete: {self._said}")
+        self._fresh_s = now_s + FRESH_S
         return self._uri
 
     def _look(self, changed: int) -> None:

@@ -182,9 +182,7 @@ class WorkflowBehavior(EntityBehavior):
         moved = settle(self._rules, flow, fired, self._stored.decode_state, now_ms)
         if moved is None:
             return _unchanged(flow, _packed(Settled(now_ms + NOT_BEGUN_RETRY_MS)))
-        after = moved[0].control
-        attempt = flow.control.failures + 1 if after.failure or after.status in OVER else 0
-        return self._done(*moved, Reply(_packed(Settled(moved[0].expires_ms, attempt))))
+        return self._done(*moved, Reply(_packed(Settled(moved[0].expires_ms))))
 
     def _pass(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         """The time of a pause or a wait is over."""

@@ -70,7 +70,7 @@ class Draft:
 
     def open(self, promises: Iterable[str]) -> None:
         """These promises may be resolved from now on."""
-        new = [name for name in promises if name not in self.kept.opened]
+        new = [name for name in dict.fromkeys(promises) if name not in self.kept.opened]
         if new:
             self.kept = replace(self.kept, opened=(*self.kept.opened, *new))
 

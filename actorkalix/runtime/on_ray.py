@@ -36,6 +36,7 @@ from actorkalix.ports import HostMethod
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.consuming import acting_methods
+from actorkalix.runtime.dedicated import places_on_ray
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -218,11 +219,11 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
         app = http_app(
             service,
             dispatch,
@@ -268,6 +269,7 @@ class ServiceHost:
                 watch=watch,
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
+                places=places_on_ray(service, self._config),
             )
             await host.start()
             unowned.pop_all()

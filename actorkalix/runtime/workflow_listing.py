@@ -385,6 +385,7 @@ def _workflow(service: ServiceDescriptor, component: str) -> ComponentDescriptor
     found = service.components.get(component)
     if found is None or found.kind != "workflow":
         there = ", ".join(workflows_in(service)) or "none"
-        what = f"is a {found.kind.replace('_', ' ')}" if found else "is unknown"
-        raise UnknownRoute(f"{component!r} {what}; workflows of {service.name}: {there}")
+        raise UnknownRoute(
+            f"{component!r} is no workflow of service {service.name}; there is {there}"
+        )
     return found

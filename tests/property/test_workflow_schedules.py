@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.property.flow_model import Schedule
+from tests.property.flow_schedule import Schedule
 
 SCHEDULES = 4_000
 MOVES = 60

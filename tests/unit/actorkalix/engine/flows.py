@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from actorkalix import Effect, StepEffect, Workflow, command, max_retries, query, step
 from actorkalix.codec import codecs_for
@@ -187,7 +188,7 @@ class Bench:
 
     def look(self) -> WorkflowStatus:
         """Where it stands."""
-        reply = self._tell(MessageKind.QUERY, STATUS).reply
+        reply = self.tell(MessageKind.QUERY, STATUS).reply
         return msgspec.msgpack.decode(reply.payload, type=WorkflowStatus)
 
     # ---- messages --------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ class Bench:
         """The reply to a command or query; `held` where it waits."""
         handler = self.descriptor.handlers[method]
         kind = MessageKind.QUERY if handler.kind == "query" else MessageKind.COMMAND
-        step = self._tell(kind, method, self._arguments(method, args), key=key, **more)
+        step = self.tell(kind, method, self._arguments(method, args), key=key, **more)
         return Reply(failure=failure("held")) if step.hold else step.reply
 
     def value(self, method: str, *args: Any, **more: Any) -> Any:
@@ -215,12 +216,12 @@ class Bench:
 
     def control(self, method: str, *args: Any) -> str:
         """The status after a control."""
-        step = self._tell(MessageKind.CONTROL, method, self._arguments(method, args))
+        step = self.tell(MessageKind.CONTROL, method, self._arguments(method, args))
         return str(self.codec.replies[method].decode(step.reply.payload, Encoding.MSGPACK))
 
     def expire(self) -> Firing | None:
         """What it gives out."""
-        payload = self._tell(MessageKind.EXPIRE, "").reply.payload
+        payload = self.tell(MessageKind.EXPIRE, "").reply.payload
         return msgspec.msgpack.decode(payload, type=Firing) if payload else None
 
     def given(self) -> Firing:
@@ -234,7 +235,7 @@ class Bench:
         failed = outcome if isinstance(outcome, Failure) else None
         payload = pack_outcome(outcome) if isinstance(outcome, StepOutcome) else b""
         told = Outcome(firing.token, failed, payload, self.now_ms)
-        step = self._tell(MessageKind.CONTROL, FIRED, msgspec.msgpack.encode(told))
+        step = self.tell(MessageKind.CONTROL, FIRED, msgspec.msgpack.encode(told))
         return msgspec.msgpack.decode(step.reply.payload, type=Settled)
 
     def done(self, firing: Firing, following: WireNext, **more: Any) -> Settled:
@@ -284,7 +285,19 @@ class Bench:
     def _arguments(self, method: str, args: tuple[Any, ...]) -> bytes:
         return self.codec.arguments[method].encode(args, {}, Encoding.MSGPACK)
 
-    def _tell(self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any) -> Step[Any]:
+    def clean(self) -> None:
+        """Its retention has passed."""
+        self.tell(MessageKind.CLEAN, "")
+
+    def number_of_control(self, method: str, *args: Any) -> str:
+        """The AK number with which a control is refused."""
+        with pytest.raises(BehaviorError) as caught:
+            self.control(method, *args)
+        failure = caught.value.reply.failure
+        assert failure is not None, "a refusal says why"
+        return failure.number
+
+    def tell(self, kind: MessageKind, method: str, payload: bytes = b"", **more: Any) -> Step[Any]:
         message = Message(
             *(kind, self.descriptor.component_id, self.entity, method, payload),
             *(Encoding.MSGPACK, Encoding.MSGPACK),

@@ -23,7 +23,6 @@ from tests.property.view_sql.joins import joined
 from tests.property.view_sql.ordering import ordered
 from tests.property.view_sql.terms import COLUMNS, TYPES, Env, Term, Terms, Writing, compared
 
-
 Of = Callable[[Sequence[Env]], Any]
 
 

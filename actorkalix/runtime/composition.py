@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
 from actorkalix.model.hosting import Dedicated
 from actorkalix.runtime.feeding import sources_of
+from actorkalix.runtime.outside import Publishing
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior, Step
@@ -48,6 +49,7 @@ def build_host(
     attend: Callable[[Subscriber], Subscriber] | None = None,
     places: Callable[[Mapping[str, Behavior[Any]]], Places] = Nearby,
     ran: Callable[[Message, Step[Any]], object] | None = None,
+    publishing: Sequence[Publishing] = (),
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -68,15 +70,10 @@ def build_host(
         places: makes the places of entities with `hosting=Dedicated(...)`; in this process when not
             given.
         ran: is told of each step that was made there, with the records as they are written.
+        publishing: who publish to topics of brokers outside.
     """
     limits = limits or Limits()
-    behaviors = {
-        component_id: behavior_for(component, limits)
-        for component_id, component in service.components.items()
-        if component.kind not in ("action", "view")
-    }
-    if wrap is not None:
-        behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
+    behaviors = _behaviors_of(service, limits, wrap)
     dedicated = dedicated_components(service)
     if dedicated:
         made = places({component_id: behaviors[component_id] for component_id in dedicated})
@@ -88,7 +85,7 @@ def build_host(
     behaviors[SENDING] = SendingBehavior(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
-        found = subscribers_of(service, reach)
+        found = subscribers_of(service, reach, publishing)
         return found if attend is None else [attend(each) for each in found]
 
     return ShardHost(
@@ -104,6 +101,21 @@ def build_host(
         subscribers=subscribers,
         feeds=sources_of(service),
     )
+
+
+def _behaviors_of(
+    service: ServiceDescriptor,
+    limits: Limits,
+    wrap: Callable[[Behavior[Any]], Behavior[Any]] | None,
+) -> dict[str, Behavior[Any]]:
+    behaviors = {
+        component_id: behavior_for(component, limits)
+        for component_id, component in service.components.items()
+        if component.kind not in ("action", "view")
+    }
+    if wrap is None:
+        return behaviors
+    return {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
 
 
 def dedicated_components(service: ServiceDescriptor) -> dict[str, Dedicated]:

@@ -68,6 +68,9 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         mistake_every_ms: mean interval of processes of views that are taken for dead: another one
             is started, and both write one file.
         mistake_mean_ms: how long the former one goes on.
+        place_mean_us: each step of a dedicated entity's process.
+        place_fails: that such a process ends, each time before it runs something, and before the
+            answer leaves.
         crash_at: probability, a visit, that a host is killed at a step of the commit path:
             `before_write`, `after_write` (stored, nobody told), `before_reply`.
         clock_every_ms: mean interval of jumps of a host's clock.
@@ -109,6 +112,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     view_lost: float = 0.1
     mistake_every_ms: int = 2_000
     mistake_mean_ms: int = 200
+    place_mean_us: int = 300
+    place_fails: float = 0.01
     crash_at: dict[CrashPoint, float] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_CRASH_POINTS, 0.002)
     )
@@ -277,7 +282,7 @@ def _pause_us(chance: Chance, rates: Faults) -> int:
 # ---- checks --------------------------------------------------------------------------------------
 PROBABILITIES = (
     *("drop", "swallow", "duplicate", "reorder", "partition_one_way", "answer_lost"),
-    *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails"),
+    *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails", "place_fails"),
     *("view_dies", "view_lost"),
 )
 PAUSE_MAX_MS = 8_000
@@ -334,6 +339,8 @@ _NONE = Faults(
     view_dies=0,
     view_lost=0,
     mistake_every_ms=0,
+    place_mean_us=0,
+    place_fails=0,
     crash_at={},
     clock_every_ms=0,
     clock_skew_ms=0,
@@ -364,6 +371,8 @@ _HARSH = Faults(
     view_dies=0.1,
     view_lost=0.2,
     mistake_every_ms=500,
+    place_mean_us=2_000,
+    place_fails=0.05,
     crash_at=dict.fromkeys(_CRASH_POINTS, 0.01),
     clock_every_ms=800,
     clock_forward_ms=60_000,

@@ -32,8 +32,6 @@ from actorkalix.limits import Limits
 from actorkalix.testkit.checking import Ownership
 from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.rayhost.contract import Roll, Transport
-from actorkalix_cluster.shardhost.behavior import Behavior
-from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
 from .chance import Chance
@@ -43,9 +41,11 @@ from .hosts import HostClock, SimulatedHost, Watched, Written, homes_of
 from .inside import Attended, Inside
 from .loop import SimulationLoop
 from .network import Network
+from .places import SimulatedWeather
 from .plan import Plan
 from .processes import Process
 from .projections import SimulatedViews
+from .steps import AttendedSteps
 from .trace import Trace
 
 LINEAGE = 7
@@ -177,6 +177,7 @@ class World:
         disk = self.disks[number]
         process = self.loop.process(f"host {number}.{incarnation}")
         chance = self.chance.fork("host", number, incarnation)
+        deliveries = chance.fork("deliveries")
         store = disk.open(process, is_twin=is_twin)
         committer = SimulatedCommitter(
             disk,
@@ -200,23 +201,18 @@ class World:
             service=self._service,
             limits=self.limits,
             homes=self.homes,
-            wrap=partial(self._wrap, process),
-            attend=partial(self._attend, number, process, chance.fork("deliveries")),
+            wrap=lambda each: Watched(self.findings.wrap(each), process, self.written, self.trace),
+            attend=lambda each: Attended(
+                each, self.inside, process, disk, deliveries.fork(each.consumer)
+            ),
+            attend_steps=partial(AttendedSteps, self.inside, process, disk, chance.fork("steps")),
+            weather=SimulatedWeather(chance.fork("places"), self.conditions),
+            written=self.written,
             inside=self.inside,
             views=self.views,
             on_fatal=partial(self._fatal, number, process),
         )
         return process.run(make)
-
-    def _wrap(self, process: Process, behavior: Behavior[Any]) -> Behavior[Any]:
-        return Watched(self.findings.wrap(behavior), process, self.written, self.trace)
-
-    def _attend(
-        self, number: int, process: Process, chance: Chance, subscriber: Subscriber
-    ) -> Subscriber:
-        return Attended(
-            subscriber, self.inside, process, self.disks[number], chance.fork(subscriber.consumer)
-        )
 
     async def _start(self, host: SimulatedHost) -> None:
         """In the host's process."""

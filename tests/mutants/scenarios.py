@@ -21,6 +21,7 @@ from actorkalix.testkit.simulation.simulating import subject_of
 from actorkalix.testkit.simulation.workload import Workload
 from tests.sim.flows import service as flows
 from tests.sim.followers import ringing, service
+from tests.sim.viewed import service as viewed
 
 from .rules import (
     LONG,
@@ -258,6 +259,33 @@ timers = Scenario(
     queries=0.5,
     wait_ms=30.0,
     judges={"timers_keep_their_time": timers_keep_their_time},
+)
+views = Scenario(
+    name="views",
+    service=viewed,
+    faults=slow(
+        kill_every_ms=60,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        drop=0.1,
+        duplicate=0.1,
+        reorder=0.1,
+        view_dies=0.1,
+        view_lost=0.2,
+        mistake_every_ms=50,
+        mistake_mean_ms=20,
+    ),
+    weights={"put": 4, "put_three": 2, "smash": 0.3, "tear": 0.1},
+    operations=60,
+    entities=2,
+    keyed=0.0,
+    wait_ms=6.0,
+)
+failing_views = views.but(
+    name="failing_views",
+    faults=slow(delivery_fails=0.1, view_dies=0.05, restart_min_us=500, mistake_every_ms=100),
+    weights={"put": 4, "put_three": 2, "smash": 0.1, "tear": 0},
+    wait_ms=60.0,
 )
 
 workflows = Scenario(

@@ -29,6 +29,7 @@ from .rules import (
     nothing_is_refused,
     timers_keep_their_time,
     times_never_go_back,
+    undone_is_undone,
 )
 from .services import Account, Lease, Pad
 
@@ -301,4 +302,23 @@ workflows = Scenario(
     clients=4,
     queries=0.3,
     wait_ms=40.0,
+)
+late_calls = workflows.but(
+    name="late_calls",
+    faults=slow(
+        kill_every_ms=120,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        network_mean_us=15_000,
+        delivery_fails=0.2,
+    ),
+    hosts=3,
+    weights={
+        **workflows.weights,
+        "hasty.start": 2,
+        "restart": 0,
+        "begin": 0,
+        "terminate": 0,
+    },
+    judges={"undone_is_undone": undone_is_undone},
 )

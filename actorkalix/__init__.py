@@ -32,6 +32,7 @@ from actorkalix.model.handlers import HandlerRef as HandlerRef
 from actorkalix.model.handlers import command as command
 from actorkalix.model.handlers import handler as handler
 from actorkalix.model.handlers import query as query
+from actorkalix.model.hosting import Dedicated as Dedicated
 from actorkalix.model.metadata import Metadata as Metadata
 from actorkalix.model.parallel import branch as branch
 from actorkalix.model.queries import sql as sql
@@ -56,6 +57,7 @@ from actorkalix.model.transport import Reply as Reply
 from actorkalix.model.views import View as View
 from actorkalix.model.workflow_effects import Promise as Promise
 from actorkalix.model.workflow_effects import StepEffect as StepEffect
+from actorkalix.model.workflow_effects import WorkflowUpdate as WorkflowUpdate
 from actorkalix.model.workflows import Workflow as Workflow
 
 del _floor  # loaded before the mark of its name, so that loading it later does not hide the mark

@@ -70,6 +70,11 @@ class Limits:
             it may use (a handler that computes fills one; raise it for handlers that wait).
         tasks_waiting_max: calls that wait for one of these, of each depth of calls and each set of
             options; beyond it 503 (some 1 kB each, beside their payloads).
+        dedicated_max: entities of a host that have a process of their own (43 MB each, so 5.5 GB);
+            beyond it idle ones are stopped, or 503.
+        dedicated_start: until a caller is told that no node has the resources for such a process
+            (longer than `ask_timeout` for those who wait longer; an image of a runtime_env is made
+            in minutes, and goes on being made).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
         topic_partitions: of every topic: messages of so many subjects are handled at once, and a
@@ -119,6 +124,8 @@ class Limits:
     actions_max: int = 4_096
     tasks_per_core_max: int = 1
     tasks_waiting_max: int = 4_096
+    dedicated_max: int = 128
+    dedicated_start: timedelta = timedelta(seconds=30)
     call_depth_max: int = 8
     topic_partitions: int = 16
     view_query_timeout: timedelta = timedelta(seconds=4.5)

@@ -119,6 +119,17 @@ def topics_of(service: ServiceDescriptor) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def taken_topics(service: ServiceDescriptor) -> tuple[str, ...]:
+    """Names of the topics that a service's components take messages from, in order."""
+    found = {
+        subscription.source.name
+        for component in service.components.values()
+        for subscription in component.subscriptions
+        if is_topic(subscription.source)
+    }
+    return tuple(sorted(found))
+
+
 def _resolved(scope: Scope, one: Marked, annotation: Any, what: str) -> Any:
     try:
         return scope.type_of(annotation, one.fn, scope.owner(one.name))

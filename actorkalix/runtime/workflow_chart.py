@@ -109,15 +109,18 @@ def chart_of(workflow: ComponentDescriptor) -> Chart:
 
 def _recovery(step: StepDescriptor) -> Iterator[Edge]:
     recovery = step.recovery
-    if recovery.retries < 0:
+    reasons = [error.__name__ for error in recovery.final]
+    if recovery.retries > 0:
+        reasons.append(f"{recovery.retries + 1} attempts failed")
+    elif recovery.retries == 0:
+        reasons = ["it failed"]
+    if not reasons:
         return
-    tries = "" if not recovery.retries else f"after {recovery.retries + 1} attempts"
-    undone = "undo" if recovery.undoes else ""
-    label = ", ".join(part for part in (tries, undone) if part) or "fails"
+    label = " or ".join(reasons) + (", then undo" if recovery.undoes else "")
     yield Edge(step.name, recovery.step or "failed", "failure", label)
 
 
-class _Read(ast.NodeVisitor):
+class _Read:
     """Reads one method."""
 
     def __init__(self, source: str, names: dict[str, str], commands: set[str]) -> None:
@@ -132,14 +135,14 @@ class _Read(ast.NodeVisitor):
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(fn))))
         except (OSError, TypeError, SyntaxError):
-            self._cannot("its source is not there")
+            self._cannot("its source is not there, so nothing is known of it")
             return
-        self.visit(tree)
+        for call in _calls(tree):
+            self._call(call)
         if not self._found and not self._source.endswith("()"):
-            self._cannot("it returns no effect of its own; another function may")
+            self._cannot("its source names no effect; what another function returns is not known")
 
-    def visit_Call(self, node: ast.Call) -> None:
-        self.generic_visit(node)
+    def _call(self, node: ast.Call) -> None:
         if not isinstance(node.func, ast.Attribute):
             return
         effect = node.func.attr
@@ -178,7 +181,7 @@ class _Read(ast.NodeVisitor):
             if node.attr in self._commands:
                 self._to(f"{node.attr}()", kind, label)
                 return
-        self._cannot(f"where {ast.unparse(node)!r} leads")
+        self._cannot(f"where {ast.unparse(node)} leads is not known: it is no self.<step>")
         self._to(UNKNOWN, kind, label)
 
     def _to(self, target: str, kind: Kind = "step", label: str = "") -> None:
@@ -186,20 +189,29 @@ class _Read(ast.NodeVisitor):
         self.edges.append(Edge(self._source, target, kind, label))
 
     def _cannot(self, what: str) -> None:
-        self.unknown.append(f"{self._source}: {what} cannot be told from its source")
+        self.unknown.append(f"{self._source}: {what}")
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    """All calls in a tree, the inner ones first."""
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child)
+    if isinstance(node, ast.Call):
+        yield node
 
 
 def _of_effects(node: ast.expr) -> bool:
-    """Whether a call belongs to `self.effects` or to what it has made."""
+    """Whether a call belongs to `self.effects` or to what it, or a method beside it, has made."""
+    direct = isinstance(node, ast.Name) and node.id == "self"
     while isinstance(node, (ast.Attribute, ast.Call)):
         if isinstance(node, ast.Attribute):
-            if node.attr == "effects":
-                return True
+            if node.attr in ("client", "timers", "resources"):
+                return False
             node = node.value
         else:
             node = node.func
     # A name: an effect that was made before, as in `update = self.effects.update_state(...)`.
-    return isinstance(node, ast.Name) and node.id != "self"
+    return isinstance(node, ast.Name) and not direct
 
 
 # ---- drawing ----------------------------------------------------------------------------------

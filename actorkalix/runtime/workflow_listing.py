@@ -166,8 +166,14 @@ def view_of(store: Store, code: ComponentDescriptor | None, asked: ViewAsked) ->
     status = status_of(flow)
     state, note = _state(flow.stored, code)
     return WorkflowView(
-        *(row_of(component, flow, head.time_ms), status.deadline_ms, status.suspended_in),
-        *(status.promises, status.undo, status.children, status.parent, state),
+        row_of(component, flow, head.time_ms),
+        status.deadline_ms,
+        status.suspended_in,
+        status.promises,
+        status.undo,
+        status.children,
+        status.parent,
+        state,
         tuple(moments[: asked.limit]),
         more=len(moments) > asked.limit,
         note=note,
@@ -385,6 +391,7 @@ def _workflow(service: ServiceDescriptor, component: str) -> ComponentDescriptor
     found = service.components.get(component)
     if found is None or found.kind != "workflow":
         there = ", ".join(workflows_in(service)) or "none"
-        what = f"is a {found.kind.replace('_', ' ')}" if found else "is unknown"
-        raise UnknownRoute(f"{component!r} {what}; workflows of {service.name}: {there}")
+        raise UnknownRoute(
+            f"{component!r} is no workflow of service {service.name}; there is {there}"
+        )
     return found

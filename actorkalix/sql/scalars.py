@@ -74,8 +74,8 @@ class Scalars(ABC):
                 return self.scope.value(node)
             case Constant(value=None):
                 return self._null()
-            case Constant():
-                return self._constant(node, column_for(natural(node.value), False))
+            case Constant(value=given):
+                return self._constant(node, column_for(natural(given), False))
             case Param():
                 parameter = self.parameter(node)
                 return None if parameter is None else self._argument(node, parameter, parameter)

@@ -17,6 +17,7 @@ from .rows import Result, Setting
 from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
+from .views import view_lag, view_query, view_rebuild, view_rows
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -37,6 +38,10 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "timers": timers,
     "log-growth": log_growth,
     "simulation": simulated,
+    "view-rebuild": view_rebuild,
+    "view-lag": view_lag,
+    "view-query": view_query,
+    "view-rows": view_rows,
     "group-commit": group_commit,
     "entities": entities,
 }

@@ -33,6 +33,7 @@ from scripts.benchmarks.stock import stocked, store_of
 from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
 from scripts.benchmarks.timers import timers
+from scripts.benchmarks.views import view_rebuild, view_rows
 
 FAST = load_of(4, [0.001] * 100, 0.025)
 SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
@@ -64,6 +65,9 @@ def tiny(tmp_path: Path) -> Setting:
         waiting=60,
         updates=40,
         histories=2,
+        view_events=100,
+        view_rows=300,
+        view_pages=3,
     )
 
 
@@ -94,6 +98,14 @@ def test_an_entity_with_many_events(tiny: Setting) -> None:
     (row,) = replayed(tiny)
     assert "of 120 events" in row.what
     assert row.value > 0
+
+
+def test_views_in_process(tiny: Setting) -> None:
+    (rebuilt,) = view_rebuild(tiny)
+    assert "of 100 events" in rebuilt.what
+    keyed, paged, searched = view_rows(tiny)
+    assert (keyed.beside, paged.beside) == ("of 3 rows", "page 1")
+    assert min(rebuilt.value, keyed.value, paged.value, searched.value) > 0
 
 
 def test_the_data_file_under_updates(tiny: Setting) -> None:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import delivery_bugs, engine_bugs, host_bugs, link_bugs, service_bugs, storage_bugs
+from . import (
+    delivery_bugs,
+    engine_bugs,
+    host_bugs,
+    link_bugs,
+    service_bugs,
+    storage_bugs,
+    workflow_bugs,
+)
 from .mutant import Catch, Mutant, hunt
 
 MUTANTS = (
@@ -19,6 +27,7 @@ MUTANTS = (
     *engine_bugs.MUTANTS,
     *service_bugs.MUTANTS,
     *delivery_bugs.MUTANTS,
+    *workflow_bugs.MUTANTS,
 )
 FILE = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"

@@ -29,7 +29,7 @@ from .rules import (
     nothing_is_refused,
     timers_keep_their_time,
     times_never_go_back,
-    undone_is_undone,
+    undone_in_time,
 )
 from .services import Account, Lease, Pad
 
@@ -277,6 +277,8 @@ workflows = Scenario(
         "purse.back": 0,
         "move.late": 0,
         "timed.late": 0,
+        "hasty.start": 0,
+        "hasty.late": 0,
         "pair.resolve": 0,
         "pair.suspend": 0,
         "pair.resume": 0,
@@ -320,5 +322,5 @@ late_calls = workflows.but(
         "begin": 0,
         "terminate": 0,
     },
-    judges={"undone_is_undone": undone_is_undone},
+    judges={"undone_in_time": undone_in_time},
 )

@@ -17,6 +17,7 @@ from . import (
     service_bugs,
     storage_bugs,
     view_bugs,
+    workflow_bugs,
 )
 from .mutant import Catch, Mutant, hunt
 
@@ -28,6 +29,7 @@ MUTANTS = (
     *service_bugs.MUTANTS,
     *delivery_bugs.MUTANTS,
     *view_bugs.MUTANTS,
+    *workflow_bugs.MUTANTS,
 )
 FILE = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"

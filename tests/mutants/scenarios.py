@@ -30,6 +30,7 @@ from .rules import (
     nothing_is_refused,
     timers_keep_their_time,
     times_never_go_back,
+    undone_in_time,
 )
 from .services import Account, Lease, Pad
 
@@ -304,6 +305,8 @@ workflows = Scenario(
         "purse.back": 0,
         "move.late": 0,
         "timed.late": 0,
+        "hasty.start": 0,
+        "hasty.late": 0,
         "pair.resolve": 0,
         "pair.suspend": 0,
         "pair.resume": 0,
@@ -329,4 +332,23 @@ workflows = Scenario(
     clients=4,
     queries=0.3,
     wait_ms=40.0,
+)
+late_calls = workflows.but(
+    name="late_calls",
+    faults=slow(
+        kill_every_ms=120,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        network_mean_us=15_000,
+        delivery_fails=0.2,
+    ),
+    hosts=3,
+    weights={
+        **workflows.weights,
+        "hasty.start": 2,
+        "restart": 0,
+        "begin": 0,
+        "terminate": 0,
+    },
+    judges={"undone_in_time": undone_in_time},
 )

@@ -38,6 +38,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         updates: of value entities, while the data file is looked at.
         histories: of a simulated cluster, on all cores together.
         hosts: numbers of hosts on this node.
+        workflows: of three steps, from start to end.
+        paused: workflows whose memory is taken.
+        running: workflows that go on after a kill.
     """
 
     scratch: Path
@@ -56,6 +59,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     updates: int = 2_000_000
     histories: int = 200
     hosts: tuple[int, ...] = (1, 2, 4)
+    workflows: int = 5_000
+    paused: int = 100_000
+    running: int = 10_000
 
 
 Of = Literal["value", "ratio", "excess"]

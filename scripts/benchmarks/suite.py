@@ -17,6 +17,7 @@ from .rows import Result, Setting
 from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
+from .workflows import workflow_memory, workflow_recovery, workflows
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -35,6 +36,9 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
+    "workflows": workflows,
+    "workflow-memory": workflow_memory,
+    "workflow-recovery": workflow_recovery,
     "log-growth": log_growth,
     "simulation": simulated,
     "group-commit": group_commit,

@@ -41,6 +41,8 @@ class ConsumerView(msgspec.Struct, frozen=True):
         handled, failures, dead_letters: since the hosts began.
         failure, failed_ms: of its last failure and when, "" and 0 while there was none.
         subjects: some of those that wait, the longest first, where asked for.
+        gaps: stretches of messages that were dropped before it read them, since the hosts began.
+        gap: the newest of them in words, or "".
     """
 
     consumer: str
@@ -57,6 +59,8 @@ class ConsumerView(msgspec.Struct, frozen=True):
     failure: str = ""
     failed_ms: int = 0
     subjects: tuple[ParkedView, ...] = ()
+    gaps: int = 0
+    gap: str = ""
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):

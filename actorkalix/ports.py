@@ -266,10 +266,26 @@ class Inspect(Protocol):
 
 
 class TopicView(msgspec.Struct, frozen=True):
-    """A topic: its name, and how many messages each partition has."""
+    """A topic.
+
+    Attributes:
+        name: of it.
+        partitions: how many messages each has.
+        bytes: of them.
+        dropped: messages that were there and are not any more.
+        kept_s: messages older than this are dropped.
+        bytes_max: beyond it the oldest messages are dropped.
+        broker: where it is: "embedded", or the name and servers of a broker, whose messages are
+            here on their way to consumers.
+    """
 
     name: str
     partitions: list[int]
+    bytes: int = 0
+    dropped: int = 0
+    kept_s: int = 0
+    bytes_max: int = 0
+    broker: str = "embedded"
 
 
 class PublishOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

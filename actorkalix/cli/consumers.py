@@ -57,12 +57,16 @@ async def _list(arguments: argparse.Namespace, output: Output) -> int:
             _show_subjects(one, output)
         elif one.parked:
             output.note(f"what is parked: actorkalix consumers {one.consumer}")
+        elif one.gap:
+            output.note(f"{one.consumer} has missed {one.gap}")
     return Exit.OK
 
 
 def _show_subjects(one: ConsumerView, output: Output) -> None:
     if one.failure:
         output.note(f"last failure, {utc(one.failed_ms)}: {one.failure}")
+    if one.gap:
+        output.note(f"missed {one.gaps} times, the last: {one.gap}")
     if not one.subjects:
         output.note("nothing is parked")
         return

@@ -25,6 +25,7 @@ from .options import (
     store_number,
     up_to,
 )
+from .view_parser import VIEWING
 from .workflow_parser import WORKFLOWS
 
 GRPC_PORT = 9001
@@ -232,6 +233,7 @@ COMMANDS = (
     Command("run", "start a service on Ray, serve it until Ctrl-C", _RUN, _run),
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
     *LOOKING,
+    *VIEWING,
     WORKFLOWS,
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
@@ -248,7 +250,6 @@ LATER = frozenset(
     (
         "submit",
         "cluster",
-        "views",
         "openapi",
         "proto",
     )

@@ -57,15 +57,30 @@ async def _publish(arguments: argparse.Namespace, order: PublishOrder, output: O
     return Exit.OK
 
 
+def _size(size: int) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1_024:
+            return f"{size:,} {unit}"
+        size //= 1_024
+    return f"{size:,} TiB"
+
+
+def _kept(topic: TopicView) -> str:
+    days, seconds = divmod(topic.kept_s, 86_400)
+    age = f"{days} d" if days and not seconds else f"{topic.kept_s:,} s"
+    return f"{age}, {_size(topic.bytes_max)}"
+
+
 def _table(topics: list[TopicView]) -> RenderableType:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("topic", "messages", "partitions in use"):
+    for title in ("topic", "broker", "messages", "size", "partitions in use", "dropped", "kept"):
         table.add_column(title, overflow="fold")
     for topic in topics:
         used = sum(size > 0 for size in topic.partitions)
         table.add_row(
-            topic.name, f"{sum(topic.partitions):,}", f"{used} of {len(topic.partitions)}"
+            *(topic.name, topic.broker, f"{sum(topic.partitions):,}", _size(topic.bytes)),
+            *(f"{used} of {len(topic.partitions)}", f"{topic.dropped:,}", _kept(topic)),
         )
     return table

@@ -27,6 +27,8 @@ from actorkalix.model.stored import tag_of
 BYTES = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+REFUSED = "application/x-actorkalix-refused"
+"""Of what stands in the place of a message that could not be taken: text that says why."""
 
 
 def write_data(value: Any, where: str) -> tuple[bytes, str]:
@@ -84,6 +86,8 @@ class DataReader:
         Raises:
             InvalidPayload: the data are not of the type; says where.
         """
+        if content_type == REFUSED:
+            raise InvalidPayload(_text(data))
         is_json = _is_json(content_type)
         if is_json and (self._readers or self._other):
             reader = self._readers.get(type_tag, self._other)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
+    from actorkalix.sql.shapes import TableShape
+
 
 HandlerKind = Literal["command", "query", "handler", "sql", "step"]
 ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]
@@ -148,6 +153,102 @@ class StoredType(msgspec.Struct, frozen=True):
     migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
+class TableHandler(msgspec.Struct, frozen=True):
+    """A method of a view that makes rows.
+
+    Attributes:
+        name: of the method.
+        fn: the function that the user wrote (unbound): `(self, row, change)`, of `on_delete`
+            `(self, row)`, of `on_snapshot` `(self, state)`.
+        only: the one class of changes that it takes, or None for all that no other takes.
+        place: where it is written.
+        takes: type of the change; read for messages of topics alone.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    only: Any
+    place: Place
+    takes: Any = Any
+
+
+class TableDescriptor(msgspec.Struct, frozen=True):
+    """A table of a view.
+
+    Attributes:
+        name: as the view's SQL says it.
+        shape: class of its rows and their columns.
+        source: the entity's or workflow's class, or a topic (`model.sources.Source`).
+        handlers: of its changes; none when `pass_through`.
+        on_delete: what happens to the row of a deleted entity; None: it is removed.
+        on_snapshot: makes the first row of an entity out of a snapshot.
+        pass_through: states (or messages) are the rows.
+        place: where it is declared.
+    """
+
+    name: str
+    shape: TableShape
+    source: Any
+    handlers: tuple[TableHandler, ...]
+    on_delete: TableHandler | None
+    on_snapshot: TableHandler | None
+    pass_through: bool
+    place: Place
+
+    def handler_of(self, change: object) -> TableHandler | None:
+        """The handler that takes a change; None: it is ignored, and the position moves on."""
+        return next(
+            (one for one in self.handlers if one.only is None or isinstance(change, one.only)),
+            None,
+        )
+
+
+class QueryDescriptor(msgspec.Struct, frozen=True):
+    """A query of a view.
+
+    Attributes:
+        name: of the method.
+        query: the compiled SQL.
+        handler: the method: its parameters, reply and routes.
+        streams: rows are handed over one by one.
+        stream_updates: and then every row that changes, without end.
+        fields: of the one object that the method takes; else none.
+    """
+
+    name: str
+    query: Query
+    handler: HandlerDescriptor
+    streams: bool
+    stream_updates: bool
+    fields: tuple[str, ...] = ()
+
+    def placeholders(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by the names that the SQL has: the parameters, or the fields of the one object."""
+        if not self.handler.whole_body:
+            return arguments
+        [value] = arguments.values()
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            return {name: fields.get(name) for name in self.fields}
+        return {name: getattr(value, name) for name in self.fields}
+
+
+class ViewDescriptor(msgspec.Struct, frozen=True):
+    """What a view adds to its component.
+
+    Attributes:
+        tables: by name.
+        queries: by name of the method.
+        fingerprint: of whatever makes the rows: names and shapes of the tables, their sources, the
+            code of the handlers; another one means that the tables are built anew. Queries are no
+            part of it.
+    """
+
+    tables: Mapping[str, TableDescriptor]
+    queries: Mapping[str, QueryDescriptor]
+    fingerprint: str
+
+
 class RecoveryDescriptor(msgspec.Struct, frozen=True):
     """What becomes of a step that fails.
 
@@ -211,6 +312,7 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
         snapshot_every: events between snapshots; 0 is never.
         options: further class options as given.
         subscriptions: of an action.
+        view: tables and queries of a view.
         steps: of a workflow, by the names under which they are stored.
     """
 
@@ -224,6 +326,7 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
     snapshot_every: int = 100
     options: Mapping[str, Any] = {}
     subscriptions: tuple[Subscription, ...] = ()
+    view: ViewDescriptor | None = None
     steps: Mapping[str, StepDescriptor] = {}
 
 

@@ -24,7 +24,7 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
         *("id", "runs", "timeout", "num_cpus", "num_gpus", "memory", "runtime_env"),
         *("max_retries", "abstract"),
     ),
-    "view": ("id", "abstract"),
+    "view": ("id", "version", "abstract"),
     "workflow": (
         *("id", "timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
         "abstract",
@@ -85,6 +85,9 @@ def check_options(
     runs = options.get("runs", "task")
     if "runs" in known and runs not in ("task", "inline"):
         problems.add(place, f'runs is "task" or "inline", got {runs!r}')
+    version = options.get("version", 1)
+    if "version" in known and (type(version) is not int or version < 1):
+        problems.add(place, f"version is a number from 1, got {version!r}")
     for name in ("timeout", "step_timeout"):
         value = options.get(name)
         if name not in known or value is None:

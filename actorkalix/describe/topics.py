@@ -108,6 +108,9 @@ def topics_of(service: ServiceDescriptor) -> tuple[str, ...]:
     for component in service.components.values():
         for handler in component.handlers.values():
             found.update(handler.publishes)
+        for table in component.view.tables.values() if component.view else ():
+            if is_topic(table.source):
+                found.add(table.source.name)
         for subscription in component.subscriptions:
             if is_topic(subscription.source):
                 found.add(subscription.source.name)

@@ -6,6 +6,7 @@ message has fields for go there, the others stay as they are, as do pairs of any
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,23 +60,31 @@ def topic_message(
         InvalidIdempotencyKey: the id is none.
     """
     data, content_type = write_data(value, where)
-    fields = {
-        "type": tag_of(type(value))[0],
-        "subject": subject,
-        "id": id,
-        "source": source,
-        "content_type": content_type,
-    }
+    made = with_attributes(
+        TopicMessage(tag_of(type(value))[0], subject, id, source, content_type, (), data),
+        metadata.pairs,
+    )
+    if made.id:
+        check_idempotency_key(made.id)
+    return made
+
+
+def with_attributes(made: TopicMessage, pairs: Iterable[tuple[str, str]]) -> TopicMessage:
+    """A message with these pairs: attributes of a CloudEvent win, all others are its metadata.
+
+    Args:
+        made: the message without them.
+        pairs: names and values, in order.
+    """
+    fields: dict[str, str] = {}
     others: list[tuple[str, str]] = []
-    for name, text in metadata.pairs:
+    for name, text in pairs:
         known = _attribute(name)
         if known in _FIELDS:
             fields[_FIELDS[known]] = text
         elif known != _DROPPED:
             others.append((known if known.startswith("ce-") else name, text))
-    if fields["id"]:
-        check_idempotency_key(fields["id"])
-    return TopicMessage(**fields, metadata=tuple(others), data=data)
+    return msgspec.structs.replace(made, **fields, metadata=(*made.metadata, *others))
 
 
 def _attribute(name: str) -> str:

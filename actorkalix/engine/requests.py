@@ -93,6 +93,8 @@ def message_of(
         request.metadata.pairs,
         correlation_id,
         0 if request.timeout is None else now_ms + max(1, request.timeout // _MS),
+        after=request.after or "",
+        resume=request.resume or "",
     )
 
 

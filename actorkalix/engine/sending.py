@@ -27,6 +27,9 @@ SENDING = "~sending"
 SEND = "send"
 QUEUES = 64
 """As many as hosts and their disks work on side by side; more would only be more to load."""
+OUTSIDE = "@"
+"""Queues whose ids begin with it hold what is published to topics of brokers outside; no outbox
+makes it, but whoever speaks to the broker."""
 SNAPSHOT_MESSAGES = 128
 
 
@@ -58,6 +61,16 @@ def send_order(message: Message) -> Message:
         deadline_ms=message.deadline_ms,
         depth=message.depth,
     )
+
+
+def outside_order(message: Message) -> Message:
+    """The message that queues what is published to a topic outside: in a queue of its partition.
+
+    Args:
+        message: that would publish it within.
+    """
+    queued = send_order(message)
+    return msgspec.structs.replace(queued, entity=f"{OUTSIDE}{message.entity}")
 
 
 class SendingBehavior:

@@ -6,15 +6,20 @@ entities, so nothing is copied and the order within a partition is that of the l
 
     message                  answer
     publish, a COMMAND       `Published`: where the message stands
-    size, a QUERY            how many messages there are
+    size, a QUERY            `Size`: how many messages there are
+    trim, a COMMAND          nothing: messages up to one are dropped, a `TRIMMED` record
 
 A message with an id of its own, its idempotency key, is appended once: who publishes it again is
 told where it stands, whatever the second one says (architecture 11). Ids count for
-`idempotency_kept`, as all keys do.
+`idempotency_kept`, as all keys do, also when its message was dropped before.
 
-A partition has no state but its number of messages, which stands in the head of its log; so a
-snapshot holds nothing, and is there for one thing: a load reads back to the newest one and no
-further. One is due every `SNAPSHOT_MESSAGES`, or every `SNAPSHOT_BYTES` of them.
+A partition has no state but its number of messages, which stands in the head of its log, and how
+much of them was dropped, which every `TRIMMED` record says anew. So a snapshot holds little, and is
+there for one thing: a load reads back to the newest one and no further. One is due every
+`SNAPSHOT_MESSAGES`, or every `SNAPSHOT_BYTES` of them.
+
+What is dropped is for its readers to notice (`shardhost.gaps`); it may be read for some time yet,
+for the store reclaims it in the background. Who drops, and what, is `runtime.retention`.
 
 Messages of one subject are in one partition, so they are in order. Messages without a subject are
 spread. A service keeps its number of partitions (`Limits.topic_partitions`): with another number a
@@ -29,12 +34,19 @@ from actorkalix.errors import InvalidPayload, PayloadTooLarge, UnknownRoute
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import Step
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
-from actorkalix_storage.api import History, Record, RecordKind, Snapshot
+from actorkalix_storage.api import (
+    History,
+    Record,
+    RecordKind,
+    Snapshot,
+    trim_of,
+    trim_payload,
+)
 
 from .replies import digest, refusal
 
 TOPIC = "~topic"
-PUBLISH, SIZE = "publish", "size"
+PUBLISH, SIZE, TRIM = "publish", "size", "trim"
 SNAPSHOT_MESSAGES = 128
 SNAPSHOT_BYTES = 1_048_576
 
@@ -73,19 +85,51 @@ class Published(msgspec.Struct, frozen=True, array_like=True):
     number: int
 
 
+class Size(msgspec.Struct, frozen=True, array_like=True):
+    """What there is in a partition.
+
+    Attributes:
+        number: of the newest message, 0 when there never was one.
+        bytes: of all messages that there ever were.
+        dropped: number of the newest message that was dropped, with all before it; 0 for none.
+        dropped_bytes: of these.
+        dropped_offset: where that one stood in its shard's log.
+    """
+
+    number: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    dropped_bytes: int = 0
+    dropped_offset: int = 0
+
+
+class Trim(msgspec.Struct, frozen=True, array_like=True):
+    """Payload of `trim`: the newest message to be dropped, and how much goes.
+
+    Attributes:
+        number: of the message.
+        offset: where it stands in its shard's log.
+        bytes: of all messages that were not dropped before, up to it.
+    """
+
+    number: int
+    offset: int
+    bytes: int
+
+
 class Partition(msgspec.Struct, frozen=True):
     """A partition between two messages.
 
     Attributes:
         entity: its id.
-        number: of its messages.
+        size: what there is.
         version, incarnation: as every actor has them.
-        folded: `number` at the newest snapshot.
+        folded: number of the newest message at the newest snapshot.
         unfolded_bytes: of the messages since.
     """
 
     entity: str
-    number: int = 0
+    size: Size = Size()
     version: int = 0
     incarnation: int = 0
     folded: int = 0
@@ -103,15 +147,28 @@ class TopicBehavior:
         return Partition(entity)
 
     def restore(self, entity: str, history: History) -> Partition:
-        """What the head says, and how much a load had to read."""
+        """What snapshot and head say, and how much a load had to read.
+
+        Where the beginning is gone there is a `TRIMMED` record behind it, which knows everything.
+        """
         head, snapshot = history.head, history.snapshot
+        size = _read_folded(snapshot.payload) if snapshot else Size()
+        unfolded = 0
+        for stored in history.records:
+            record = stored.record
+            if record.kind is RecordKind.TRIMMED:
+                size = _SIZE.decode(trim_of(record.payload)[2])
+            else:
+                unfolded += len(record.payload)
+                total = size.bytes + len(record.payload)
+                size = msgspec.structs.replace(size, bytes=total)
         return Partition(
             entity,
-            head.number,
+            msgspec.structs.replace(size, number=head.number),
             head.version,
             head.incarnation,
             snapshot.number if snapshot else 0,
-            sum(len(stored.record.payload) for stored in history.records),
+            unfolded,
         )
 
     def version(self, instance: Partition) -> int:
@@ -119,8 +176,9 @@ class TopicBehavior:
         return instance.version
 
     def snapshot(self, instance: Partition) -> Snapshot:
-        """A place in the log, and nothing else."""
-        return Snapshot(instance.incarnation, instance.number, 0, _ENCODER.encode(instance.number))
+        """A place in the log, and what there is up to it."""
+        size = instance.size
+        return Snapshot(instance.incarnation, size.number, 0, _ENCODER.encode(size))
 
     def key_hash(self, message: Message) -> bytes:
         """16 bytes for the id of what is published."""
@@ -134,12 +192,15 @@ class TopicBehavior:
         """Handle one message; see the head of this file.
 
         Raises:
-            BehaviorError: what is published is no message or too large; an unknown method.
+            BehaviorError: what is published is no message or too large; what is to be dropped is
+                not there; an unknown method.
         """
         if message.kind in (MessageKind.EXPIRE, MessageKind.CLEAN):
             return Step(instance, (), Reply())
         if message.method == SIZE:
-            return Step(instance, (), Reply(_ENCODER.encode(instance.number)))
+            return Step(instance, (), Reply(_ENCODER.encode(instance.size)))
+        if message.method == TRIM:
+            return self._trim(instance, message, now_ms)
         if message.method != PUBLISH:
             raise refusal(UnknownRoute(f"{TOPIC} has no handler {message.method!r}"))
         return self._publish(instance, message, now_ms)
@@ -153,11 +214,11 @@ class TopicBehavior:
             read_message(message.payload)
         except msgspec.DecodeError as problem:
             raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
-        number, unfolded = instance.number + 1, instance.unfolded_bytes + size
+        number, unfolded = instance.size.number + 1, instance.unfolded_bytes + size
         due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
         changed = Partition(
             instance.entity,
-            number,
+            msgspec.structs.replace(instance.size, number=number, bytes=instance.size.bytes + size),
             instance.version + 1,
             instance.incarnation,
             number if due else instance.folded,
@@ -170,6 +231,29 @@ class TopicBehavior:
             reply=reply if message.key else b"",
         )
         return Step(changed, (record,), Reply(reply), due)
+
+    def _trim(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
+        try:
+            trim = _TRIM.decode(message.payload)
+        except msgspec.DecodeError as problem:
+            raise refusal(InvalidPayload(f"nothing that can be dropped: {problem}")) from problem
+        size = instance.size
+        if trim.number <= size.dropped:
+            return Step(instance, (), Reply())
+        if trim.number > size.number or trim.offset <= size.dropped_offset:
+            raise refusal(InvalidPayload(f"{trim} of {size}"))
+        less = msgspec.structs.replace(
+            size,
+            dropped=trim.number,
+            dropped_bytes=size.dropped_bytes + trim.bytes,
+            dropped_offset=trim.offset,
+        )
+        changed = msgspec.structs.replace(instance, size=less, version=instance.version + 1)
+        record = Record(
+            *(RecordKind.TRIMMED, TOPIC, instance.entity, size.number, now_ms),
+            trim_payload(trim.offset, trim.bytes, _ENCODER.encode(less)),
+        )
+        return Step(changed, (record,), Reply(), True)
 
 
 # ---- names ---------------------------------------------------------------------------------------
@@ -246,11 +330,33 @@ def read_published(payload: bytes) -> Published:
     return _PUBLISHED.decode(payload)
 
 
-def read_size(payload: bytes) -> int:
+def trim_order(entity: str, trim: Trim) -> Message:
+    """The message that drops messages of a partition."""
+    payload = _ENCODER.encode(trim)
+    return Message(
+        *(MessageKind.COMMAND, TOPIC, entity, TRIM, payload, Encoding.MSGPACK, Encoding.MSGPACK)
+    )
+
+
+def read_size(payload: bytes) -> Size:
     """The reply to `size`."""
-    return msgspec.msgpack.decode(payload, type=int)
+    return _SIZE.decode(payload)
+
+
+def _read_folded(payload: bytes) -> Size:
+    """What a snapshot holds; those of before there was retention hold a number."""
+    found = _FOLDED.decode(payload)
+    return found if isinstance(found, Size) else Size(found)
+
+
+def is_dropped(payload: bytes) -> bool:
+    """Whether nothing but its id is left of a message."""
+    return not payload
 
 
 _ENCODER = msgspec.msgpack.Encoder()
 _MESSAGE = msgspec.msgpack.Decoder(TopicMessage)
 _PUBLISHED = msgspec.msgpack.Decoder(Published)
+_SIZE = msgspec.msgpack.Decoder(Size)
+_TRIM = msgspec.msgpack.Decoder(Trim)
+_FOLDED: msgspec.msgpack.Decoder[Size | int] = msgspec.msgpack.Decoder(Size | int)

@@ -25,6 +25,9 @@ from .base import (
     DefinitionError as DefinitionError,
 )
 from .base import (
+    ExtraMissing as ExtraMissing,
+)
+from .base import (
     InternalError as InternalError,
 )
 from .base import (
@@ -182,6 +185,36 @@ from .stored import (
 )
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
+)
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+)
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
+)
+from .views import (
+    QueryTooLarge as QueryTooLarge,
+)
+from .views import (
+    QueryTooSlow as QueryTooSlow,
+)
+from .views import (
+    RowNotFound as RowNotFound,
+)
+from .views import (
+    SqlRefused as SqlRefused,
+)
+from .views import (
+    SubjectParked as SubjectParked,
+)
+from .views import (
+    TokenUnreachable as TokenUnreachable,
+)
+from .views import (
+    ViewBehind as ViewBehind,
+)
+from .views import (
+    ViewIncomplete as ViewIncomplete,
 )
 from .workflows import (
     TransitionRefused as TransitionRefused,

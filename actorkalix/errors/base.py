@@ -113,6 +113,15 @@ class AccessNotDeclared(DefinitionError):
     number = "AK1004"
 
 
+class ExtraMissing(DefinitionError):
+    """The service needs a library that is not installed, and that only some services need.
+
+    What to do: install it as the message says, where the service runs.
+    """
+
+    number = "AK1005"
+
+
 class CommandError(ActorkalixError):
     """A domain error: the handler refused the command, and nothing was changed.
 

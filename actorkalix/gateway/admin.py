@@ -43,9 +43,11 @@ from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s,
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.gateway.scope import raw_path_of
+from actorkalix.gateway.viewing import ViewingAnswers
 from actorkalix.gateway.workflows import WorkflowAnswers
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect, TopicDesk
+from actorkalix.view_listing import Views
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
@@ -85,6 +87,7 @@ def admin_app(
     replace: Replace | None = None,
     cancel_timer: CancelTimer | None = None,
     topics: TopicDesk | None = None,
+    views: Views | None = None,
     local: bool = True,
 ) -> ASGIApp:
     """The ASGI app of the admin port.
@@ -97,11 +100,16 @@ def admin_app(
         limits: of the service; None for the usual.
         health: more reasons why the service is not ready.
         verify, backup, replace: what the paths of these names do; without it they answer 404.
-        cancel_timer, topics: the same for `/admin/timers/cancel` and `/admin/topics`.
+        cancel_timer, topics, views: the same for `/admin/timers/cancel`, `/admin/topics`,
+            and `/admin/views` and `/admin/sql`.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
-    others = (ConsumingAnswers(inspect.consuming), WorkflowAnswers(inspect.workflows))
+    others = (
+        ConsumingAnswers(inspect.consuming),
+        ViewingAnswers(views),
+        WorkflowAnswers(inspect.workflows),
+    )
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
@@ -45,6 +46,9 @@ on_definition: Hook[[type[Any], Mapping[str, Any], Mapping[str, Any]], object] =
 """Called with each component class, its options, and the local names around the class statement."""
 
 
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a handler knows of its call.
 
@@ -60,6 +64,7 @@ class Context(msgspec.Struct, frozen=True):
         delivery_id: of a change that a subscription handler takes, the same whenever it is
             delivered again: hand it on as a key to whatever is not ours; "" elsewhere.
         batch: of a handler that takes a list of changes: the context of each; else empty.
+        time: of a change that a view's handler takes: when it was stored; 1970 elsewhere.
         attempt: of a step, from 1; 0 elsewhere.
     """
 
@@ -72,6 +77,7 @@ class Context(msgspec.Struct, frozen=True):
     claims: Mapping[str, Any] = {}
     delivery_id: str = ""
     batch: tuple[Context, ...] = ()
+    time: datetime = _NO_TIME
     attempt: int = 0
 
 

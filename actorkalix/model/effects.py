@@ -223,7 +223,13 @@ class RowEffects:
     __slots__ = ()
 
     def update_row(self, row: R, /) -> RowEffect[R]:
-        """Replace the row, or insert it."""
+        """Replace the row, or insert it.
+
+        Raises:
+            ValueError: the row is None (VW-12); `delete_row()` removes it.
+        """
+        if row is None:
+            raise ValueError("update_row(None): a row is never None; delete_row() removes it")
         return RowEffect("update", row)
 
     def delete_row(self) -> RowEffect[Never]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from actorkalix.brokers import OTHERS, Broker, Embedded, Kafka, Nats
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.limits import Limits
 from actorkalix.model.component import Component, Hook
+from actorkalix.model.names import topic_problem
 
 if TYPE_CHECKING:
     from actorkalix.describe.descriptors import ServiceDescriptor
@@ -45,6 +47,8 @@ class Service:
             host, a plain function in a thread. When the process ends its `aclose()` or `close()` is
             called, if it has one.
         limits: bounds of the service.
+        brokers: where topics live, by their names or "*": `Embedded`, `Kafka` or `Nats` of
+            `actorkalix.brokers`; a topic that is not named is within.
 
     Attributes:
         descriptor: what the machinery knows of it.
@@ -67,6 +71,7 @@ class Service:
         on_startup: Callable[..., Any] | None = None,
         resources: Callable[[], Any] | None = None,
         limits: Limits | None = None,
+        brokers: Mapping[str, Broker] | None = None,
     ) -> None:
         self.name = name
         self.components = tuple(components)
@@ -74,8 +79,10 @@ class Service:
         self.limits = limits or Limits()
         self.on_startup = on_startup
         self.resources = resources
+        self.brokers: Mapping[str, Broker] = brokers if brokers is not None else {}
         called = {"on_startup": on_startup, "resources": resources}
         _check_options(name, acl, limits, called)
+        _check_brokers(name, self.brokers)
         if jwt is not None:
             raise NotInThisVersion(
                 f"Service({name!r}): jwt= comes with a later version; leave it out"
@@ -97,6 +104,24 @@ def _check_options(name: str, acl: object, limits: object, called: Mapping[str, 
     for option, value in called.items():
         if value is not None and not callable(value):
             problems.append(f"Service({name!r}): {option}= takes a function, got {value!r}")
+    if problems:
+        raise DefinitionError("\n".join(problems), tuple(problems))
+
+
+def _check_brokers(name: str, brokers: Any) -> None:
+    where = f"Service({name!r}): brokers="
+    given: Mapping[Any, Any] | None = brokers if hasattr(brokers, "items") else None
+    if given is None:
+        raise DefinitionError(f"{where} takes a mapping from topics to brokers, got {brokers!r}")
+    problems: list[str] = []
+    for topic, broker in given.items():
+        problem = "" if topic == OTHERS else topic_problem(topic)
+        if problem:
+            problems.append(f"{where} has a topic {topic!r} whose name {problem}")
+        if not isinstance(broker, (Embedded, Kafka, Nats)):
+            problems.append(
+                f"{where} has {broker!r} for {topic!r}; it is Embedded(), Kafka(...) or Nats(...)"
+            )
     if problems:
         raise DefinitionError("\n".join(problems), tuple(problems))
 

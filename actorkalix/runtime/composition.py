@@ -12,6 +12,7 @@ from actorkalix.engine.sending import SENDING, SendingBehavior
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
+from actorkalix.runtime.feeding import sources_of
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior
@@ -63,7 +64,7 @@ def build_host(
     behaviors = {
         component_id: behavior_for(component, limits)
         for component_id, component in service.components.items()
-        if component.kind != "action"
+        if component.kind not in ("action", "view")
     }
     if wrap is not None:
         behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
@@ -86,6 +87,7 @@ def build_host(
         on_fatal=on_fatal,
         watch=watch,
         subscribers=subscribers,
+        feeds=sources_of(service),
     )
 
 

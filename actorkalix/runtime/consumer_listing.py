@@ -56,6 +56,8 @@ def consumers_of(running: Consumers, asked: ConsumersAsked) -> list[ConsumerView
                 failure=s.failure,
                 failed_ms=s.failed_ms,
                 subjects=longest((_parked(*each) for each in parked), asked.limit),
+                gaps=s.gaps,
+                gap=s.gap,
             )
         )
     return found
@@ -109,6 +111,8 @@ def merged_view(parts: Iterable[ConsumerView], limit: int) -> ConsumerView:
         *(total("handled"), total("failures"), total("dead_letters")),
         *(last.failure, last.failed_ms),
         longest((subject for part in parts for subject in part.subjects), limit),
+        total("gaps"),
+        next((part.gap for part in parts if part.gap), ""),
     )
 
 

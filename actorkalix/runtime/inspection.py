@@ -62,7 +62,7 @@ PAGE_MAX = 1000
 FOLD_PAGE = 500
 """Records read at a time while states are folded."""
 
-NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX)
+NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX, RecordKind.TRIMMED)
 
 R = TypeVar("R")
 

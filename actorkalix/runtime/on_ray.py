@@ -25,6 +25,7 @@ from pathlib import Path
 
 import msgspec
 
+from actorkalix.describe.topics import topics_of
 from actorkalix.errors import ActorkalixError, UnknownRoute, catalog
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
@@ -46,11 +47,14 @@ from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.retention import Retention
+from actorkalix.runtime.state_scan import scan_methods
 from actorkalix.runtime.steps import FieldsTold, run_steps
 from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
+from actorkalix.runtime.view_hosting import ViewHosting
 from actorkalix.runtime.workflow_listing import control_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
@@ -106,6 +110,7 @@ class ServiceHost:
         self._assignment = Assignment(STANDBY, 0, b"")
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
+        self._views: ViewHosting | None = None
         self._stack = AsyncExitStack()
         self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
@@ -143,6 +148,8 @@ class ServiceHost:
         """Who is there: links to the other hosts follow."""
         if self._neighbours is not None:
             self._neighbours.enroll(roll, ways)
+        if self._views is not None:
+            self._views.enroll()
 
     def take(self, batch: bytes) -> None:
         """A batch of another host."""
@@ -214,6 +221,8 @@ class ServiceHost:
         metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
+        views = self._open_views(config, store, neighbours)
+        opened.push_async_callback(views.aclose)
         app = http_app(
             service,
             dispatch,
@@ -224,8 +233,9 @@ class ServiceHost:
         self._http = Server(app, [self._http_socket])
         self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
-        self._neighbours = neighbours
-        self._host.connect(dispatch)
+        self._neighbours, self._views = neighbours, views
+        self._host.connect(dispatch, views)
+        self._retain(store, opened)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
@@ -245,7 +255,7 @@ class ServiceHost:
                 create=False,
             )
             unowned.callback(store.close)
-            committer = ThreadCommitter(store)
+            committer = self._committer = ThreadCommitter(store)
             unowned.callback(committer.close)
             host = build_host(
                 service,
@@ -282,6 +292,41 @@ class ServiceHost:
             await tasks.start(dispatch, inline, steps)
         return dispatch
 
+    def _open_views(
+        self, config: StoreConfig, store: LmdbStore, neighbours: Neighbours
+    ) -> ViewHosting:
+        """What keeps the views of the service, and answers for them here."""
+        views = ViewHosting(
+            self._service.descriptor,
+            self._config,
+            Path(config.views),
+            store,
+            lambda: config.homes,
+            neighbours,
+            RealClock(),
+            self._service.limits,
+            lambda: self._host.feeds,
+        )
+        for name, desk in views.desks.items():
+            self._dispatch.add(name, desk.runner, desk.runner.begin)
+        self._methods = {**self._methods, **views.methods}
+        return views
+
+    def _retain(self, store: LmdbStore, opened: AsyncExitStack) -> None:
+        """Have the topics drop what they need not keep."""
+        service = self._service
+        retention = Retention(
+            topics_of(service.descriptor),
+            service.brokers,
+            service.limits,
+            ask=self._dispatch,
+            store=store,
+            committer=self._committer,
+            clock=RealClock(),
+        )
+        retention.start(self._host.owns)
+        opened.callback(retention.stop)
+
     async def _start_up(self) -> None:
         """Call the service's hook, on the host of its first store."""
         hook = self._service.on_startup
@@ -305,6 +350,7 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
+            **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),

@@ -19,7 +19,7 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
-from actorkalix.engine.topic import TOPIC, partition_prefix
+from actorkalix.engine.topic import TOPIC, is_dropped, partition_prefix
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outbox import Outbox
@@ -53,6 +53,9 @@ class ActionSubscriber:
         self._from_ms = subscription.from_ms
         self._action = action.component_id
         self._source, self._prefix = _source(subscription)
+        self.numbered: tuple[str, str] | None = (
+            (TOPIC, self._prefix) if self._source == TOPIC else None
+        )
         self._switch = Switch(subscription)
         self._reach = reach
 
@@ -63,6 +66,7 @@ class ActionSubscriber:
             and record.entity.startswith(self._prefix)
             and record.kind in TAKEN
             and record.time_ms >= self._from_ms
+            and not (self.numbered and is_dropped(record.payload))
             and self._switch.handler(record.kind, record.payload) is not None
         )
 

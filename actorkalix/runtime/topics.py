@@ -7,13 +7,16 @@ partition as its handlers do. What cannot be asked is an error: a count is never
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from random import getrandbits
 
 import msgspec
 
+from actorkalix.brokers import Broker, broker_of, place_said
 from actorkalix.engine.publishing import topic_message
 from actorkalix.engine.topic import (
     TOPIC,
+    Size,
     TopicMessage,
     partition_id,
     partition_of,
@@ -25,6 +28,7 @@ from actorkalix.engine.topic import (
 )
 from actorkalix.errors import UnknownRoute
 from actorkalix.failures import error_of
+from actorkalix.limits import Limits
 from actorkalix.model.metadata import Metadata
 from actorkalix.ports import (
     Ask,
@@ -82,7 +86,8 @@ class Topics:
 
     Args:
         names: that the service's components name.
-        partitions: of every topic.
+        limits: of the service.
+        brokers: of the service.
         calls: ways to its hosts.
         homes: the home table as it is now.
     """
@@ -90,17 +95,20 @@ class Topics:
     def __init__(
         self,
         names: Sequence[str],
-        partitions: int,
+        limits: Limits,
+        brokers: Mapping[str, Broker],
         calls: HostCalls,
         homes: Callable[[], HomeTable],
     ) -> None:
         self._names = names
-        self._partitions = partitions
+        self._limits = limits
+        self._partitions = limits.topic_partitions
+        self._brokers = brokers
         self._calls = calls
         self._homes = homes
 
     async def listed(self) -> list[TopicView]:
-        """Every topic with the number of messages in each partition.
+        """Every topic with what there is in it.
 
         Raises:
             OwnerAway: the home of a partition is away.
@@ -111,17 +119,29 @@ class Topics:
         at_home: dict[int, list[str]] = {}
         for entity in entities:
             at_home.setdefault(self._home(entity), []).append(entity)
-        sizes: dict[str, int] = {}
+        sizes: dict[str, Size] = {}
         for home, some in at_home.items():
             answer = await self._calls.call(home, SIZES_METHOD, msgspec.msgpack.encode(some))
-            found = msgspec.msgpack.decode(answer, type=list[int])
+            found = msgspec.msgpack.decode(answer, type=list[Size])
             sizes |= dict(zip(some, found, strict=True))
         return [
-            TopicView(
+            self._shown(
                 name, [sizes[partition_id(name, number)] for number in range(self._partitions)]
             )
             for name in self._names
         ]
+
+    def _shown(self, name: str, sizes: Sequence[Size]) -> TopicView:
+        broker = broker_of(self._brokers, name)
+        return TopicView(
+            name,
+            [size.number - size.dropped for size in sizes],
+            sum(size.bytes - size.dropped_bytes for size in sizes),
+            sum(size.dropped for size in sizes),
+            (broker.kept or self._limits.topic_kept) // timedelta(seconds=1),
+            broker.bytes_max or self._limits.topic_bytes_max,
+            place_said(broker),
+        )
 
     async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
         """Publish JSON data to a topic.

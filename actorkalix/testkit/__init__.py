@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from actorkalix.testkit.invariants import Outcome as Outcome
     from actorkalix.testkit.invariants import invariant as invariant
     from actorkalix.testkit.judging import linearizable as linearizable
-    from actorkalix.testkit.later import ViewTestKit as ViewTestKit
     from actorkalix.testkit.recorder import Recorder as Recorder
     from actorkalix.testkit.results import ActionResult as ActionResult
     from actorkalix.testkit.results import Forwarded as Forwarded
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.workload import Workload as Workload
     from actorkalix.testkit.topics import TestMessage as TestMessage
     from actorkalix.testkit.topics import TestTopic as TestTopic
+    from actorkalix.testkit.view import ViewTestKit as ViewTestKit
     from actorkalix.testkit.workflow import Ran as Ran
     from actorkalix.testkit.workflow import WorkflowTestKit as WorkflowTestKit
 
@@ -55,7 +55,7 @@ _MODULES = {
     "TestMessage": "topics",
     "TestService": "service",
     "TestTopic": "topics",
-    "ViewTestKit": "later",
+    "ViewTestKit": "view",
     "WorkflowTestKit": "workflow",
     "Workload": "simulation.workload",
     "concurrent": "concurrently",

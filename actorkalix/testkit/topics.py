@@ -21,6 +21,7 @@ from actorkalix.failures import error_of
 from actorkalix.model.metadata import Metadata
 from actorkalix.ports import Ask
 from actorkalix_cluster.placement.sharding import shard_of
+from actorkalix_cluster.shardhost.gaps import is_message
 from actorkalix_storage.api import Store, StoredRecord
 
 T = TypeVar("T")
@@ -198,8 +199,10 @@ class TestTopic:
         store, entity = self._store(), partition_id(self._name, partition)
         shard = shard_of(TOPIC, entity, store.identity.shards)
         found: list[StoredRecord] = []
-        while page := store.history(shard, TOPIC, entity, after=len(found), limit=PAGE):
-            found += page
+        after = 0
+        while page := store.history(shard, TOPIC, entity, after=after, limit=PAGE):
+            found += [one for one in page if is_message(one.record)]
+            after = page[-1].version
         return found
 
 

@@ -23,6 +23,7 @@ from .api import (
     Refused,
     ShardState,
     StoredRecord,
+    trim_of,
 )
 from .api.keys import COMPONENT_BYTES_MAX, ENTITY_BYTES_MAX
 from .tables import SEALED, Layer, Subject, Tables
@@ -32,7 +33,7 @@ KEY_HASH_BYTES = 16
 _TIME_MS_MAX = (1 << 63) - 1
 _NO_RECORD = Record(RecordKind.EVENT, "", "", 0, 0)
 _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
-_NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX)
+_NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX, RecordKind.TRIMMED)
 
 
 class Batch(Layer):
@@ -201,7 +202,7 @@ def _invalid(records: tuple[Record, ...], head: Head | None) -> str:
     for i, record in enumerate(records):
         if record.component != component or record.entity != entity:
             return "records of two subjects"
-        wrong = _invalid_record(record, number, deleted)
+        wrong = _invalid_record(record, number, deleted) or _invalid_trim(record, head)
         if wrong:
             return f"record {i + 1}: {wrong}"
         if record.kind is RecordKind.CLEANED and record is not records[-1]:
@@ -211,6 +212,17 @@ def _invalid(records: tuple[Record, ...], head: Head | None) -> str:
     if records[0].kind is RecordKind.CLEANED and head is None:
         return "CLEANED for a subject without records"
     return ""
+
+
+def _invalid_trim(record: Record, head: Head | None) -> str:
+    if record.kind is not RecordKind.TRIMMED:
+        return ""
+    try:
+        offset, _, _ = trim_of(record.payload)
+    except ValueError as problem:
+        return str(problem)
+    newest = head.offset if head else 0
+    return f"TRIMMED up to offset {offset} of {newest}" if offset > newest else ""
 
 
 def _invalid_record(record: Record, number: int, deleted: bool) -> str:

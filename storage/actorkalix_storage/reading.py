@@ -105,7 +105,7 @@ def go_on(source: Source, load: Load, enough: Callable[[], bool]) -> None:
         records.append(stored)
         if len(records) % LOOK_RECORDS == 0 and enough():
             return
-    events = [stored for stored in reversed(records) if stored.record.kind is RecordKind.EVENT]
+    events = [stored for stored in reversed(records) if stored.record.kind in _FOLDED]
     load.end(History(head, snapshot, tuple(events)))
 
 
@@ -249,14 +249,15 @@ def _back(
 ) -> Iterator[StoredRecord]:
     """A subject's records from the newest, or `last`, back to those beyond offset `down_to`.
 
-    What is older than the subject's state may have been reclaimed; the records end there.
+    What is older than the subject's state, or trimmed, may have been reclaimed; the records end
+    there.
     """
     offset, version = head.offset, head.version
     if last is not None:
         offset, version = last.previous[1], last.version - 1
     while offset > down_to:
         stored = source.at(subject[0], offset)
-        if stored is None and offset < head.state_offset:
+        if stored is None and (offset < head.state_offset or offset <= head.trimmed):
             return
         if stored is None or stored.version != version or not _belongs(stored, subject, head):
             raise Damaged(_missing(subject, offset))
@@ -284,6 +285,9 @@ def is_present(source: Source, stored: StoredRecord) -> bool:
 def _missing(subject: Subject, offset: int) -> str:
     shard, component, entity = subject
     return f"shard {shard}, offset {offset}: not the record that {component}/{entity} leads to"
+
+
+_FOLDED = (RecordKind.EVENT, RecordKind.TRIMMED)
 
 
 def _never() -> bool:

@@ -10,14 +10,24 @@ have come, and whatever a partly written checkpoint holds, replaying from the la
 in the same tables.
 
 Tables of a shard: its state, the source of the copy that it came by; of a subject: its head, at
-most one timer, the offsets that its idempotency keys stand at. Nothing here reads a payload.
+most one timer, the offsets that its idempotency keys stand at. No payload is read here but that of
+`TRIMMED`.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from .api import Head, Position, RecordKind, ShardState, Snapshot, StoredRecord, TimerKind
+from .api import (
+    Head,
+    Position,
+    RecordKind,
+    ShardState,
+    Snapshot,
+    StoredRecord,
+    TimerKind,
+    trim_of,
+)
 from .times import Subject as Subject
 from .times import Times
 
@@ -84,10 +94,13 @@ def head_after(head: Head | None, stored: StoredRecord) -> Head | None:
     if kind is RecordKind.CLEANED:
         return None
     state_offset, deleted_ms = (head.state_offset, head.deleted_ms) if head else (0, 0)
+    trimmed = head.trimmed if head else 0
     if kind is RecordKind.STATE:
         state_offset = position.offset
     elif kind is RecordKind.DELETED:
         deleted_ms = record.time_ms
+    elif kind is RecordKind.TRIMMED:
+        trimmed = max(trimmed, trim_of(record.payload)[0])
     return Head(
         stored.version,
         record.number,
@@ -98,6 +111,7 @@ def head_after(head: Head | None, stored: StoredRecord) -> Head | None:
         deleted_ms,
         record.expires_ms,
         record.time_ms,
+        trimmed,
     )
 
 

@@ -108,6 +108,20 @@ def _started(played: Played) -> dict[tuple[str, int], tuple[float, float]]:
     return found
 
 
+def undone_is_undone(played: Played) -> Iterable[Finding]:
+    """What an undo call has undone is not done later, by a call that was on its way.
+
+    Where clocks agree and no workflow is restarted.
+    """
+    for operation in played.history.operations:
+        if operation.component != "purse" or operation.method != "get" or not operation.value:
+            continue
+        moves = operation.value["moves"]
+        for nth, move in enumerate(moves):
+            if f"back {move}" in moves[:nth]:
+                yield Finding(f"{move!r} was made after it was undone", "purse", operation.entity)
+
+
 def _ends(records: Iterable[StoredRecord]) -> Iterator[Finding]:
     expires_ms: dict[str, int] = {}
     for stored in records:

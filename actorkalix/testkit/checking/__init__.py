@@ -10,6 +10,8 @@ from .entities import model_of as model_of
 from .evidence import Caused as Caused
 from .evidence import Delivery as Delivery
 from .evidence import Evidence as Evidence
+from .evidence import Execution as Execution
+from .evidence import Flowed as Flowed
 from .evidence import Ownership as Ownership
 from .evidence import Place as Place
 from .evidence import Shown as Shown

@@ -19,6 +19,7 @@ from .delivering import (
     effects_happen_once,
 )
 from .evidence import Evidence
+from .flowing import records_follow, steps_follow_records
 from .storing import acknowledged_is_stored, durable_before_shown, no_gaps, one_writer_per_epoch
 from .verdicts import Finding, Verdict, too_few
 
@@ -65,7 +66,13 @@ STORE_RULES = (
 )
 """Rules of commands, of their answers, and of what is stored of them."""
 
-RULES = (*STORE_RULES, *DELIVERY_RULES)
+WORKFLOW_RULES = (
+    Rule("workflows_follow", "a workflow's records follow each other", records_follow),
+    Rule("steps_follow", "a step begins when what leads to it is stored", steps_follow_records),
+)
+"""Rules of workflows and of who runs their steps."""
+
+RULES = (*STORE_RULES, *DELIVERY_RULES, *WORKFLOW_RULES)
 
 
 def judge(

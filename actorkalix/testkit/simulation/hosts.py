@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,9 +21,10 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.limits import Limits
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
-from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.dispatch import Dispatch, Steps
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.resources import Resources
+from actorkalix.runtime.steps import run_steps
 from actorkalix.runtime.virtual import START_MS
 from actorkalix_cluster.rayhost.contract import Assignment
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
@@ -36,6 +38,7 @@ from actorkalix_storage.memorystore import MemoryStore
 from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
 from .processes import Process
+from .steps import workflows_of
 from .trace import Trace
 
 Answer = Callable[[Reply], object]
@@ -107,6 +110,7 @@ class SimulatedHost:
         homes: which store has which shard.
         wrap: puts something around each behavior.
         attend: puts something around each subscriber.
+        attend_steps: puts something around each runner of steps.
         inside: is told what its own calls are.
         on_fatal: is told why the process has to end.
     """
@@ -125,6 +129,7 @@ class SimulatedHost:
         homes: HomeTable,
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
         attend: Callable[[Subscriber], Subscriber],
+        attend_steps: Callable[[Steps], Steps],
         inside: Inside,
         on_fatal: Callable[[str], object],
     ) -> None:
@@ -134,6 +139,7 @@ class SimulatedHost:
         self.store = store
         self.clock = clock
         self._requests = 0
+        self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
         self._idle = asyncio.Event()
         self._idle.set()
         self.host = build_host(
@@ -154,6 +160,9 @@ class SimulatedHost:
         resources = Resources(service.name, None)
         around = Surroundings(self._dispatch, clock, limits, resources, threads=_at_once)
         run_inline(self._dispatch, service, around)
+        for component, steps in run_steps(self._dispatch, service, around).items():
+            self._dispatch.add_steps(component, attend_steps(steps))
+        self._workflows = [one.component_id for one in workflows_of(service)]
 
     async def start(self) -> None:
         """Own the store's shards and serve them; side effects leave from now on.
@@ -174,6 +183,9 @@ class SimulatedHost:
 
     def serve(self, message: Message, answer: Answer) -> None:
         """A client's request, as the gateway has decoded it. In this process."""
+        if message.component in self._workflows:  # as the gateway does; others never wait so long
+            deadline_ms = self.clock.now_ms() + self._ask_timeout_ms
+            message = msgspec.structs.replace(message, deadline_ms=deadline_ms)
         self._requests += 1
         self._idle.clear()
         self._noted.outside = message

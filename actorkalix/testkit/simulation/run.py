@@ -33,7 +33,7 @@ from actorkalix.testkit.checking import (
 from actorkalix.testkit.checking.linearizability import RULE as LINEARIZABILITY
 from actorkalix.testkit.checking.verdicts import Outcome
 from actorkalix.testkit.history import History, Operation
-from actorkalix_storage.api import StoredRecord, StoreError
+from actorkalix_storage.api import RecordKind, StoredRecord, StoreError
 
 from .chance import Chance
 from .clients import Clients, Program
@@ -42,6 +42,7 @@ from .hosts import SimulatedHost
 from .inside import actions_of, wanted_of
 from .loop import Deadlock, Livelock, SimulationLoop
 from .plan import Call, Plan
+from .steps import flowed_of, workflows_of
 from .world import World
 
 STEPS_MAX = 500_000
@@ -124,9 +125,11 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
     service, limits = subject.service, subject.limits
     played = play(subject, plan)
     history, world = played.history, played.world
+    stored = tuple(stored_of(*each) for each in played.records)
+    acting = frozenset(one.component_id for one in workflows_of(service))
     evidence = Evidence(
         operations=_of_entities(service, history),
-        stored=tuple(stored_of(*each) for each in played.records),
+        stored=stored,
         was_read=True,
         ownerships=tuple(world.ownerships),
         is_complete=not world.inside.timers,  # one that is gone leaves a gap
@@ -135,6 +138,13 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
         wanted=tuple(wanted_of(service, (record for record, _, _ in played.records))),
         caused=tuple(world.inside.caused),
         at_rest=played.at_rest,
+        acting=acting,
+        executions=tuple(world.inside.executions),
+        flows=tuple(
+            flowed_of(record, one)
+            for (record, _, _), one in zip(played.records, stored, strict=True)
+            if one.component in acting and one.kind is RecordKind.EVENT
+        ),
     )
     verdicts = [
         *judge(evidence),
@@ -257,7 +267,10 @@ def _records(
 
 
 def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:
-    operations = _of_entities(service, history)
+    acting = frozenset(one.component_id for one in workflows_of(service))
+    operations = tuple(  # what goes on by itself has no sequential model
+        one for one in _of_entities(service, history) if one.component not in acting
+    )
     models = {
         component: model_of(service.components[component].cls, limits=limits)
         for component in dict.fromkeys(operation.component for operation in operations)

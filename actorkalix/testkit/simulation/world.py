@@ -34,7 +34,6 @@ from actorkalix.testkit.watching import Findings
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Roll, Transport
 from actorkalix_cluster.shardhost.behavior import Behavior
-from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
 from .chance import Chance
@@ -46,6 +45,7 @@ from .loop import SimulationLoop
 from .network import Network
 from .plan import Plan
 from .processes import Process
+from .steps import AttendedSteps
 from .trace import Trace
 
 LINEAGE = 7
@@ -174,6 +174,7 @@ class World:
         disk = self.disks[number]
         process = self.loop.process(f"host {number}.{incarnation}")
         chance = self.chance.fork("host", number, incarnation)
+        deliveries = chance.fork("deliveries")
         store = disk.open(process, is_twin=is_twin)
         committer = SimulatedCommitter(
             disk,
@@ -198,7 +199,10 @@ class World:
             limits=self.limits,
             homes=self.homes,
             wrap=partial(self._wrap, process),
-            attend=partial(self._attend, number, process, chance.fork("deliveries")),
+            attend=lambda each: Attended(
+                each, self.inside, process, disk, deliveries.fork(each.consumer)
+            ),
+            attend_steps=partial(AttendedSteps, self.inside, process, disk, chance.fork("steps")),
             inside=self.inside,
             on_fatal=partial(self._fatal, number, process),
         )
@@ -206,13 +210,6 @@ class World:
 
     def _wrap(self, process: Process, behavior: Behavior[Any]) -> Behavior[Any]:
         return Watched(self.findings.wrap(behavior), process, self.written, self.trace)
-
-    def _attend(
-        self, number: int, process: Process, chance: Chance, subscriber: Subscriber
-    ) -> Subscriber:
-        return Attended(
-            subscriber, self.inside, process, self.disks[number], chance.fork(subscriber.consumer)
-        )
 
     async def _start(self, host: SimulatedHost) -> None:
         """In the host's process."""

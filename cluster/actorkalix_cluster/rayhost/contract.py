@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol, runtime_checkable
 
 import msgspec
 
@@ -72,6 +72,18 @@ class CallRefused(Exception):
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.message)
         self.number = refused.number
+
+
+def value_of(answer: bytes) -> bytes:
+    """The value in an `Answer`.
+
+    Raises:
+        CallRefused: it has none.
+    """
+    decoded: Answer = msgspec.msgpack.decode(answer, type=Answered | Refused)
+    if isinstance(decoded, Refused):
+        raise CallRefused(decoded)
+    return decoded.value
 
 
 HostState = Literal["standby", "starting", "serving", "draining"]
@@ -139,6 +151,20 @@ class Transport(Protocol):
     """The way to a peer; see `shardhost.links`."""
 
     def send(self, batch: bytes, done: Callable[[Exception | None], object], /) -> None: ...
+
+
+@runtime_checkable
+class CallTransport(Transport, Protocol):
+    """A way on which a peer's methods can be called as well; see `Hosted.call`."""
+
+    async def call(self, method: str, arguments: bytes, /) -> bytes:
+        """Ask it.
+
+        Raises:
+            CallRefused: what it said instead.
+            ConnectionError: it ended before it had answered.
+        """
+        ...
 
 
 class Hosted(Protocol):

@@ -28,9 +28,9 @@ import msgspec
 import uvloop
 
 from actorkalix_cluster.rayhost import members
-from actorkalix_cluster.rayhost.actors import Making, value_of
+from actorkalix_cluster.rayhost.actors import Making
 from actorkalix_cluster.rayhost.batching import ALONE_MS
-from actorkalix_cluster.rayhost.contract import CallRefused
+from actorkalix_cluster.rayhost.contract import CallRefused, value_of
 from actorkalix_cluster.rayhost.errands import (
     METHOD,
     PROTOCOL,

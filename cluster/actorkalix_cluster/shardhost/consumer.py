@@ -34,6 +34,7 @@ from typing import Any
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
 from actorkalix_cluster.shardhost.cursors import Cursor
+from actorkalix_cluster.shardhost.gaps import Gaps
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.lists import list_of
 from actorkalix_cluster.shardhost.observer import ConsumerStats
@@ -64,6 +65,7 @@ class Consumer:
         progress: by shard.
         handled, failures: entries that were handled; times that it failed.
         failure, failed_ms: the last of them and its time; "" and 0 while there was none.
+        gaps: what it has missed.
         retries: what is parked.
     """
 
@@ -80,9 +82,9 @@ class Consumer:
     ) -> None:
         self.id, self.wants = subscriber.consumer, subscriber.wants
         self.progress: dict[int, Progress] = {}
-        self.handled = 0
-        self.failures = self.failed_ms = 0
+        self.handled = self.failures = self.failed_ms = 0
         self.failure = ""
+        self.gaps = Gaps(subscriber)
         self._subscriber = subscriber
         self._store = store
         self._committer = committer
@@ -93,8 +95,7 @@ class Consumer:
         self._moved = moved
         self._ready: deque[Lane] = deque()
         self._behind: dict[int, None] = {}
-        self._waiting = 0  # weight of the entries in memory
-        self._reads = 0
+        self._waiting = self._reads = 0  # weight of the entries in memory; reads under way
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._stopped = False
         self.retries = Retries(
@@ -133,13 +134,13 @@ class Consumer:
 
     def stats(self) -> ConsumerStats:
         """A look at it."""
-        behind = sum(
-            progress.behind(self._store.applied(shard)) for shard, progress in self.progress.items()
-        )
+        applied = self._store.applied
+        behind = sum(each.behind(applied(shard)) for shard, each in self.progress.items())
         return ConsumerStats(
             *(self.id, len(self.progress), behind, self._waiting, len(self.retries)),
             self._patience.resume_ms if self._patience.paused else 0,
             *(self.handled, self.failures, self.retries.dead, self.failure, self.failed_ms),
+            *(self.gaps.count, self.gaps.last),
         )
 
     def retry(self, entity: str = "") -> int:
@@ -177,6 +178,7 @@ class Consumer:
         if progress is None:
             return
         self._behind.pop(shard, None)
+        self.gaps.end(shard)
         self._waiting -= progress.weight
         for lane in progress.lanes.values():
             self.retries.forget(lane)
@@ -240,6 +242,7 @@ class Consumer:
         # What landed between the two looks of `_page` is among the records and beyond `newest`.
         last = records[-1].position if records else newest
         through = newest if whole and newest.offset > last.offset else last
+        self.gaps.read(shard, progress.read.offset, records, whole)
         wanted = [entry_of(stored) for stored in records if self.wants(stored.record)]
         self._take(progress, wanted, through)
         if not whole or self._store.applied(shard).offset > progress.read.offset:

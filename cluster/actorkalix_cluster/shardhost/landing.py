@@ -26,6 +26,7 @@ from actorkalix_cluster.shardhost.actor import Actor, Flight, State, Turn
 from actorkalix_cluster.shardhost.committer import Outcomes
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.driver import Driver, placed
+from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -58,6 +59,7 @@ class Landing:
         self._timers = timers
         self._on_fatal = on_fatal
         self.consumers: Consumers | None = None  # told of what lands, since they began
+        self.feeds: Feeds | None = None  # likewise
 
     def settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         """The outcome of a batch, in its order."""
@@ -111,6 +113,8 @@ class Landing:
         self._look_at_times(flight)
         if self.consumers is not None:
             self.consumers.landed(append, position)
+        if self.feeds is not None:
+            self.feeds.landed(append, position, actor.incarnation)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
 
@@ -140,6 +144,8 @@ class Landing:
                 self._shards.lose(actor.shard)
             if self.consumers is not None:
                 self.consumers.lost(actor.shard.number)
+            if self.feeds is not None:
+                self.feeds.lost(actor.shard.number)
             self._live.drop_shard(actor.shard, Reply(failure=failure))
         self._fail(actor, failure)
 

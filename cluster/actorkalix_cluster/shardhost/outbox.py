@@ -17,7 +17,7 @@ key of its own or a derived one, so an actor that gets it twice handles it once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -44,6 +44,7 @@ class Outbox:
 
     Args:
         reach: sends the messages.
+        others: begins of the ids of actors whose messages are for somebody else, by component.
     """
 
     consumer = OUTBOX
@@ -51,13 +52,18 @@ class Outbox:
     blocks = False
     dead_letters = False
     from_now = False
+    numbered: tuple[str, str] | None = None
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, others: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self._reach = reach
+        self._others = others or {}
 
     def wants(self, record: Record, /) -> bool:
-        """Records with messages, of whatever component."""
-        return record.kind is RecordKind.OUTBOX
+        """Records with messages, of whatever component, that are not for somebody else."""
+        if record.kind is not RecordKind.OUTBOX:
+            return False
+        others = self._others.get(record.component)
+        return others is None or not record.entity.startswith(others)
 
     def nothing_after(self, state: ShardState, /) -> int | None:
         """The store knows the newest record with messages."""

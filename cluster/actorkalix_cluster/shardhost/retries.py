@@ -20,6 +20,7 @@ from actorkalix_cluster.shardhost.ahead import read_ahead
 from actorkalix_cluster.shardhost.clock import Clock, Handle
 from actorkalix_cluster.shardhost.committer import Committer, read
 from actorkalix_cluster.shardhost.cursors import Parked
+from actorkalix_cluster.shardhost.gaps import Gaps
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.patience import Patience
 from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress
@@ -34,6 +35,11 @@ PutAway = Callable[[Entry, Parked], Awaitable[str]]
 
 class Runs(Protocol):
     """The consumer that tries."""
+
+    @property
+    def gaps(self) -> Gaps:
+        """What it has missed."""
+        ...
 
     @property
     def stopped(self) -> bool:
@@ -190,6 +196,7 @@ class Retries:
             )
             if not self._runs.has(progress):
                 return
+            self._runs.gaps.retried(lane.parked, entries)
             for entry in entries:
                 wanted = self._subscriber.wants(entry.record)
                 failure = await self._runs.attempt([entry]) if wanted else ""

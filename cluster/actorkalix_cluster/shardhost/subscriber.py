@@ -25,6 +25,8 @@ class Subscriber(Protocol):
         blocks: it stops at what it fails on.
         dead_letters: what it fails on for long is put away, and its subject goes on.
         from_now: a consumer that is new begins with what comes, not with the whole log.
+        numbered: component, and beginning of the entity ids, of subjects whose records are numbered
+            messages: it is told which it has missed (`gaps`). None where there are none.
     """
 
     consumer: str
@@ -32,6 +34,7 @@ class Subscriber(Protocol):
     blocks: bool
     dead_letters: bool
     from_now: bool
+    numbered: tuple[str, str] | None
 
     def wants(self, record: Record, /) -> bool:
         """Whether entries of this record are for it; pure."""
@@ -63,6 +66,7 @@ class AroundSubscriber:
         self.blocks = subscriber.blocks
         self.dead_letters = subscriber.dead_letters
         self.from_now = subscriber.from_now
+        self.numbered = subscriber.numbered
         self._subscriber = subscriber
 
     def wants(self, record: Record, /) -> bool:

@@ -30,6 +30,8 @@ from .records import (
     Snapshot,
     StoredRecord,
     TimerKind,
+    trim_of,
+    trim_payload,
 )
 from .store import (
     Store,
@@ -66,4 +68,6 @@ __all__ = [
     "TimerKind",
     "Unreadable",
     "UnsupportedFormat",
+    "trim_of",
+    "trim_payload",
 ]

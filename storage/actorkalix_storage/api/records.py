@@ -12,6 +12,7 @@ append before is still in flight, a version is. The stored frame holds the true 
 from __future__ import annotations
 
 import enum
+import struct
 
 import msgspec
 
@@ -28,6 +29,7 @@ class RecordKind(enum.IntEnum):
     CLEANED = 5  # the subject is forgotten; its id begins anew
     EPOCH = 6  # a new owner of the shard; no subject
     OUTBOX = 7  # changes nothing: messages to others, which leave when they are durable
+    TRIMMED = 8  # nobody needs the subject's records up to an offset any more, see `trim_payload`
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -56,6 +58,31 @@ class Record(msgspec.Struct, frozen=True):
     key: bytes = b""
     reply: bytes = b""
     expires_ms: int = 0
+
+
+def trim_payload(offset: int, size: int, rest: bytes = b"") -> bytes:
+    """The payload of a `TRIMMED` record, the one payload that the storage reads.
+
+    Args:
+        offset: of the newest record of the subject that nobody needs.
+        size: about how many bytes that makes, to know when reclaiming is worth its while.
+        rest: opaque bytes of the floor above.
+    """
+    return _TRIM.pack(offset, size) + rest
+
+
+def trim_of(payload: bytes) -> tuple[int, int, bytes]:
+    """Offset, size and the rest of a `trim_payload`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(payload) < _TRIM.size:
+        raise ValueError(f"a TRIMMED record with {len(payload)} bytes")
+    return (*_TRIM.unpack_from(payload), payload[_TRIM.size :])
+
+
+_TRIM = struct.Struct(">QQ")
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
@@ -131,6 +158,7 @@ class Head(msgspec.Struct, frozen=True):
         deleted_ms: time of the `DELETED` record, 0 while it is alive.
         expires_ms: when it expires, 0 for never.
         time_ms: time of the newest record.
+        trimmed: offset up to which nobody needs its records, 0 for none.
     """
 
     version: int
@@ -142,6 +170,7 @@ class Head(msgspec.Struct, frozen=True):
     deleted_ms: int = 0
     expires_ms: int = 0
     time_ms: int = 0
+    trimmed: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -156,8 +185,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """All that is needed to rebuild a subject: fold `records` onto `snapshot`.
 
-    `records` are the `EVENT` records after the snapshot in order, or the newest `STATE` record
-    alone.
+    `records` are the `EVENT` and `TRIMMED` records after the snapshot in order, or the newest
+    `STATE` record alone. Of a trimmed subject they may begin later.
     """
 
     head: Head

@@ -14,9 +14,11 @@ bytes, which the next scan finds. The row of the checkpoint keeps where the next
 What goes: states and replies that are older than the state of their entity's head *on disk*, from
 the oldest on without a gap, so that what is left of an entity's records is a chain down to its
 first hole. A record whose key may still be asked for stays, and so do all that are younger in its
-entity; an event is never passed either. Then markers of what cleaned entities have left, and void
-frames of dropped shards that are swept. Damaged and hidden shards are left alone, and frames that
-cannot be read. Recovery needs none of it, for only rows before the mark are touched.
+entity; an event is never passed either, unless its subject is trimmed beyond it (`TRIMMED`): then
+it goes as superseded states do, and where its key holds it, its payload goes at once. Then markers
+of what cleaned entities have left, and void frames of dropped shards that are swept. Damaged and
+hidden shards are left alone, and frames that cannot be read. Recovery needs none of it, for only
+rows before the mark are touched.
 
 A reader beside it has a transaction in which record and index are whole. When it begins another
 one it may find a hole where its generations lead to a record, and takes it as one.
@@ -29,7 +31,8 @@ from typing import TypeAlias
 import lmdb
 import msgspec
 
-from actorkalix_storage.api import Damaged, Position
+from actorkalix_storage.api import Damaged, Position, StoredRecord
+from actorkalix_storage.api.frames import decode, encode
 from actorkalix_storage.api.keys import STORE_LOG, log_key
 from actorkalix_storage.failpoints import hit
 
@@ -164,7 +167,8 @@ class Compactor:
                 if steps >= steps_max or size >= ROW_BYTES_OF_SLICE:
                     is_last = False
                     break
-                before, after = _rewrite_row(rows, sequence, ordinals)
+                shrunk = walk.shrunk.get(sequence, set[int]())
+                before, after = _rewrite_row(rows, sequence, ordinals, shrunk)
                 chosen.append(sequence)
                 if before and not after:
                     deleted.append(sequence)
@@ -189,13 +193,21 @@ class Compactor:
         return mark
 
 
-def _rewrite_row(rows: Rows, sequence: int, ordinals: set[int]) -> tuple[int, int]:
-    """Leave nothing of some frames of a log row; its size before and after, 0 when it is gone."""
+def _rewrite_row(
+    rows: Rows, sequence: int, ordinals: set[int], shrunk: set[int]
+) -> tuple[int, int]:
+    """Leave nothing of some frames of a log row, and no payload of others.
+
+    Returns:
+        Its size before and after, 0 when it is gone.
+    """
     row = rows.get(log_key(sequence))
     if row is None:
         return 0, 0
     starts, shards = log_directory(row, sequence)
     left = [b"" if i in ordinals else row[starts[i] : starts[i + 1]] for i in range(len(shards))]
+    for i in shrunk:
+        left[i] = _without_payload(left[i], sequence)
     while left and not left[-1]:
         left.pop()
     if not left:
@@ -204,6 +216,14 @@ def _rewrite_row(rows: Rows, sequence: int, ordinals: set[int]) -> tuple[int, in
     shorter = pack_log(sequence, left, shards[: len(left)])
     rows.put(log_key(sequence), shorter)
     return len(row), len(shorter)
+
+
+def _without_payload(frame: bytes, sequence: int) -> bytes:
+    found = decode(frame, 0, len(frame), sequence) if frame else None
+    if not isinstance(found, StoredRecord):
+        return frame
+    record = msgspec.structs.replace(found.record, payload=b"")
+    return encode(msgspec.structs.replace(found, record=record))
 
 
 def _holes_of(sequences: list[int]) -> list[Hole]:

@@ -2,15 +2,16 @@
 
 A state supersedes one that was about as large and about as young, and a reply of an entity that has
 a state goes with its next one. Where such a record has a key it stays until that is forgotten, so
-its bytes count from that hour on. What a checkpoint has not brought to disk no pass of `compaction`
-can reclaim: it counts from the checkpoint on. A pass puts what it found in the guess's place.
+its bytes count from that hour on. A `TRIMMED` record says how much it trims. What a checkpoint has
+not brought to disk no pass of `compaction` can reclaim: it counts from the checkpoint on. A pass
+puts what it found in the guess's place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actorkalix_storage.api import Head, RecordKind, StoredRecord
+from actorkalix_storage.api import Head, RecordKind, StoredRecord, trim_of
 from actorkalix_storage.tables import HOUR_MS, Subject
 
 NOW = -1  # an hour before all others
@@ -34,6 +35,9 @@ class Estimate:
     def take(self, stored: StoredRecord, heads: Mapping[Subject, Head | None]) -> None:
         """A record was written; `heads` has its subject's."""
         record = stored.record
+        if record.kind is RecordKind.TRIMMED:
+            self._since[NOW] = self._since.get(NOW, 0) + trim_of(record.payload)[1]
+            return
         if record.kind is RecordKind.STATE:
             if record.number == 1:
                 return

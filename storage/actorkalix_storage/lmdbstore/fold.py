@@ -119,7 +119,8 @@ class Fold(LogStore):
             self._pass_holes(shard)
         for (shard, component, entity), incarnation in self.begun_late.items():
             head = self._tables.head((shard, component, entity))
-            if head and head.incarnation == incarnation and not head.state_offset:
+            is_cut = head and (head.state_offset or head.trimmed)
+            if head and head.incarnation == incarnation and not is_cut:
                 self._report.add(
                     f"shard {shard}: the first records of {component}/{entity} are missing"
                 )

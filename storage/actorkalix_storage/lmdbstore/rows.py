@@ -157,7 +157,8 @@ def frame_bounds(row: bytes | memoryview, ordinal: int) -> tuple[int, int]:
 
 
 def pack_head(head: Head) -> bytes:
-    """The row of a head."""
+    """The row of a head; what few subjects have stands at its end, where they have it."""
+    trimmed = _OFFSET.pack(head.trimmed) if head.trimmed else b""
     return _sealed(
         _HEAD.pack(
             head.version,
@@ -170,15 +171,17 @@ def pack_head(head: Head) -> bytes:
             head.expires_ms,
             head.time_ms,
         )
+        + trimmed
     )
 
 
 def unpack_head(row: bytes | memoryview) -> Head:
     """Read the row of a head."""
     body = _unsealed(row, "a head")
-    if len(body) != _HEAD.size:
+    if len(body) not in (_HEAD.size, _HEAD.size + _OFFSET.size):
         raise Damaged(f"a head of {len(body)} bytes")
-    return Head(*_HEAD.unpack(body))
+    trimmed: int = _OFFSET.unpack_from(body, _HEAD.size)[0] if len(body) > _HEAD.size else 0
+    return Head(*_HEAD.unpack_from(body), trimmed)
 
 
 def pack_shard(state: ShardState, source: Position | None = None) -> bytes:

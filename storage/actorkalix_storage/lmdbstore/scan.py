@@ -21,6 +21,7 @@ from .shardlog import Index
 Rows: TypeAlias = "lmdb.Transaction[memoryview]"
 
 _SUPERSEDED = (RecordKind.STATE, RecordKind.REPLY)
+_TRIMMED = (RecordKind.EVENT, RecordKind.REPLY, RecordKind.TRIMMED)
 _REMOVED = (MarkerKind.REMOVED, MarkerKind.GAP)
 
 
@@ -52,6 +53,7 @@ class Pass:
         kept: subject -> hour of the key that holds up what is younger.
         passed: subject -> offset of its newest record that goes.
         rows: log row -> ordinals of which nothing is to be left.
+        shrunk: log row -> ordinals that lose their payload alone; `rows` has the row as well.
     """
 
     def __init__(self, begin: int, end: int) -> None:
@@ -68,6 +70,7 @@ class Pass:
         self.kept: dict[Subject, int] = {}
         self.passed: dict[Subject, int] = {}
         self.rows: dict[int, set[int]] = {}
+        self.shrunk: dict[int, set[int]] = {}
 
     @property
     def is_over(self) -> bool:
@@ -77,6 +80,11 @@ class Pass:
     def leave_nothing(self, place: int) -> None:
         """A frame is to go from its row."""
         self.rows.setdefault(place >> 16, set()).add(place & 0xFFFF)
+
+    def leave_key(self, place: int) -> None:
+        """A frame is to lose its payload."""
+        self.rows.setdefault(place >> 16, set())
+        self.shrunk.setdefault(place >> 16, set()).add(place & 0xFFFF)
 
 
 class Scan:
@@ -136,23 +144,37 @@ class Scan:
         if isinstance(found, Marker):
             if found.kind in _REMOVED:
                 self._goes(frame, found.position)
-        elif found.record.kind in _SUPERSEDED and self._may_go(found, frame.size):
+        elif self._is_unneeded(found) and self._may_go(found, frame):
             subject = (shard, found.record.component, found.record.entity)
             if self._goes(frame, found.position):
                 self._walk.passed[subject] = found.position.offset
 
-    def _may_go(self, stored: StoredRecord, size: int) -> bool:
-        """Whether a state or reply is superseded, and nothing older of its entity stays."""
-        walk, record, offset = self._walk, stored.record, stored.position.offset
-        subject = (stored.shard, record.component, record.entity)
-        head = self._head(subject)
-        if head is None or head.incarnation != stored.incarnation or offset >= head.state_offset:
+    def _is_unneeded(self, stored: StoredRecord) -> bool:
+        """Whether a state or reply is superseded, or a record trimmed."""
+        record, offset = stored.record, stored.position.offset
+        head = self._head((stored.shard, record.component, record.entity))
+        if head is None or head.incarnation != stored.incarnation:
             return False
+        if record.kind in _SUPERSEDED and offset < head.state_offset:
+            return True
+        return record.kind in _TRIMMED and offset <= head.trimmed
+
+    def _may_go(self, stored: StoredRecord, frame: Frame) -> bool:
+        """Whether nobody asks for an unneeded record's key, and nothing older of its entity stays.
+
+        Where it must stay, the payload of an event goes all the same: the key alone counts.
+        """
+        walk, record = self._walk, stored.record
+        subject, size = (stored.shard, record.component, record.entity), frame.size
         hour = record.time_ms // HOUR_MS
         if record.key and hour >= self._state.mark.oldest_hour:
             walk.kept[subject] = hour
         if subject in walk.kept:
             held_up = walk.kept[subject]
+            if record.kind is RecordKind.EVENT and record.payload:
+                size -= len(record.payload)
+                if self._index.pointer(stored.shard, stored.position.offset) == frame.pointer:
+                    walk.leave_key(frame.pointer)
             walk.stale[held_up] = walk.stale.get(held_up, 0) + size
             return False
         previous = stored.previous[1]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from actorkalix_storage.api import Append, Appended, Record, RecordKind, Store, StoreError
+from actorkalix_storage.api import (
+    Append,
+    Appended,
+    Record,
+    RecordKind,
+    Store,
+    StoreError,
+    trim_payload,
+)
 
 START_MS = 1_700_000_000_000  # November 2023
 COMPONENT = "cart"
@@ -76,6 +84,12 @@ def deleted(number: int, *, entity: str = "a", time_ms: int = START_MS) -> Recor
 def cleaned(number: int, *, entity: str = "a", time_ms: int = START_MS) -> Record:
     """A `CLEANED` record."""
     return Record(RecordKind.CLEANED, COMPONENT, entity, number, time_ms)
+
+
+def trimmed(number: int, offset: int, *, entity: str = "a", size: int = 100) -> Record:
+    """A `TRIMMED` record."""
+    payload = trim_payload(offset, size, b"rest")
+    return Record(RecordKind.TRIMMED, COMPONENT, entity, number, START_MS, payload)
 
 
 def write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from actorkalix_storage.api import (
@@ -19,7 +20,7 @@ from actorkalix_storage.api import (
 )
 
 from .base import KEY, Contract
-from .harness import START_MS, cleaned, deleted, event, reply, write
+from .harness import START_MS, cleaned, deleted, event, reply, trimmed, write
 
 
 class WritingContract(Contract):
@@ -271,6 +272,32 @@ class WritingContract(Contract):
         with pytest.raises(ValueError, match="wait"):
             self.store.open_shards([0], START_MS)
         write(self.store, event(1, entity="b"), shard=1)
+
+    # ---- trimming -------------------------------------------------------------------------
+    @pytest.mark.parametrize("again", ["stay", "checkpoint", "reopen", "crash"])
+    def test_a_head_knows_how_far_its_subject_is_trimmed(self, again: str) -> None:
+        first = write(self.store, event(1)).position.offset
+        second = write(self.store, event(2)).position.offset
+        write(self.store, trimmed(2, second))
+        write(self.store, event(3, b"3"))
+        write(self.store, trimmed(3, first))
+        if again != "stay":
+            getattr(self.harness, again)()
+        history = self.store.load(0, "cart", "a")
+        assert history is not None
+        assert (history.head.trimmed, history.head.version, history.head.number) == (second, 5, 3)
+        assert [s.record.number for s in history.records if s.record.payload == b"3"] == [3]
+        kinds = [s.record.kind for s in history.records if s.position.offset > second]
+        assert kinds == [RecordKind.TRIMMED, RecordKind.EVENT, RecordKind.TRIMMED]
+
+    def test_a_trim_that_cannot_be_is_refused(self) -> None:
+        offset = write(self.store, event(1)).position.offset
+        for record in (
+            trimmed(1, offset + 1),
+            trimmed(2, offset),
+            msgspec.structs.replace(trimmed(1, offset), payload=b"short"),
+        ):
+            assert self.refusal(Append(0, 1, 1, (record,))) is RefusalKind.INVALID
 
     def test_waiting_records_outlive_checkpoints(self) -> None:
         self.store.append(0, 1, 0, [event(1, b"1")])

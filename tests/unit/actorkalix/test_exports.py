@@ -16,7 +16,7 @@ NAMES = """
     EventSourcedEntity HandlerRef Limits Metadata NotInThisVersion Ref ReplicatedEntity Reply
     Promise RowEffect Service StepEffect Stream Timers ValueEntity View Workflow WorkflowUpdate
     allow_all branch command compensate crdt failover_to handler http max_retries migrate on_delete
-    publish query sql step stream subscribe table topic type_name
+    on_snapshot publish query sql step stream subscribe table topic type_name
 """
 CRDT_NAMES = """
     CounterMap Crdt Flag GCounter GSet LWWRegister MultiMap ORMap ORSet PNCounter RegisterMap Vote

@@ -52,7 +52,9 @@ class Desk:
         self._size = 0
 
     async def listed(self) -> list[TopicView]:
-        return [TopicView("orders", [1_000, self._size, 0])]
+        partitions = [1_000, self._size, 0]
+        kept = (604_800, 1 << 40, "kafka k:9092")
+        return [TopicView("orders", partitions, 5_000_000, 7, *kept)]
 
     async def publish(self, topic: str, order: PublishOrder) -> PublishedView:
         if topic != "orders":

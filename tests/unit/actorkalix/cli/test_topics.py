@@ -14,10 +14,12 @@ def test_topics_are_listed(cli: Cli, admin: str, plain: None) -> None:
     ran = cli("topics", "--admin", admin)
     assert ran.code == 0
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
-    assert lines == ["topic messages partitions in use", "orders 1,000 1 of 3"]
-    assert cli("topics", "--admin", admin, "--json").document == [
-        {"name": "orders", "partitions": [1_000, 0, 0]}
+    assert lines == [
+        "topic broker messages size partitions in use dropped kept",
+        "orders kafka k:9092 1,000 4 MiB 1 of 3 7 7 d, 1 TiB",
     ]
+    (found,) = cli("topics", "--admin", admin, "--json").document
+    assert (found["name"], found["partitions"], found["dropped"]) == ("orders", [1_000, 0, 0], 7)
 
 
 def test_a_message_is_published(cli: Cli, admin: str, plain: None) -> None:

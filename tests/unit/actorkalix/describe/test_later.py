@@ -6,19 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from actorkalix import Action, View, handler, http, sql
+from actorkalix import Action, handler, http
 from actorkalix.describe import descriptor_of
-
-
-class Rows(View, id="later-rows"):
-    @sql("SELECT * FROM t WHERE a = :a AND b = ':no' AND c::int = :c /* :neither */")
-    def one(self, a: str, c: int = 0) -> str:
-        """The SQL is the body."""
-        raise NotImplementedError
-
-    @sql("SELECT * FROM t", stream_updates=True)
-    def watch(self) -> AsyncIterator[str]:
-        raise NotImplementedError
 
 
 class Mail(Action, id="later-mail"):
@@ -30,11 +19,10 @@ class Mail(Action, id="later-mail"):
         yield "x"
 
 
-@pytest.mark.parametrize("cls", [Rows, Mail])
+@pytest.mark.parametrize("cls", [Mail])
 def test_described(cls: type) -> None:
     assert descriptor_of(cls).component_id.startswith("later-")
 
 
 def test_replies_of_streams_are_what_they_yield() -> None:
     assert descriptor_of(Mail).handlers["get"].reply is str
-    assert descriptor_of(Rows).handlers["watch"].reply is str

@@ -13,8 +13,10 @@ from actorkalix.engine.topic import (
     TOPIC,
     Partition,
     Published,
+    Size,
     TopicBehavior,
     TopicMessage,
+    Trim,
     partition_id,
     partition_of,
     place_of,
@@ -23,6 +25,7 @@ from actorkalix.engine.topic import (
     read_published,
     read_size,
     size_question,
+    trim_order,
 )
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
@@ -107,7 +110,7 @@ def test_a_load_reads_back_to_the_newest_snapshot() -> None:
     before = player.instance
     assert player.restart() == 5
     assert msgspec.structs.replace(player.instance, incarnation=0) == before
-    assert read_size(_answer(player.instance, size_question("orders", 0))) == before.number
+    assert read_size(_answer(player.instance, size_question("orders", 0))) == before.size
 
 
 def test_large_messages_bring_a_snapshot_sooner() -> None:
@@ -182,3 +185,59 @@ def test_a_partition_is_a_list_without_what_came_twice(
     stored = player.store.history(0, TOPIC, "orders/0", after=0, limit=1_000)
     assert [read_message(one.record.payload).data for one in stored] == model
     assert [one.record.number for one in stored] == list(range(1, len(model) + 1))
+
+
+def _trim(player: Player, number: int) -> None:
+    """Drop messages up to one, as retention does."""
+    stored = player.store.history(0, TOPIC, "orders/0", limit=1_000)
+    gone = [s for s in stored if s.record.kind is RecordKind.EVENT and s.record.number <= number]
+    before = player.instance.size.dropped
+    size = sum(len(s.record.payload) for s in gone if s.record.number > before)
+    order = trim_order("orders/0", Trim(number, gone[-1].position.offset, size))
+    player._append(behavior.step(player.instance, order, NOW_MS))
+
+
+def test_what_is_dropped_is_known_after_a_load() -> None:
+    for snapshots in (True, False):
+        player = Player()
+        for _ in range(5):
+            player.publish(made(b"x" * 100))
+        _trim(player, 2)
+        player.publish(made())
+        if not snapshots:
+            player.store._snapshots.clear()
+        before = player.instance.size
+        player.restart()
+        assert player.instance.size == before
+        assert (before.number, before.dropped) == (6, 2)
+        assert before.bytes > 5 * before.dropped_bytes / 2
+        _trim(player, 6)
+        assert player.instance.size.bytes == player.instance.size.dropped_bytes
+
+
+def test_nothing_is_dropped_twice_or_ahead() -> None:
+    player = Player()
+    player.publish(made())
+    player.publish(made())
+    _trim(player, 1)
+    size = player.instance.size
+    again = trim_order("orders/0", Trim(1, size.dropped_offset, 9))
+    assert behavior.step(player.instance, again, NOW_MS).records == ()
+    for trim in (Trim(3, 99, 1), Trim(2, size.dropped_offset, 1)):
+        with pytest.raises(BehaviorError):
+            behavior.step(player.instance, trim_order("orders/0", trim), NOW_MS)
+    broken = msgspec.structs.replace(again, payload=b"\x90")
+    with pytest.raises(BehaviorError):
+        behavior.step(player.instance, broken, NOW_MS)
+
+
+def test_a_snapshot_of_before_retention_is_read() -> None:
+    player = Player()
+    for _ in range(3):
+        player.publish(made())
+    head = player.store.load(0, TOPIC, "orders/0")
+    assert head is not None
+    old = Snapshot(head.head.incarnation, 3, head.head.offset, msgspec.msgpack.encode(3))
+    player.store.put_snapshot(0, TOPIC, "orders/0", old)
+    player.restart()
+    assert player.instance.size == Size(3)

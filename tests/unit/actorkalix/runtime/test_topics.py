@@ -43,7 +43,9 @@ def run(case: Case) -> None:
             methods = {store: dict(topic_methods(running, PARTITIONS)) for store in (0, 1)}
             names = topics_of(service.descriptor)
             await case(
-                running, Topics(names, PARTITIONS, LocalCalls(methods), lambda: HOMES), methods
+                running,
+                Topics(names, service.limits, {}, LocalCalls(methods), lambda: HOMES),
+                methods,
             )
 
     asyncio.run(whole())

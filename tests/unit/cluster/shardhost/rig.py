@@ -11,6 +11,7 @@ from actorkalix.engine.timer import TimerBehavior
 from actorkalix.limits import Limits
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
+from actorkalix_cluster.shardhost.feeding import FeedSource, FeedTarget
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
@@ -95,9 +96,16 @@ class Rig:
     """A host and everything around it."""
 
     def __init__(
-        self, store: MemoryStore, limits: HostLimits, subscribers: Sequence[Subscriber] = ()
+        self,
+        store: MemoryStore,
+        limits: HostLimits,
+        subscribers: Sequence[Subscriber] = (),
+        sources: Sequence[FeedSource] = (),
+        target: FeedTarget | None = None,
     ) -> None:
         self.subscribers = subscribers
+        self.sources = sources
+        self.target = target
         self.clock = VirtualClock()
         self.limits = limits
         self.fatal: list[str] = []
@@ -121,13 +129,14 @@ class Rig:
             on_fatal=self.fatal.append,
             watch=self.watch,
             subscribers=(lambda reach: self.subscribers) if self.subscribers else None,
+            feeds=self.sources,
         )
 
     async def start(self) -> None:
         """Start the host, and its consumers if it has some."""
         await self.host.start()
-        if self.subscribers:
-            self.host.connect(self.host)
+        if self.subscribers or self.target is not None:
+            self.host.connect(self.host, self.target)
         await settle()
 
     async def advance(self, by_ms: int) -> None:
@@ -200,10 +209,15 @@ def new_store() -> MemoryStore:
 
 @asynccontextmanager
 async def rig(
-    store: MemoryStore | None = None, *, subscribers: Sequence[Subscriber] = (), **limits: Any
+    store: MemoryStore | None = None,
+    *,
+    subscribers: Sequence[Subscriber] = (),
+    sources: Sequence[FeedSource] = (),
+    target: FeedTarget | None = None,
+    **limits: Any,
 ) -> AsyncGenerator[Rig]:
     """A started host."""
-    made = Rig(store or new_store(), HostLimits(**limits), subscribers)
+    made = Rig(store or new_store(), HostLimits(**limits), subscribers, sources, target)
     await made.start()
     yield made
     if not made.fatal:

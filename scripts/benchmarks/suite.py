@@ -18,6 +18,7 @@ from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
 from .views import view_lag, view_query, view_rebuild, view_rows
+from .workflows import workflow_memory, workflow_recovery, workflows
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -36,6 +37,9 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
+    "workflows": workflows,
+    "workflow-memory": workflow_memory,
+    "workflow-recovery": workflow_recovery,
     "log-growth": log_growth,
     "simulation": simulated,
     "view-rebuild": view_rebuild,

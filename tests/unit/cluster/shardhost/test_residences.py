@@ -1,4 +1,4 @@
-"""Places are made, shared with nobody, asked one request at a time, and ended when they are over."""
+"""Places are made, asked one request at a time, and ended when nobody needs them."""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ class DedicatedPlace:
 
     async def _call_aside(self, request: bytes, done: Callable[[bytes], object]) -> None:
         asking: Any = aside(lambda: self._handle.ask.remote(request))
-        (ref,) = await asyncio.gather(asking, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(asking, return_exceptions=True)
+        ref = answers[0]
         if isinstance(ref, BaseException):
             self._end(_cause(ref))
         else:

@@ -49,14 +49,14 @@ def _started(ray: Any, port: int, setting: Setting) -> list[Row]:
     """First commands of instances, and what their processes hold."""
     far, near, plain = list[float](), list[float](), list[float]()
     memory, plain_memory = list[float](), list[float]()
+    actors: list[Any] = []
     for number in range(min(setting.rounds, STARTS_MAX)):
         far.append(_ms(lambda n=number: _first(port, f"far/s{n}")))
         near.append(_ms(lambda n=number: _first(port, f"counter/s{n}")))
-        actors: list[Any] = []
         plain.append(_ms(lambda: actors.append(plain_counter(ray))))
         memory.append(_unique_mb(int(_answer(port, f"far/s{number}/process"))))
-        plain_memory.append(_unique_mb(ray.get(actors[0].process.remote())))
-        ray.kill(actors[0])
+        plain_memory.append(_unique_mb(ray.get(actors[-1].process.remote())))
+        ray.kill(actors[-1])
     return [
         _row(f"{FAR}, first command", "ms", far, NEAR, near, durable=True),
         _row(f"{FAR}, first command", "ms", far, PLAIN, plain, durable=True),

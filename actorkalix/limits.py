@@ -9,7 +9,22 @@ from typing import Any
 COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
+ROW_COLUMNS_MAX = 1_000  # leaves of a view's row; SQLite has 2,000 columns a table
+TABLE_NAME_BYTES_MAX = 128  # of a view's table; it stands in names of indexes
+VIEW_COLLECTION_ROWS_MAX = 1_000  # in a list of a result without a LIMIT (Akka: 1,000)
+VIEW_PAGE_ROWS = 100  # of a page without a LIMIT (Akka: 100)
+VIEW_SQL_CHARACTERS_MAX = 65_536  # of a query; SQLite takes 1,000,000 bytes
+VIEW_SQL_DEPTH_MAX = 8  # of sub-queries in one another
+VIEW_SQL_TABLES_MAX = 32  # of one SELECT; SQLite joins 64
+VIEW_STREAM_ROWS = 500  # that a stream reads at once: no read transaction outlives them
 TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
+VIEW_PARKED_MAX = 10_000  # subjects that wait; some 4 MB in the view's process and in each feed
+VIEW_PAUSE_AFTER = 8  # subjects that fail in a row: then the fault is not theirs, as for consumers
+VIEW_REMOVED_MAX = 100_000  # notes of removed rows, for those who follow them; some 10 MB
+STEP_TIMEOUT = timedelta(seconds=5)  # as Akka has it: longer than any call, shorter than patience
+STEP_BACKOFF_INITIAL = timedelta(seconds=3)  # as timers wait: from 3 s
+STEP_BACKOFF_CAP = timedelta(seconds=30)  # to 30 s
+FAILURE_CHARS_MAX = 1_000  # of what is kept of a failed attempt: enough for a line of a traceback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +70,26 @@ class Limits:
             it may use (a handler that computes fills one; raise it for handlers that wait).
         tasks_waiting_max: calls that wait for one of these, of each depth of calls and each set of
             options; beyond it 503 (some 1 kB each, beside their payloads).
+        dedicated_max: entities of a host that have a process of their own (43 MB each, so 5.5 GB);
+            beyond it idle ones are stopped, or 503.
+        dedicated_start: until a caller is told that no node has the resources for such a process
+            (longer than `ask_timeout` for those who wait longer; an image of a runtime_env is made
+            in minutes, and goes on being made).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
         topic_partitions: of every topic: messages of so many subjects are handled at once, and a
             message on which a consumer fails holds up that part of the topic. (16 keep the cores of
             some hosts busy, and an idle one costs nothing.) Do not change it while the order of
             messages counts: with another number a subject goes on in another partition.
+        view_query_timeout: until a query of a view is ended (what a caller waits for; a query by an
+            index takes microseconds).
+        view_queries_max: queries of views that wait for a thread on a host; beyond it 503 (at 1 ms
+            a query these are answered within `ask_timeout`).
+        view_threads: of a host for queries of a view (SQLite works without Python's lock, so that
+            some cores are kept busy).
+        view_rows_max: rows of an answer without a LIMIT (Akka: 10,000).
+        view_wait_timeout: until a query that waits for a change is told that the view is behind; a
+            little below `ask_timeout`, so that what it says reaches the caller.
         topic_kept: how long a topic keeps its messages where `brokers` does not say it (Kafka: 7
             days).
         topic_bytes_max: of a topic's messages where `brokers` does not say it (what 16 partitions
@@ -95,8 +124,15 @@ class Limits:
     actions_max: int = 4_096
     tasks_per_core_max: int = 1
     tasks_waiting_max: int = 4_096
+    dedicated_max: int = 128
+    dedicated_start: timedelta = timedelta(seconds=30)
     call_depth_max: int = 8
     topic_partitions: int = 16
+    view_query_timeout: timedelta = timedelta(seconds=4.5)
+    view_queries_max: int = 4_096
+    view_threads: int = 4
+    view_rows_max: int = 10_000
+    view_wait_timeout: timedelta = timedelta(seconds=4)
     topic_kept: timedelta = timedelta(days=7)
     topic_bytes_max: int = 1_099_511_627_776
     topic_trim_every: timedelta = timedelta(minutes=1)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import msgspec
 
 from actorkalix.consumer_views import Consuming
+from actorkalix.workflow_views import Workflows
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
 
@@ -259,6 +260,9 @@ class Inspect(Protocol):
 
     @property
     def consuming(self) -> Consuming: ...
+
+    @property
+    def workflows(self) -> Workflows: ...
 
 
 class TopicView(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from actorkalix.cli.admin_workflows import AdminWorkflows
 from actorkalix.consumer_views import (
     ConsumerView,
     DeadLetterPage,
@@ -107,6 +108,11 @@ class AdminInspection:
         """Have a timer forgotten."""
         order = msgspec.json.encode(CancelOrder(name))
         return await self._ask(Cancelled, "POST", "timers/cancel", content=order)
+
+    @property
+    def workflows(self) -> AdminWorkflows:
+        """It asks for workflows as well."""
+        return AdminWorkflows(self._get, self._ask)
 
     @property
     def consuming(self) -> AdminInspection:

@@ -25,6 +25,8 @@ from .options import (
     store_number,
     up_to,
 )
+from .view_parser import VIEWING
+from .workflow_parser import WORKFLOWS
 
 GRPC_PORT = 9001
 
@@ -231,6 +233,8 @@ COMMANDS = (
     Command("run", "start a service on Ray, serve it until Ctrl-C", _RUN, _run),
     Command("components", _LISTS, "actorkalix.cli.components:execute", _components),
     *LOOKING,
+    *VIEWING,
+    WORKFLOWS,
     Command("status", _SHOWS, "actorkalix.cli.status:execute", _status),
     Command("replace", _REPLACES, "actorkalix.cli.replace:execute", _replace),
     Command("verify", _CHECKS, "actorkalix.cli.verify:execute", _verify),
@@ -246,8 +250,6 @@ LATER = frozenset(
     (
         "submit",
         "cluster",
-        "workflows",
-        "views",
         "openapi",
         "proto",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,16 +141,8 @@ def _at_rest(folder: Path, loaded: Loaded | None, stack: AsyncExitStack) -> Clus
     """All stores of a folder, open in this process until `stack` closes them."""
     from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
 
-    if not folder.exists():
-        raise FolderUnusable(f"there is no folder {folder}: nothing has run on it yet")
-    folders = found(folder)
-    if not folders:
-        raise FolderUnusable(f"{folder}: there is no store")
-    stores: dict[int, Store] = {}
+    stores, folders = stores_of(folder, loaded, stack), found(folder)
     try:
-        for number, each in folders.items():
-            stores[number] = store = _open(each, loaded)
-            stack.callback(store.close)
         homes = _homes(folder, stores)
     except StoreError as error:
         raise catalog().get(error.number, ActorkalixError)(str(error)) from error
@@ -164,6 +156,29 @@ def _at_rest(folder: Path, loaded: Loaded | None, stack: AsyncExitStack) -> Clus
     calls = LocalCalls({number: inspect_methods(each) for number, each in inspections.items()})
     identity = next(iter(stores.values())).identity
     return ClusterInspection(calls, lambda: homes, descriptor, identity=identity)
+
+
+def stores_of(
+    folder: Path, loaded: Loaded | None, stack: ExitStack | AsyncExitStack
+) -> dict[int, Store]:
+    """The stores of a folder at rest by number, open until `stack` closes them.
+
+    Raises:
+        FolderUnusable, FolderInUse, ForeignFolder: as they say.
+    """
+    if not folder.exists():
+        raise FolderUnusable(f"there is no folder {folder}: nothing has run on it yet")
+    folders = found(folder)
+    if not folders:
+        raise FolderUnusable(f"{folder}: there is no store")
+    stores: dict[int, Store] = {}
+    try:
+        for number, each in folders.items():
+            stores[number] = store = _open(each, loaded)
+            stack.callback(store.close)
+    except StoreError as error:
+        raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+    return stores
 
 
 def _open(folder: Path, loaded: Loaded | None) -> Store:

@@ -16,6 +16,7 @@ class ComponentCodec:
         replies: of each handler, by its name.
         elements: of each handler that takes a stream, by its name.
         stored: of its events and states.
+        steps: of the input of each step, by its stored name.
     """
 
     def __init__(self, descriptor: ComponentDescriptor) -> None:
@@ -30,6 +31,7 @@ class ComponentCodec:
             if handler.elements is not None
         }
         self.stored = StoredCodec(descriptor)
+        self.steps = {name: ArgumentCodec(step.handler) for name, step in descriptor.steps.items()}
 
 
 _CODEC = "__actorkalix_codec__"

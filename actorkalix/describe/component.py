@@ -26,7 +26,10 @@ from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.shapes import free_variables, name_of
 from actorkalix.describe.storage import describe_events, describe_state
 from actorkalix.describe.subscriptions import describe_subscriptions
+from actorkalix.describe.tables import check_no_tables
 from actorkalix.describe.topics import published, with_published
+from actorkalix.describe.views import describe_view
+from actorkalix.describe.workflows import describe_steps, refuse_steps
 from actorkalix.errors import DefinitionError
 from actorkalix.model.actions import Action
 from actorkalix.model.component import Component
@@ -143,9 +146,15 @@ def _describe(
         _check_hook(scope, name, parameters)
     if kind == "action":
         check_action(scope, options, handlers)
-    check_later(scope, options)
+    check_later(scope)
+    if kind != "view":
+        check_no_tables(scope)
+    view = describe_view(scope, options, handlers) if kind == "view" else None
     subscriptions = describe_subscriptions(scope, component_id) if kind == "action" else ()
     handlers, subscriptions = with_published(handlers, subscriptions, published(scope))
+    if kind != "workflow":
+        refuse_steps(scope)
+    steps = describe_steps(scope, options, handlers) if kind == "workflow" else {}
     state, events = _stored(scope)
     further = {
         name: value
@@ -155,6 +164,8 @@ def _describe(
     made = ComponentDescriptor(
         *(component_id, kind, cls, handlers, place, state, events, _every(options), further),
         subscriptions=subscriptions,
+        view=view,
+        steps=steps,
     )
     check_clashes([made], problems)
     return made

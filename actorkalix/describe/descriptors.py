@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from actorkalix.sql.query import Query
+    from actorkalix.sql.shapes import TableShape
+
 
 HandlerKind = Literal["command", "query", "handler", "sql", "step"]
 ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]
@@ -148,6 +153,151 @@ class StoredType(msgspec.Struct, frozen=True):
     migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
 
+class TableHandler(msgspec.Struct, frozen=True):
+    """A method of a view that makes rows.
+
+    Attributes:
+        name: of the method.
+        fn: the function that the user wrote (unbound): `(self, row, change)`, of `on_delete`
+            `(self, row)`, of `on_snapshot` `(self, state)`.
+        only: the one class of changes that it takes, or None for all that no other takes.
+        place: where it is written.
+        takes: type of the change; read for messages of topics alone.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    only: Any
+    place: Place
+    takes: Any = Any
+
+
+class TableDescriptor(msgspec.Struct, frozen=True):
+    """A table of a view.
+
+    Attributes:
+        name: as the view's SQL says it.
+        shape: class of its rows and their columns.
+        source: the entity's or workflow's class, or a topic (`model.sources.Source`).
+        handlers: of its changes; none when `pass_through`.
+        on_delete: what happens to the row of a deleted entity; None: it is removed.
+        on_snapshot: makes the first row of an entity out of a snapshot.
+        pass_through: states (or messages) are the rows.
+        place: where it is declared.
+    """
+
+    name: str
+    shape: TableShape
+    source: Any
+    handlers: tuple[TableHandler, ...]
+    on_delete: TableHandler | None
+    on_snapshot: TableHandler | None
+    pass_through: bool
+    place: Place
+
+    def handler_of(self, change: object) -> TableHandler | None:
+        """The handler that takes a change; None: it is ignored, and the position moves on."""
+        return next(
+            (one for one in self.handlers if one.only is None or isinstance(change, one.only)),
+            None,
+        )
+
+
+class QueryDescriptor(msgspec.Struct, frozen=True):
+    """A query of a view.
+
+    Attributes:
+        name: of the method.
+        query: the compiled SQL.
+        handler: the method: its parameters, reply and routes.
+        streams: rows are handed over one by one.
+        stream_updates: and then every row that changes, without end.
+        fields: of the one object that the method takes; else none.
+    """
+
+    name: str
+    query: Query
+    handler: HandlerDescriptor
+    streams: bool
+    stream_updates: bool
+    fields: tuple[str, ...] = ()
+
+    def placeholders(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by the names that the SQL has: the parameters, or the fields of the one object."""
+        if not self.handler.whole_body:
+            return arguments
+        [value] = arguments.values()
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            return {name: fields.get(name) for name in self.fields}
+        return {name: getattr(value, name) for name in self.fields}
+
+
+class ViewDescriptor(msgspec.Struct, frozen=True):
+    """What a view adds to its component.
+
+    Attributes:
+        tables: by name.
+        queries: by name of the method.
+        fingerprint: of whatever makes the rows: names and shapes of the tables, their sources, the
+            code of the handlers; another one means that the tables are built anew. Queries are no
+            part of it.
+    """
+
+    tables: Mapping[str, TableDescriptor]
+    queries: Mapping[str, QueryDescriptor]
+    fingerprint: str
+
+
+class RecoveryDescriptor(msgspec.Struct, frozen=True):
+    """What becomes of a step that fails.
+
+    Attributes:
+        retries: after the first attempt; -1 without end.
+        initial_ms, factor, cap_ms: wait before the second attempt, how much longer each next one
+            is, and the longest.
+        jitter: share of each wait that is left to chance, 0 to 1.
+        max_elapsed_ms: no attempt begins later than this after the first; 0 without end.
+        final: errors after which no attempt follows.
+        step: name of the step to go on with after the last attempt, or "".
+        args: input of that step.
+        undoes: what was done is undone before that step, or before the workflow has failed.
+    """
+
+    retries: int = -1
+    initial_ms: int = 3_000
+    factor: float = 2.0
+    cap_ms: int = 30_000
+    jitter: float = 0.2
+    max_elapsed_ms: int = 0
+    final: tuple[type[BaseException], ...] = ()
+    step: str = ""
+    args: tuple[Any, ...] = ()
+    undoes: bool = False
+
+
+class StepDescriptor(msgspec.Struct, frozen=True):
+    """A step of a workflow.
+
+    Attributes:
+        name: under which it is stored.
+        handler: its method; `handler.name` is that of the step too.
+        attribute: name of the method.
+        timeout_ms: of one attempt.
+        recovery: what becomes of it when it fails.
+        is_async: it runs on the host's event loop; else it is a Ray task.
+        resources: that the task needs: num_cpus, num_gpus, memory, runtime_env.
+    """
+
+    name: str
+    handler: HandlerDescriptor
+    attribute: str
+    timeout_ms: int
+    recovery: RecoveryDescriptor
+    is_async: bool
+    resources: Mapping[str, Any] = {}
+
+
 class ComponentDescriptor(msgspec.Struct, frozen=True):
     """A component class.
 
@@ -162,6 +312,8 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
         snapshot_every: events between snapshots; 0 is never.
         options: further class options as given.
         subscriptions: of an action.
+        view: tables and queries of a view.
+        steps: of a workflow, by the names under which they are stored.
     """
 
     component_id: str
@@ -174,6 +326,8 @@ class ComponentDescriptor(msgspec.Struct, frozen=True):
     snapshot_every: int = 100
     options: Mapping[str, Any] = {}
     subscriptions: tuple[Subscription, ...] = ()
+    view: ViewDescriptor | None = None
+    steps: Mapping[str, StepDescriptor] = {}
 
 
 DESCRIPTOR = "__actorkalix_descriptor__"

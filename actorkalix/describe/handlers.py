@@ -21,6 +21,7 @@ from actorkalix.describe.routes import WITH_INSTANCES, check_routes
 from actorkalix.describe.shapes import free_variables, is_structured, name_of, substitute, unfit
 from actorkalix.model.effects import Effect, Update
 from actorkalix.model.handlers import Method, StreamMethod, handlers_of
+from actorkalix.model.workflows import CONTROLS
 
 AnyMethod = Method[Any, ..., Any, Any] | StreamMethod[Any, ..., Any]
 
@@ -82,6 +83,11 @@ def describe_handlers(scope: Scope) -> dict[str, HandlerDescriptor]:
     return found
 
 
+def parameters_of(scope: Scope, name: str, fn: Any) -> tuple[Parameter, ...]:
+    """Parameters of a method that is no handler but takes its input as one, like a step."""
+    return _Described(scope, name, Method(fn))._parameters()
+
+
 def any_marked(cls: type[Any]) -> bool:
     """Whether a class or a base of it marks any method."""
     return any(
@@ -102,7 +108,10 @@ def _check_taken(scope: Scope) -> None:
             value = vars(base)[name]
             marked = isinstance(value, (Method, StreamMethod))
             place = place_of(value.fn if marked else value, scope.place)
-            if name not in HOOKS:
+            if scope.kind == "workflow" and name in CONTROLS:
+                said = f"{name} is what clients do with any workflow"
+                scope.problems.add(place, f"{said}; give your own another name")
+            elif name not in HOOKS:
                 scope.problems.add(place, f"{name} hides self.{name}; give it another name")
             elif marked:
                 scope.problems.add(

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple, TypeGuard
 from actorkalix.describe.descriptors import Place
 from actorkalix.describe.problems import place_of
 from actorkalix.model.sources import Source, SourceMark, source_marks_of
+from actorkalix.model.tables import Table
 
 
 class Marked(NamedTuple):
-    """A method with a mark that says where changes come from or go to."""
+    """A method with a mark that says where changes come from or go to.
+
+    `fn` is the function that the user wrote, or the `Table` of a table without one.
+    """
 
     name: str
     fn: Any
@@ -29,7 +33,11 @@ def marked_methods(cls: type[Any]) -> Iterator[Marked]:
             seen.add(name)
             fn = getattr(value, "fn", value)
             for mark in dict.fromkeys((*source_marks_of(value), *source_marks_of(fn))):
-                yield Marked(name, fn, place_of(fn, Place("", 0)), mark)
+                yield Marked(name, fn, _place(fn), mark)
+
+
+def _place(fn: Any) -> Place:
+    return Place(fn.file, fn.line) if isinstance(fn, Table) else place_of(fn, Place("", 0))
 
 
 def is_topic(source: object) -> TypeGuard[Source[Any]]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from actorkalix.describe.descriptors import ComponentKind, Place
+from actorkalix.describe.needs import hosting_problems
 from actorkalix.describe.problems import Problems
 
 COMPONENT_ID_BYTES_MAX = 64
@@ -17,15 +18,18 @@ COMPONENT_ID_BYTES_MAX = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
-    "event_sourced": ("id", "snapshot_every", "abstract"),
-    "value": ("id", "abstract"),
+    "event_sourced": ("id", "snapshot_every", "hosting", "abstract"),
+    "value": ("id", "hosting", "abstract"),
     "replicated": ("id", "write_consistency", "abstract"),
     "action": (
         *("id", "runs", "timeout", "num_cpus", "num_gpus", "memory", "runtime_env"),
         *("max_retries", "abstract"),
     ),
-    "view": ("id", "abstract"),
-    "workflow": ("id", "timeout", "abstract"),
+    "view": ("id", "version", "abstract"),
+    "workflow": (
+        *("id", "timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
+        "abstract",
+    ),
 }
 
 
@@ -79,13 +83,18 @@ def check_options(
     level = options.get("write_consistency", "local")
     if "write_consistency" in known and level not in ("local", "majority", "all"):
         problems.add(place, f'write_consistency is "local", "majority" or "all", got {level!r}')
+    if "hosting" in known:
+        for problem in hosting_problems(options.get("hosting", "sharded")):
+            problems.add(place, problem)
     runs = options.get("runs", "task")
     if "runs" in known and runs not in ("task", "inline"):
         problems.add(place, f'runs is "task" or "inline", got {runs!r}')
-    timeout = options.get("timeout")
-    if (
-        "timeout" in known
-        and timeout is not None
-        and not (isinstance(timeout, timedelta) and timeout > timedelta(0))
-    ):
-        problems.add(place, f"timeout is a timedelta above 0, got {timeout!r}")
+    version = options.get("version", 1)
+    if "version" in known and (type(version) is not int or version < 1):
+        problems.add(place, f"version is a number from 1, got {version!r}")
+    for name in ("timeout", "step_timeout"):
+        value = options.get(name)
+        if name not in known or value is None:
+            continue
+        if not (isinstance(value, timedelta) and value > timedelta(0)):
+            problems.add(place, f"{name} is a timedelta above 0, got {value!r}")

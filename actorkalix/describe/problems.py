@@ -25,6 +25,9 @@ class Problems:
         """Note what is wrong there and what to write instead."""
         self._found[place.file, place.line, text] = None
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def __bool__(self) -> bool:
         return bool(self._found)
 

@@ -21,6 +21,9 @@ WITH_INSTANCES: frozenset[ComponentKind] = frozenset(
 )
 """Kinds whose instances have an id, which custom routes name as `{entity_id}`."""
 
+RESOLVE = "resolve"
+"""Command that every workflow has for its promises; it has a route of its own besides."""
+
 RESERVED = {"/openapi.json", "/docs"}
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LITERAL = re.compile(r"[^{}?#\s\x00-\x1f\x7f]+")
@@ -45,7 +48,15 @@ def default_routes(
     instance = "/{entity_id}" if kind in WITH_INSTANCES else ""
     path = f"/{component_id}{instance}/{handler.name.replace('_', '-')}"
     verbs: list[Verb] = ["GET", "POST"] if handler.kind in ("query", "sql") else ["POST"]
-    return [(verb, path) for verb in verbs]
+    routes = [(verb, path) for verb in verbs]
+    if kind == "workflow" and handler.name == RESOLVE:
+        routes.append(("POST", promise_path(component_id)))
+    return routes
+
+
+def promise_path(component_id: str) -> str:
+    """Where a promise of a workflow is resolved: the body is its value."""
+    return f"/{component_id}/{{entity_id}}/promises/{{name}}"
 
 
 def routes_of(

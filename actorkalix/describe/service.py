@@ -22,8 +22,6 @@ from actorkalix.model.component import Component
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LATER: dict[ComponentKind, str] = {
     "replicated": "replicated entities",
-    "view": "views",
-    "workflow": "workflows",
 }
 
 
@@ -98,6 +96,11 @@ def _check_sources(descriptors: Sequence[ComponentDescriptor], problems: Problem
                 for handler in subscription.handlers.values():
                     said = f"{one.cls.__name__}.{handler.name} subscribes to {name}"
                     problems.add(handler.place, f"{said}; list {name} in components=[...] too")
+        for table in one.view.tables.values() if one.view else ():
+            if isinstance(table.source, type) and table.source not in there:
+                name = table.source.__name__
+                said = f"{one.cls.__name__} makes the table {table.name!r} of {name}"
+                problems.add(table.place, f"{said}; list {name} in components=[...] too")
 
 
 def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None:
@@ -109,7 +112,7 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 "leave it out of the service"
             )
             problems.add(one.place, said)
-        for marked in marked_methods(one.cls) if one.kind == "action" else ():
+        for marked in marked_methods(one.cls) if one.kind in ("action", "view") else ():
             source = marked.mark.source
             if is_stream(source):
                 what = f"@{marked.mark.kind}({source.kind}({source.name!r}))"

@@ -221,26 +221,73 @@ def _children(tp: Any) -> Iterator[tuple[str, Any]]:
     elif origin is typing.Literal or is_model(tp):
         return
     elif has_fields(origin or tp):
-        cls = origin or tp
-        names = dict(zip(getattr(cls, "__parameters__", ()), get_args(tp), strict=False))
-        for name, hint in get_type_hints(cls, include_extras=True).items():
-            if get_origin(hint) is not typing.ClassVar and hint is not typing.ClassVar:
-                yield name, substitute(_required(hint), names)
+        yield from ((name, hint) for name, hint, _ in _declared(tp))
     elif isinstance(origin, type) and issubclass(origin, (list, set, frozenset, tuple, dict)):
         yield from (("[]", part) for part in get_args(tp) if part is not Ellipsis)
 
 
 def _required(hint: Any) -> Any:
     """A TypedDict's field without `Required[...]` around it."""
-    name = getattr(get_origin(hint), "_name", "")
+    name = _name_of_origin(hint)
     return get_args(hint)[0] if name in ("Required", "NotRequired", "ReadOnly") else hint
+
+
+def _name_of_origin(hint: Any) -> str:
+    return getattr(get_origin(hint), "_name", "")
+
+
+def _declared(tp: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Fields of a class: name, type, and whether every object has it."""
+    cls = get_origin(tp) or tp
+    names = dict(zip(getattr(cls, "__parameters__", ()), get_args(tp), strict=False))
+    optional: frozenset[str] = getattr(cls, "__optional_keys__", frozenset())
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        if get_origin(hint) is not typing.ClassVar and hint is not typing.ClassVar:
+            # Where annotations are postponed the class itself does not know which are optional.
+            absent = name in optional or _name_of_origin(hint) == "NotRequired"
+            yield name, substitute(_required(hint), names), not absent
+
+
+class Field(typing.NamedTuple):
+    """A field of a class with fields.
+
+    Attributes:
+        name: as the class has it.
+        key: as its JSON has it.
+        type: of its values.
+        always: every object has it; not so for `NotRequired` ones of a TypedDict.
+    """
+
+    name: str
+    key: str
+    type: Any
+    always: bool = True
+
+
+def fields_of(tp: Any) -> tuple[Field, ...]:
+    """The fields of a class that has some, pydantic models too, in order."""
+    if is_model(tp):
+        models: Any = tp
+        fields: dict[str, Any] = models.model_fields
+        return tuple(Field(name, name, one.annotation) for name, one in fields.items())
+    picture = shape_of(tp)
+    keys = (
+        {one.name: one.encode_name for one in picture.fields}
+        if isinstance(picture, OBJECTS)
+        else {}
+    )
+    return tuple(
+        Field(name, keys[name], hint, always)
+        for name, hint, always in _declared(tp)
+        if name in keys
+    )
 
 
 def has_fields(cls: Any) -> bool:
     """Whether a class declares fields: dataclass, struct, attrs, TypedDict, NamedTuple."""
     marks = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
-    marked = typing.is_typeddict(cls) or any(hasattr(cls, mark) for mark in marks)
-    return is_class(cls) and marked
+    # A TypedDict of typing_extensions is none to `typing`.
+    return is_class(cls) and any(hasattr(cls, mark) for mark in (*marks, "__required_keys__"))
 
 
 def substitute(tp: Any, names: dict[Any, Any]) -> Any:

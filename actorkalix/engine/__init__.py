@@ -21,13 +21,14 @@ from .instance import Instance as Instance
 from .instance import Life as Life
 from .instance import life_of as life_of
 from .value import ValueBehavior
+from .workflow import WorkflowBehavior
 
 
 def behavior_for(descriptor: ComponentDescriptor, limits: Limits | None = None) -> Behavior[Any]:
     """The behavior of a component.
 
     Args:
-        descriptor: an event sourced or a value entity.
+        descriptor: an event sourced entity, a value entity or a workflow.
         limits: bounds of payloads, events and states; the defaults when not given.
 
     Raises:
@@ -38,6 +39,8 @@ def behavior_for(descriptor: ComponentDescriptor, limits: Limits | None = None) 
         return EventSourcedBehavior(descriptor, limits)
     if descriptor.kind == "value":
         return ValueBehavior(descriptor, limits)
+    if descriptor.kind == "workflow":
+        return WorkflowBehavior(descriptor, limits)
     raise NotInThisVersion(
         f"{descriptor.cls.__name__}: {descriptor.kind} components come with a later version"
     )

@@ -51,7 +51,7 @@ from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import DERIVED
 from actorkalix_storage.api import History, Record, RecordKind
 
-from .instance import TRANSITIONS, Instance, Life, Outcome, life_of
+from .instance import TRANSITIONS, Instance, Life, Outcome, changing, life_of
 from .replies import StoredReply, digest, fault, pack, refusal, unpack
 from .requests import forward_of, outgoing
 
@@ -206,7 +206,7 @@ class EntityBehavior:
 
     def _refuse_change(self, handler: HandlerDescriptor, decision: Decision) -> None:
         """ES-60: what is read-only in the class must not change anything when it runs."""
-        if decision.events or decision.has_state or decision.delete or decision.side_effects:
+        if changing(decision) or decision.side_effects:
             raise InvalidEffect(
                 f"{self._cls.__name__}.{handler.name} is a query and must not change anything; "
                 "make it a @command"
@@ -220,11 +220,11 @@ class EntityBehavior:
         if decision.error is not None:
             return self._refused(decision.error, instance, message, now_ms)
         changed, records = instance, _NOTHING_WRITTEN
-        if decision.events or decision.has_state or decision.delete:
+        if changing(decision):
             if life_of(instance) is Life.DELETED:
                 error = EntityDeleted(f"{self._id} {instance.entity!r} was deleted")
                 return Step(instance, _NOTHING_WRITTEN, Reply(failure=failure_of(error)))
-            changed, records = self._changes(decision, instance, now_ms)
+            changed, records = self._changes(run, instance, message, now_ms)
             run.live.state = changed.state
         if decision.side_effects:
             changed, records = self._outgoing(decision, changed, records, message, now_ms)
@@ -368,9 +368,9 @@ class EntityBehavior:
             component._live = None
 
     def _changes(
-        self, decision: Decision, instance: Instance, now_ms: int
+        self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
-        """The instance and the records after the decision's changes, encoded."""
+        """The instance and the records after what a run has decided, encoded."""
         raise AssertionError("each kind changes in its own way")
 
     def _deleted(self, instance: Instance, now_ms: int) -> tuple[Instance, Record]:

@@ -9,13 +9,12 @@ import msgspec
 from actorkalix.errors import CommandError, StoredDataUnreadable
 from actorkalix.failures import failure_of
 from actorkalix.model.component import Context, Live
-from actorkalix.model.effects import Decision
 from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix_cluster.shardhost.behavior import BehaviorError
-from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot, StoredRecord
 
-from .entity import EntityBehavior, expiry
+from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
 from .replies import broken
 
@@ -56,8 +55,9 @@ class EventSourcedBehavior(EntityBehavior):
 
     # ---- forward ---------------------------------------------------------------------------------
     def _changes(
-        self, decision: Decision, instance: Instance, now_ms: int
+        self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
+        decision = run.decision
         entity, state, number = instance.entity, instance.state, instance.number
         expires_ms = expiry(decision, now_ms)
         metadata = decision.event_metadata

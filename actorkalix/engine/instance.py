@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.model.effects import Decision
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 
@@ -25,7 +26,7 @@ class Outcome(enum.Enum):
     READ = "read"  # run the handler; it may change nothing
     EXPIRE = "expire"  # delete it if its time has passed
     CLEAN = "clean"  # forget it: the id begins anew
-    NOTHING = "nothing"  # a timer that came too late: answer, change nothing
+    NOTHING = "nothing"  # too late, or nothing for entities: answer, change nothing
 
 
 TRANSITIONS: dict[tuple[Life, MessageKind], Outcome] = {
@@ -41,6 +42,12 @@ TRANSITIONS: dict[tuple[Life, MessageKind], Outcome] = {
     (Life.NEW, MessageKind.CLEAN): Outcome.NOTHING,
     (Life.ALIVE, MessageKind.CLEAN): Outcome.NOTHING,
     (Life.DELETED, MessageKind.CLEAN): Outcome.CLEAN,
+    (Life.NEW, MessageKind.STEP): Outcome.NOTHING,
+    (Life.ALIVE, MessageKind.STEP): Outcome.NOTHING,
+    (Life.DELETED, MessageKind.STEP): Outcome.NOTHING,
+    (Life.NEW, MessageKind.CONTROL): Outcome.NOTHING,
+    (Life.ALIVE, MessageKind.CONTROL): Outcome.NOTHING,
+    (Life.DELETED, MessageKind.CONTROL): Outcome.NOTHING,
 }
 
 
@@ -74,3 +81,9 @@ def life_of(instance: Instance) -> Life:
     if instance.deleted_ms:
         return Life.DELETED
     return Life.ALIVE if instance.number else Life.NEW
+
+
+def changing(decision: Decision) -> bool:
+    """The decision changes the instance, or the course that a workflow takes."""
+    changes = decision.events or decision.has_state or decision.transition or decision.undo
+    return bool(changes or decision.delete)

@@ -11,10 +11,12 @@ import msgspec
 
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
+from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
 from actorkalix.errors import UnknownRoute
 from actorkalix.model.calls import Call
 from actorkalix.model.names import check_entity_id, check_idempotency_key
 from actorkalix.model.transport import Request
+from actorkalix.model.workflows import CONTROLS
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import DERIVED, pack_messages
 
@@ -44,6 +46,15 @@ def without_elements(request: Request) -> tuple[Request, AsyncIterable[Any] | No
     return msgspec.structs.replace(request, args=(), kwargs=given), elements
 
 
+def message_kind(component: ComponentDescriptor, handler: HandlerDescriptor) -> MessageKind:
+    """What a message for a handler is to be."""
+    if handler.kind in ("query", "sql"):
+        return MessageKind.QUERY
+    if component.kind == "workflow" and handler.name in CONTROLS:
+        return MessageKind.CONTROL
+    return MessageKind.COMMAND
+
+
 def message_of(
     request: Request,
     *,
@@ -71,7 +82,7 @@ def message_of(
     codec = codecs_for(descriptor).arguments[request.method]
     key, entity = request.idempotency_key, request.entity_id
     return Message(
-        MessageKind.QUERY if handler.kind in ("query", "sql") else MessageKind.COMMAND,
+        message_kind(descriptor, handler),
         descriptor.component_id,
         "" if entity is None else check_entity_id(entity),
         request.method,
@@ -82,6 +93,8 @@ def message_of(
         request.metadata.pairs,
         correlation_id,
         0 if request.timeout is None else now_ms + max(1, request.timeout // _MS),
+        after=request.after or "",
+        resume=request.resume or "",
     )
 
 

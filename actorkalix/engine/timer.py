@@ -156,6 +156,8 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
 class TimerBehavior:
     """`Behavior[Waiting]` of the component `TIMER`."""
 
+    fires = True
+
     def __init__(self, limits: Limits) -> None:
         self._bytes_max = limits.payload_bytes_max
 

@@ -6,12 +6,11 @@ import msgspec
 
 from actorkalix.errors import StoredDataUnreadable
 from actorkalix.failures import failure_of
-from actorkalix.model.effects import Decision
 from actorkalix_cluster.shardhost.behavior import BehaviorError
-from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 
-from .entity import EntityBehavior, expiry
+from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
 
 
@@ -52,8 +51,9 @@ class ValueBehavior(EntityBehavior):
         )
 
     def _changes(
-        self, decision: Decision, instance: Instance, now_ms: int
+        self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:
+        decision = run.decision
         records: tuple[Record, ...] = ()
         if decision.has_state:
             payload = self._stored.encode_state(decision.state)

@@ -124,10 +124,16 @@ from .running import (
     DurabilityLost as DurabilityLost,
 )
 from .running import (
+    EntityProcessEnded as EntityProcessEnded,
+)
+from .running import (
     HostKeepsDying as HostKeepsDying,
 )
 from .running import (
     InvalidCommandLine as InvalidCommandLine,
+)
+from .running import (
+    NoRoomForEntity as NoRoomForEntity,
 )
 from .running import (
     NotCommitted as NotCommitted,
@@ -152,6 +158,9 @@ from .running import (
 )
 from .running import (
     StoreFull as StoreFull,
+)
+from .steps import (
+    StepCallsItself as StepCallsItself,
 )
 from .stored import (
     BackupDamaged as BackupDamaged,
@@ -182,4 +191,43 @@ from .stored import (
 )
 from .stored import (
     UnsupportedFormat as UnsupportedFormat,
+)
+from .stored import (
+    ViewFileDamaged as ViewFileDamaged,
+)
+from .stored import (
+    ViewHistoryParted as ViewHistoryParted,
+)
+from .views import (
+    QueryTooLarge as QueryTooLarge,
+)
+from .views import (
+    QueryTooSlow as QueryTooSlow,
+)
+from .views import (
+    RowNotFound as RowNotFound,
+)
+from .views import (
+    SqlRefused as SqlRefused,
+)
+from .views import (
+    SubjectParked as SubjectParked,
+)
+from .views import (
+    TokenUnreachable as TokenUnreachable,
+)
+from .views import (
+    ViewBehind as ViewBehind,
+)
+from .views import (
+    ViewIncomplete as ViewIncomplete,
+)
+from .workflows import (
+    TransitionRefused as TransitionRefused,
+)
+from .workflows import (
+    UnknownPromise as UnknownPromise,
+)
+from .workflows import (
+    UnknownStep as UnknownStep,
 )

@@ -121,3 +121,32 @@ class BackupInProgress(ActorkalixError):
     number = "AK4010"
     code = "aborted"
     http_status = 409
+
+
+class ViewHistoryParted(ActorkalixError):
+    """A view has read records of a shard that the shard does not have, or has others in place of.
+
+    The service was restored from a backup that is older than the view, or the view's file comes
+    from another service. What the view has of that shard is removed and read again; until then
+    its rows are missing.
+
+    What to do: nothing, if one of these is so. Otherwise keep the log and the view's file.
+    """
+
+    number = "AK4011"
+    code = "data_loss"
+
+
+class ViewFileDamaged(ActorkalixError):
+    """The file of a view is damaged or gone. The view is made anew, from the log.
+
+    A damaged file is moved aside, with `.damaged` behind its name. Until the view is whole,
+    queries are answered 503, or show what there is where that is allowed. Rows that were kept when
+    their entities were cleaned (`@on_delete`), and rows of messages that their topics keep no
+    more, do not come back.
+
+    What to do: if nobody has deleted the file, look at the disk.
+    """
+
+    number = "AK4012"
+    code = "data_loss"

@@ -43,8 +43,11 @@ from actorkalix.gateway.problems import PROBLEM_JSON, problem_of, retry_after_s,
 from actorkalix.gateway.readiness import unready
 from actorkalix.gateway.routes import RouteTable, decoded_segments, nearest_component
 from actorkalix.gateway.scope import raw_path_of
+from actorkalix.gateway.viewing import ViewingAnswers
+from actorkalix.gateway.workflows import WorkflowAnswers
 from actorkalix.limits import Limits
 from actorkalix.ports import Fleet, Inspect, TopicDesk
+from actorkalix.view_listing import Views
 from actorkalix_cluster.shardhost.messages import Failure
 
 log = logging.getLogger("actorkalix.gateway")
@@ -84,6 +87,7 @@ def admin_app(
     replace: Replace | None = None,
     cancel_timer: CancelTimer | None = None,
     topics: TopicDesk | None = None,
+    views: Views | None = None,
     local: bool = True,
 ) -> ASGIApp:
     """The ASGI app of the admin port.
@@ -96,11 +100,13 @@ def admin_app(
         limits: of the service; None for the usual.
         health: more reasons why the service is not ready.
         verify, backup, replace: what the paths of these names do; without it they answer 404.
-        cancel_timer, topics: the same for `/admin/timers/cancel` and `/admin/topics`.
+        cancel_timer, topics, views: the same for `/admin/timers/cancel`, `/admin/topics`,
+            and `/admin/views` and `/admin/sql`.
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
-    consuming = ConsumingAnswers(inspect.consuming)
+    consuming, viewing = ConsumingAnswers(inspect.consuming), ViewingAnswers(views)
+    workflows = WorkflowAnswers(inspect.workflows)
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
@@ -128,6 +134,8 @@ def admin_app(
         "/admin/topics": operations.topics,
         "/admin/status": admin.status,
         **consuming.get,
+        **viewing.get,
+        **workflows.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
@@ -135,6 +143,8 @@ def admin_app(
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
         **consuming.post,
+        **viewing.post,
+        **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]

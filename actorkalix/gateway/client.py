@@ -26,7 +26,7 @@ from actorkalix.gateway.routes import dashed, default_path
 from actorkalix.gateway.streaming import HEARTBEAT_S
 from actorkalix.limits import Limits
 from actorkalix.model.metadata import Metadata
-from actorkalix.model.transport import Reply, Request
+from actorkalix.model.transport import Reply, Request, Update, update_of
 from actorkalix_cluster.shardhost.messages import Encoding
 
 CONNECT_TIMEOUT_S = 5.0
@@ -107,10 +107,15 @@ class HttpTransport:
             if response.status_code != httpx.codes.OK:
                 await response.aread()
                 raise _error(response, self._url)
-            async for name, data in events_of(response.aiter_bytes()):
+            async for name, data, mark in events_of(response.aiter_bytes()):
                 if name == "error":
                     raise _error_of(data)
-                yield codec.decode(data, Encoding.JSON)
+                if name:
+                    if request.updates:
+                        yield update_of(name, data, mark)
+                    continue
+                value = codec.decode(data, Encoding.JSON)
+                yield Update("row", value, mark=mark) if request.updates else value
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -175,16 +180,16 @@ def _text(value: Any) -> str:
 def _answer_s(request: Request) -> float:
     """How long the service may say nothing: it gives up first, and says more."""
     descriptor = descriptor_of(request.component)
-    if descriptor.kind != "action":
-        return ANSWER_TIMEOUT_S
     if descriptor.handlers[request.method].streams:
         return 3 * HEARTBEAT_S
+    if descriptor.kind != "action":
+        return ANSWER_TIMEOUT_S
     return timeout_of(descriptor.options, Limits().action_timeout).total_seconds() + 5
 
 
-async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, bytes]]:
-    """The events of a stream: name ("" where it has none) and data."""
-    name, data, rest = b"", b"", b""
+async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, bytes, str]]:
+    """The events of a stream: name ("" where it has none), data and id."""
+    name, data, mark, rest = b"", b"", b"", b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")  # and at nothing else that ends lines elsewhere
         for line in lines:
@@ -193,8 +198,10 @@ async def events_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, b
                 name = value
             elif field == b"data":
                 data = value
+            elif field == b"id":
+                mark = value
             elif not line and data:
-                yield name.decode(), data
+                yield name.decode(), data, mark.decode()
                 name, data = b"", b""
 
 
@@ -217,6 +224,8 @@ def _headers(request: Request, content_type: bytes) -> list[tuple[bytes, bytes]]
         headers.append((b"x-timeout-ms", b"%d" % timeout_ms))
     if request.queued:
         headers.append((b"prefer", RESPOND_ASYNC))
+    if request.resume is not None:
+        headers.append((b"last-event-id", request.resume.encode()))
     if request.after is not None:
         headers.append((tokens.HEADER.lower().encode(), request.after.encode()))
     for name, value in request.metadata.pairs:

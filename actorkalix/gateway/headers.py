@@ -28,7 +28,7 @@ _NOT_IN_NAMES = re.compile("[^a-z0-9_.-]")
 _READ = frozenset(
     (
         *(b"content-type", b"content-length", b"idempotency-key", b"prefer"),
-        *(b"x-request-id", b"x-timeout-ms"),
+        *(b"x-request-id", b"x-timeout-ms", tokens.HEADER.lower().encode(), b"last-event-id"),
     )
 )
 RESERVED = frozenset((tokens.HEADER.lower().encode(), b"x-request-id"))
@@ -114,6 +114,14 @@ class Head:
         said = (one.partition(b";")[0].strip() for one in value.lower().split(b","))
         return RESPOND_ASYNC in said
 
+    def after(self) -> str:
+        """The consistency token that the caller brings, "" for none."""
+        return self.read.get(b"x-consistency-token", b"").decode("latin-1")
+
+    def resume(self) -> str:
+        """Mark of the last element that the caller of a stream has had, "" for none."""
+        return self.read.get(b"last-event-id", b"").decode("latin-1")
+
     def content_length(self) -> int:
         """Length that the body is said to have; 0 when nothing is said."""
         value = self.read.get(b"content-length", b"0")
@@ -191,6 +199,8 @@ def reply_headers(reply: Reply, base: Headers) -> Headers:
     if reply.position is not None:
         token = tokens.token_of(reply.shard, reply.position)
         headers.append((b"x-consistency-token", token))
+    elif reply.token:
+        headers.append((b"x-consistency-token", reply.token))
     if reply.replayed:
         headers.append((b"idempotent-replayed", b"true"))
     for name, value in reply.metadata:

@@ -356,6 +356,8 @@ class Endpoint:
             metadata=metadata,
             correlation_id=request_id,
             deadline_ms=time.time_ns() // 1_000_000 + timeout_ms,
+            after=head.after(),
+            resume=head.resume(),
         )
 
     async def _send(

@@ -23,6 +23,8 @@ from actorkalix.describe.descriptors import (
     Parameter,
     ServiceDescriptor,
 )
+from actorkalix.describe.routes import RESOLVE, promise_path
+from actorkalix.engine.requests import message_kind
 from actorkalix.errors import InvalidPayload
 from actorkalix_cluster.shardhost.messages import MessageKind
 
@@ -221,6 +223,10 @@ def _routes_of(service: ServiceDescriptor) -> Iterator[Route]:
                 yield _route(component, handler, verb, path)
             for custom in handler.routes:
                 yield _route(component, handler, custom.verb, custom.path)
+            if component.kind == "workflow" and handler.name == RESOLVE:
+                path = promise_path(component.component_id)
+                promise = _route(component, handler, "POST", path)
+                yield msgspec.structs.replace(promise, body_parameter="value")
 
 
 def _route(
@@ -239,7 +245,7 @@ def _route(
         path=path,
         component=component.component_id,
         handler=handler,
-        kind=MessageKind.QUERY if handler.kind in ("query", "sql") else MessageKind.COMMAND,
+        kind=message_kind(component, handler),
         entity_at=entity_at,
         parameters=inside,
         body_parameter=rest[0].name if alone else "",

@@ -1,9 +1,9 @@
 """Answers that are streams: server-sent events.
 
-Each element is an event with its number as `id` and its JSON as `data`. Until the first one is
-there, or has not come for `HEARTBEAT_S`, nothing is sent, so that a refusal has a status of its
-own; later it is an event `error` with the problem document. A comment each `HEARTBEAT_S` keeps the
-connection open, and tells that it is.
+Each element is an event with its number, or its own mark, as `id` and its JSON as `data`. Until the
+first one is there, or has not come for `HEARTBEAT_S`, nothing is sent, so that a refusal has a
+status of its own; later it is an event `error` with the problem document. A comment each
+`HEARTBEAT_S` keeps the connection open, and tells that it is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Events:
                     await self._write(b"", more=False)
                     return None
                 if upcoming.done():
-                    await self._write(b"id: %d\ndata: %b\n\n" % (number, reply.payload))
+                    await self._write(_event_of(reply, number))
                     number += 1
                     upcoming = asyncio.ensure_future(_next(replies))
                 else:
@@ -104,6 +104,15 @@ class Events:
 
     async def _write(self, body: bytes, *, more: bool = True) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _event_of(reply: Reply, number: int) -> bytes:
+    kind = b"event: %b\n" % reply.event.encode() if reply.event else b""
+    return b"id: %b\n%bdata: %b\n\n" % (
+        reply.mark.encode() if reply.mark else b"%d" % number,
+        kind,
+        reply.payload,
+    )
 
 
 async def _next(replies: AsyncGenerator[Reply]) -> Reply | None:

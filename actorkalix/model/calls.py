@@ -12,7 +12,7 @@ import msgspec
 
 from actorkalix.model.metadata import Metadata
 from actorkalix.model.names import check_idempotency_key
-from actorkalix.model.transport import Reply, Request
+from actorkalix.model.transport import Reply, Request, Update
 
 if TYPE_CHECKING:
     from typing import Self
@@ -227,6 +227,18 @@ class Stream(Unsent, Generic[R_co]):
         """
         request = self.spend("iterated")
         return self._given_sender().stream(request)
+
+    def updates(self, *, after: str = "") -> Stream[Update[R_co]]:
+        """The same stream with what else it tells: which rows are gone, and marks to go on behind.
+
+        For queries with `stream_updates`; others have rows alone.
+
+        Args:
+            after: `mark` of the last update that was seen; what changed since then comes first.
+        """
+        request = self.spend("replaced by .updates()")
+        request = msgspec.structs.replace(request, updates=True, resume=after or None)
+        return Stream(request, self._sender, (self._file, self._line))
 
     def __iter__(self) -> Generator[R_co]:
         """The same for scripts that enter the client by `with`, and for plain functions of actions.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
@@ -45,6 +46,9 @@ on_definition: Hook[[type[Any], Mapping[str, Any], Mapping[str, Any]], object] =
 """Called with each component class, its options, and the local names around the class statement."""
 
 
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a handler knows of its call.
 
@@ -60,6 +64,8 @@ class Context(msgspec.Struct, frozen=True):
         delivery_id: of a change that a subscription handler takes, the same whenever it is
             delivered again: hand it on as a key to whatever is not ours; "" elsewhere.
         batch: of a handler that takes a list of changes: the context of each; else empty.
+        time: of a change that a view's handler takes: when it was stored; 1970 elsewhere.
+        attempt: of a step, from 1; 0 elsewhere.
     """
 
     name: str = ""
@@ -71,6 +77,8 @@ class Context(msgspec.Struct, frozen=True):
     claims: Mapping[str, Any] = {}
     delivery_id: str = ""
     batch: tuple[Context, ...] = ()
+    time: datetime = _NO_TIME
+    attempt: int = 0
 
 
 class _Missing:
@@ -81,10 +89,28 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
+class Noted:
+    """What a workflow's handler says while it runs, beside the effect that it returns.
+
+    Attributes:
+        undo: calls that undo what it does, in order.
+        promises: names of those that it has made.
+    """
+
+    __slots__ = ("promises", "undo")
+
+    def __init__(self) -> None:
+        self.undo: list[Any] = []
+        self.promises: list[str] = []
+
+
 class Live:
     """What a component sees while one of its handlers runs; what is MISSING raises."""
 
-    __slots__ = ("client", "context", "entity_id", "resources", "state", "timers")
+    __slots__ = (
+        *("client", "context", "entity_id", "noted", "parallel", "resources", "state"),
+        "timers",
+    )
 
     def __init__(
         self,
@@ -95,6 +121,8 @@ class Live:
         *,
         timers: Any = MISSING,
         resources: Any = MISSING,
+        parallel: Any = MISSING,
+        noted: Noted | None = None,
     ) -> None:
         self.state = state
         self.entity_id = entity_id
@@ -102,6 +130,8 @@ class Live:
         self.client = client
         self.timers = timers
         self.resources = resources
+        self.parallel = parallel
+        self.noted = Noted() if noted is None else noted
 
 
 class Component(ABC):

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar, overload
 
 import msgspec
 
 from actorkalix.errors import Code, CommandError
 from actorkalix.model.calls import Call, positive
 from actorkalix.model.metadata import NO_METADATA, Metadata
+from actorkalix.model.transitions import Next
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from actorkalix.model.workflows import BoundStep
-
 S = TypeVar("S")
 R = TypeVar("R")
-P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 E_contra = TypeVar("E_contra", contravariant=True)
-
-
-class ToStep(msgspec.Struct, frozen=True):
-    """A workflow goes on with a step."""
-
-    step: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = {}
-
-
-class Pause(msgspec.Struct, frozen=True):
-    """A workflow waits for a command, or until `timeout` for the step `then`."""
-
-    reason: str = ""
-    timeout: timedelta | None = None
-    then: str | None = None
-
-
-class End(msgspec.Struct, frozen=True):
-    """A workflow is done; with `delete` its state goes too."""
-
-    reason: str = ""
-    delete: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -63,6 +38,7 @@ class Decision(msgspec.Struct, frozen=True):
         event_metadata: stored with each event (or state).
         metadata: sent with the reply.
         transition: what a workflow does next.
+        undo: how to undo what a step of a workflow has done, the newest last.
     """
 
     events: tuple[Any, ...] = ()
@@ -76,7 +52,8 @@ class Decision(msgspec.Struct, frozen=True):
     side_effects: tuple[Call[Any], ...] = ()
     event_metadata: Metadata = NO_METADATA
     metadata: Metadata = NO_METADATA
-    transition: ToStep | Pause | End | None = None
+    transition: Next | None = None
+    undo: tuple[Call[Any], ...] = ()
 
 
 class Decided:
@@ -224,94 +201,6 @@ class ReplicatedEffects(StateEffects[S]):
     __slots__ = ()
 
 
-class StepEffect(Decided):
-    """What a workflow does next."""
-
-    __slots__ = ()
-
-
-class Transition(StepEffect):
-    """A next step, as a step returns it; with `then_reply` an `Effect`, as a command returns it."""
-
-    __slots__ = ()
-
-    def then_reply(self, reply: R, /) -> Effect[R]:
-        """Reply with this value when state and transition are durable."""
-        return Effect(msgspec.structs.replace(self.decision, reply=constant(reply)))
-
-
-class Transitions:
-    """What may come after a workflow's command or step."""
-
-    __slots__ = ()
-
-    def _decided(self) -> Decision:
-        return Decision()
-
-    def transition_to(self, step: BoundStep[P], /, *args: P.args, **kwargs: P.kwargs) -> Transition:
-        """Go on with this step (`self.deposit`) and its input."""
-        return self._transition(ToStep(step.name, args, kwargs))
-
-    def pause(
-        self,
-        reason: str = "",
-        /,
-        *,
-        timeout: timedelta | None = None,
-        then: BoundStep[[]] | None = None,
-    ) -> Transition:
-        """Wait for a command.
-
-        Args:
-            reason: for those who look.
-            timeout: after this time it goes on by itself, with `then`.
-            then: a step without input.
-        """
-        until = None if timeout is None else positive(timeout, "timeout of a pause")
-        return self._transition(Pause(reason, until, None if then is None else then.name))
-
-    def end(self, reason: str = "", /) -> Transition:
-        """The workflow is done; queries still see its state."""
-        return self._transition(End(reason))
-
-    def delete_workflow(self, reason: str = "", /) -> Transition:
-        """The workflow is done and its state goes."""
-        return self._transition(End(reason, delete=True))
-
-    def _transition(self, transition: ToStep | Pause | End) -> Transition:
-        return Transition(msgspec.structs.replace(self._decided(), transition=transition))
-
-
-class WorkflowUpdate(Transitions, Generic[S]):
-    """A workflow's new state, without what comes next."""
-
-    __slots__ = ("_state",)
-
-    def __init__(self, state: S) -> None:
-        self._state = state
-
-    def _decided(self) -> Decision:
-        return Decision(state=self._state, has_state=True)
-
-    def then_reply(self, reply: R, /) -> Effect[R]:
-        """Reply with this value when the state is durable, and stay where the workflow is."""
-        return Effect(msgspec.structs.replace(self._decided(), reply=constant(reply)))
-
-
-class WorkflowEffects(Effects, Transitions, Generic[S]):
-    """What a command or step of a workflow may decide."""
-
-    __slots__ = ()
-
-    def update_state(self, state: S, /) -> WorkflowUpdate[S]:
-        """Replace the whole state.
-
-        Raises:
-            ValueError: the state is None.
-        """
-        return WorkflowUpdate(not_none(state))
-
-
 class ActionEffects(Effects):
     """What an action may decide where its reply carries metadata or is forwarded."""
 
@@ -334,7 +223,13 @@ class RowEffects:
     __slots__ = ()
 
     def update_row(self, row: R, /) -> RowEffect[R]:
-        """Replace the row, or insert it."""
+        """Replace the row, or insert it.
+
+        Raises:
+            ValueError: the row is None (VW-12); `delete_row()` removes it.
+        """
+        if row is None:
+            raise ValueError("update_row(None): a row is never None; delete_row() removes it")
         return RowEffect("update", row)
 
     def delete_row(self) -> RowEffect[Never]:

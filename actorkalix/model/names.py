@@ -1,4 +1,4 @@
-"""What may be an entity id, an idempotency key, and the name of a timer or topic."""
+"""What may be an entity id, an idempotency key, the name of a timer, topic or promise."""
 
 from __future__ import annotations
 
@@ -51,6 +51,36 @@ def check_timer_name(name: object) -> str:
         raise InvalidTimer(f"timer name {_short(name)} {problem}")
     assert isinstance(name, str)
     return name
+
+
+def check_promise_name(name: object) -> str:
+    """The name itself when it has 1 to 256 bytes of UTF-8 without control characters and "/".
+
+    Raises:
+        ValueError: it has not.
+        TypeError: it is no text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a promise is a text, got {name!r}")
+    problem = _problem(name, ENTITY_ID_BYTES_MAX)
+    problem = problem or ("has '/' in it" if "/" in name else "")
+    if problem:
+        raise ValueError(f"promise name {_short(name)} {problem}")
+    return name
+
+
+def check_reason(reason: object) -> str:
+    """The reason itself, "" for none.
+
+    Raises:
+        ValueError: it is blank.
+        TypeError: it is no text.
+    """
+    if not isinstance(reason, str):
+        raise TypeError(f"a reason is a text, got {reason!r}")
+    if reason and not reason.strip():
+        raise ValueError("a blank reason says nothing: write one, or leave it out")
+    return reason
 
 
 def topic_problem(name: object) -> str:

@@ -1,4 +1,4 @@
-"""SQL queries of views. Run in a later version."""
+"""SQL queries of views."""
 
 from __future__ import annotations
 
@@ -57,7 +57,11 @@ def sql(text: str, /) -> Sql: ...
 @overload
 def sql(text: str, /, *, stream_updates: Literal[True]) -> StreamSql: ...
 def sql(text: str, /, *, stream_updates: bool = False) -> Any:
-    """Answer this method by a query over the view's tables.
+    """Answer this method by a query over the view's tables; its body never runs (VW-07).
+
+    The return type says what comes back: `Row` is the first row (none is `not_found`), `Row | None`
+    too, `list[Row]` all, `AsyncIterator[Row]` one by one; fields of another class take the columns
+    of their names.
 
     Args:
         text: the query; the method's parameters are `:name` in it.

@@ -14,9 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from actorkalix.crdt import Crdt
     from actorkalix.model.actions import Action
-    from actorkalix.model.effects import RowEffect
     from actorkalix.model.entities import EventSourcedEntity, ReplicatedEntity, ValueEntity
-    from actorkalix.model.views import View
     from actorkalix.model.workflows import Workflow
 
 S = TypeVar("S")
@@ -26,9 +24,7 @@ M = TypeVar("M")
 F = TypeVar("F", bound=Callable[..., Any])
 H = TypeVar("H")
 RT = TypeVar("RT")
-Row = TypeVar("Row")
 A = TypeVar("A", bound="Action")
-V = TypeVar("V", bound="View")
 M_co = TypeVar("M_co", covariant=True)
 
 OnFailure: TypeAlias = Literal["park", "block", "dead_letter"]
@@ -57,7 +53,7 @@ class Source(msgspec.Struct, Generic[M_co], frozen=True):
 
 
 class SourceMark(msgspec.Struct, frozen=True):
-    """What `@subscribe`, `@publish`, `@table` or `@on_delete` says of a method.
+    """What `@subscribe`, `@publish`, `@table`, `@on_delete` or `@on_snapshot` says of a method.
 
     Attributes:
         kind: which of them.
@@ -71,7 +67,7 @@ class SourceMark(msgspec.Struct, frozen=True):
         start_from: where one begins that is new.
     """
 
-    kind: Literal["subscribe", "publish", "table", "on_delete"]
+    kind: Literal["subscribe", "publish", "table", "on_delete", "on_snapshot"]
     source: Any = None
     only: Any = None
     group: str | None = None
@@ -102,12 +98,14 @@ def source_marks_of(method: object) -> tuple[SourceMark, ...]:
     return marks
 
 
-def _marks(mark: SourceMark) -> Callable[[F], F]:
-    def add(method: F) -> F:
-        setattr(method, _MARKS, (*source_marks_of(method), mark))
-        return method
+def add_mark(method: F, mark: SourceMark) -> F:
+    """The method with one mark more."""
+    setattr(method, _MARKS, (*source_marks_of(method), mark))
+    return method
 
-    return add
+
+def _marks(mark: SourceMark) -> Callable[[F], F]:
+    return lambda method: add_mark(method, mark)
 
 
 @overload
@@ -261,52 +259,7 @@ def publish(target: Source[Any], /) -> Callable[[H], H]:
     """
 
     def add(method: H) -> H:
-        mark = SourceMark("publish", target)
-        setattr(method, _MARKS, (*source_marks_of(method), mark))
+        setattr(method, _MARKS, (*source_marks_of(method), SourceMark("publish", target)))
         return method
 
     return add
-
-
-@overload
-def table(
-    name: str, /, *, source: type[EventSourcedEntity[Any, Any]] | Source[Any], only: type[M]
-) -> Callable[
-    [Callable[[V, Row | None, M], RowEffect[Row]]], Callable[[V, Row | None, M], RowEffect[Row]]
-]: ...
-@overload
-def table(
-    name: str, /, *, source: type[EventSourcedEntity[Any, E]]
-) -> Callable[
-    [Callable[[V, Row | None, E], RowEffect[Row]]], Callable[[V, Row | None, E], RowEffect[Row]]
-]: ...
-@overload
-def table(
-    name: str, /, *, source: type[ValueEntity[S] | Workflow[S]]
-) -> Callable[
-    [Callable[[V, Row | None, S], RowEffect[Row]]], Callable[[V, Row | None, S], RowEffect[Row]]
-]: ...
-@overload
-def table(
-    name: str, /, *, source: Source[M]
-) -> Callable[
-    [Callable[[V, Row | None, M], RowEffect[Row]]], Callable[[V, Row | None, M], RowEffect[Row]]
-]: ...
-def table(name: str, /, *, source: Any, only: Any = None) -> Any:
-    """Keep the rows of a table from the changes of a source, a row for every entity.
-
-    Args:
-        name: of the table, as the view's SQL says it.
-        source: an entity or workflow class, `topic(...)`, or `stream(service, name)`.
-        only: changes of this type alone; the rest is skipped.
-    """
-    return _marks(SourceMark("table", source, only, table=name))
-
-
-def on_delete(
-    name: str, /
-) -> Callable[
-    [Callable[[V, Row | None], RowEffect[Row]]], Callable[[V, Row | None], RowEffect[Row]]
-]:
-    """What happens to the row when its source entity is deleted; without it the row is removed."""
-    return _marks(SourceMark("on_delete", table=name))

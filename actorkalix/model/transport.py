@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Request(msgspec.Struct, frozen=True):
         attempts_max: 1 and up; beyond 1 the client sends again where that is safe.
         after: consistency token that a view has to have reached.
         queued: the answer is that it is durably queued.
+        resume: mark of the last element of a stream that the caller has had.
+        updates: the elements of a stream are wanted as `Update`s.
     """
 
     component: type[Any]
@@ -40,6 +42,25 @@ class Request(msgspec.Struct, frozen=True):
     attempts_max: int = 1
     after: str | None = None
     queued: bool = False
+    resume: str | None = None
+    updates: bool = False
+
+
+class Update(msgspec.Struct, Generic[R_co], frozen=True):
+    """An element of a stream of updates, with what came beside it.
+
+    Attributes:
+        kind: `row` is new or has changed; `removed` does not match the query any more, or is gone;
+            `reset` says that all comes again, for what came before is not known any more.
+        value: the row, None but for `row`.
+        subject: of what was removed: the entity's id, say; "" otherwise.
+        mark: to go on behind this element later, by `.updates(after=mark)`.
+    """
+
+    kind: Literal["row", "removed", "reset"]
+    value: R_co | None = None
+    subject: str = ""
+    mark: str = ""
 
 
 class Reply(msgspec.Struct, Generic[R_co], frozen=True):
@@ -87,3 +108,21 @@ class StreamTransport(Transport, Protocol):
             CommandError, ActorkalixError: as for `send`, also after some elements.
         """
         ...
+
+
+class _Told(msgspec.Struct):
+    """What comes with an element that is no row."""
+
+    subject: str = ""
+
+
+def update_of(event: str, payload: bytes, mark: str) -> Update[Any]:
+    """The update that an element is which is no row.
+
+    Args:
+        event: its kind.
+        payload: its JSON.
+        mark: of it.
+    """
+    told = msgspec.json.decode(payload, type=_Told)
+    return Update("removed" if event == "removed" else "reset", subject=told.subject, mark=mark)

@@ -1,157 +1,79 @@
-"""Workflows and their steps. They run in a later version."""
+"""Workflows: durable processes of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
-    Concatenate,
     Generic,
     Literal,
     Never,
-    ParamSpec,
     TypeAlias,
     TypeVar,
     overload,
 )
 
+from actorkalix.model.calls import Call
 from actorkalix.model.client import Client
 from actorkalix.model.component import Component
-from actorkalix.model.effects import StepEffect, WorkflowEffects
+from actorkalix.model.effects import Effect
+from actorkalix.model.handlers import command
+from actorkalix.model.parallel import Branch, Parallel, Pending, Wait, branches_of
+from actorkalix.model.steps import BoundStep as BoundStep
+from actorkalix.model.steps import Recovery as Recovery
+from actorkalix.model.steps import Step as Step
+from actorkalix.model.steps import compensate as compensate
+from actorkalix.model.steps import failover_to as failover_to
+from actorkalix.model.steps import max_retries as max_retries
+from actorkalix.model.steps import step as step
 from actorkalix.model.timers import Timers
+from actorkalix.model.workflow_effects import Promise, WorkflowEffects
 
 if TYPE_CHECKING:
     from typing import Self
 
-P = ParamSpec("P")
 S = TypeVar("S")
-W = TypeVar("W", bound="Workflow[Any]")
-W_co = TypeVar("W_co", covariant=True)
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+R = TypeVar("R")
 MaybeNone: TypeAlias = Any  # "may be None, but asking every time would be worse" (typeshed's word)
 
-_WORKFLOW: WorkflowEffects[Any] = WorkflowEffects()
-
-
-class Recovery:
-    """What to do when a step fails: try again, then go on with another step.
-
-    Attributes:
-        retries: after the first attempt.
-        step: name of the step to go on with, or None: the workflow fails.
-        args: input of that step.
-    """
-
-    __slots__ = ("args", "retries", "step")
-
-    def __init__(self, retries: int, step: str | None = None, args: tuple[Any, ...] = ()) -> None:
-        self.retries = retries
-        self.step = step
-        self.args = args
-
-    def failover_to(self, step: str, /, *args: Any) -> Recovery:
-        """After the last retry go on with this step."""
-        return Recovery(self.retries, step, args)
-
-
-def max_retries(retries: int, /) -> Recovery:
-    """Try a failing step this often again (0 and up)."""
-    return Recovery(retries)
-
-
-def failover_to(step: str, /, *args: Any) -> Recovery:
-    """Go on with this step at once when a step fails."""
-    return Recovery(0, step, args)
-
-
-class BoundStep(Generic[P]):
-    """`self.withdraw`: not callable, only a target of `transition_to` (P is its input)."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class Step(Generic[W_co, P]):
-    """A step as its class holds it.
-
-    Attributes:
-        fn: the function that the user wrote.
-        name: of the step.
-        timeout: of one attempt; None is 5 seconds.
-        recover: what to do when it fails; None tries again without end.
-    """
-
-    def __init__(
-        self, fn: Callable[..., Any], timeout: timedelta | None, recover: Recovery | None
-    ) -> None:
-        self.fn = fn
-        self.name = fn.__name__
-        self.timeout = timeout
-        self.recover = recover
-        self.__doc__ = fn.__doc__
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, obj: None, owner: type[Any], /) -> Step[W_co, P]: ...
-    @overload
-    def __get__(self, obj: object, owner: type[Any] | None = None, /) -> BoundStep[P]: ...
-    def __get__(self, obj: object, owner: type[Any] | None = None, /) -> Any:
-        """A target of `transition_to` on an instance, the step itself on the class."""
-        return self if obj is None else BoundStep(self.name)
-
-
-class StepMark:
-    """`@step(timeout=..., recover=...)`."""
-
-    def __init__(self, timeout: timedelta | None, recover: Recovery | None) -> None:
-        self._timeout = timeout
-        self._recover = recover
-
-    def __call__(
-        self, fn: Callable[Concatenate[W, P], Coroutine[Any, Any, StepEffect] | StepEffect], /
-    ) -> Step[W, P]:
-        """Mark the method."""
-        return Step(fn, self._timeout, self._recover)
-
-
-@overload
-def step(
-    fn: Callable[Concatenate[W, P], Coroutine[Any, Any, StepEffect] | StepEffect], /
-) -> Step[W, P]: ...
-@overload
-def step(*, timeout: timedelta | None = None, recover: Recovery | None = None) -> StepMark: ...
-def step(
-    fn: Any = None, /, *, timeout: timedelta | None = None, recover: Recovery | None = None
-) -> Any:
-    """Mark a step of a workflow.
-
-    Args:
-        fn: the method, when the mark is written without parentheses.
-        timeout: of one attempt (default 5 seconds).
-        recover: what to do when it fails (default: again after 3 to 30 seconds, without end).
-    """
-    mark = StepMark(timeout, recover)
-    return mark if fn is None else mark(fn)
+CONTROLS = ("suspend", "resume", "terminate", "restart", "resolve")
+"""Commands that every workflow has; the engine answers them, no code of the user's runs."""
 
 
 class Workflow(Component, Generic[S]):
-    """Durable steps with a state. Runs in a later version.
+    """A durable process: commands and steps with a state of its own.
 
-    Class options: `id`; `timeout` of the whole workflow; or `abstract=True` for a base of your own.
+    Commands start it and change its course, steps do its work: each runs at least once, again after
+    a failure or a crash, and state and next step are stored together. A new object is made for
+    every command and step: only the state stays.
+
+    Class options: `id`; `timeout` of the whole workflow, with `on_timeout`, the step that may run
+    then; `step_timeout` and `recover`, for steps that say nothing themselves; `snapshot_every` so
+    many records (0 never); or `abstract=True` for a base of your own.
     """
 
     _asked_by: ClassVar[str] = "client.workflow({}, workflow_id)"
+    _is_workflow: ClassVar[bool] = True
 
     if TYPE_CHECKING:
 
         @overload
-        def __init_subclass__(cls, *, id: str, timeout: timedelta | None = None) -> None: ...
+        def __init_subclass__(
+            cls,
+            *,
+            id: str,
+            timeout: timedelta | None = None,
+            on_timeout: str | Recovery | None = None,
+            step_timeout: timedelta = ...,
+            recover: Recovery | None = None,
+            snapshot_every: int = 100,
+        ) -> None: ...
         @overload
         def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...
@@ -186,7 +108,7 @@ class Workflow(Component, Generic[S]):
         Raises:
             RuntimeError: no handler runs.
         """
-        return self._during("effects", _WORKFLOW)
+        return self._during("effects", WorkflowEffects[S](type(self)))
 
     @property
     def client(self) -> Client:
@@ -203,7 +125,7 @@ class Workflow(Component, Generic[S]):
         """Keeps calls for later.
 
         Raises:
-            RuntimeError: no handler runs.
+            RuntimeError: no step runs.
         """
         timers: Timers = self._seen("timers")
         return timers
@@ -213,6 +135,135 @@ class Workflow(Component, Generic[S]):
         """What `Service(resources=...)` made in this process.
 
         Raises:
-            RuntimeError: no handler runs.
+            RuntimeError: no step runs.
         """
         return self._seen("resources")
+
+    @overload
+    def promise(self, name: str, /) -> Promise[Any]: ...
+    @overload
+    def promise(self, name: str, type: type[T], /) -> Promise[T]: ...
+    def promise(self, name: str, type: Any = None, /) -> Promise[Any]:
+        """Something that somebody outside will say, for `effects.wait_for`.
+
+        Args:
+            name: 1 to 256 bytes of UTF-8 without "/": `POST /{workflow}/{id}/promises/{name}`
+                resolves it, from when the effect of this handler is durable.
+            type: of its value, for checkers; the step that takes the value decides.
+        """
+        promise: Promise[Any] = Promise(name)
+        if self._live is not None and name not in self._live.noted.promises:
+            self._live.noted.promises.append(name)
+        return promise
+
+    def undo_by(self, call: Call[Any], /) -> None:
+        """Register how to undo what this step is about to do; see `effects.compensate`.
+
+        Say it before the call that may have to be undone: it counts also when this attempt fails
+        after that, for nobody knows then what the call has done. So what it calls must do no harm
+        where there is nothing to undo. `effects....with_undo(call)` counts when the step succeeds.
+
+        Args:
+            call: unsent. A second attempt that registers the same replaces it.
+
+        Raises:
+            RuntimeError: no handler runs.
+        """
+        if self._live is None:
+            raise self._unseen("undo_by")
+        call.spend("handed to self.undo_by(...)")
+        self._live.noted.undo.append(call)
+
+    @overload
+    def parallel(self, call: Call[A] | Branch[A], /) -> Pending[tuple[A]]: ...
+    @overload
+    def parallel(
+        self, call: Call[A] | Branch[A], call_2: Call[B] | Branch[B], /
+    ) -> Pending[tuple[A, B]]: ...
+    @overload
+    def parallel(
+        self,
+        call: Call[A] | Branch[A],
+        call_2: Call[B] | Branch[B],
+        call_3: Call[C] | Branch[C],
+        /,
+    ) -> Pending[tuple[A, B, C]]: ...
+    @overload
+    def parallel(
+        self, *calls: Call[R] | Branch[R], wait: Literal["all"] | int = ...
+    ) -> Pending[tuple[R, ...]]: ...
+    @overload
+    def parallel(self, *calls: Call[R] | Branch[R], wait: Literal["first"]) -> Pending[R]: ...
+    def parallel(self, *calls: Call[Any] | Branch[Any], wait: Wait = "all") -> Pending[Any]:
+        """Make calls at the same time: `await` it in a step, or take `.result()` in a plain one.
+
+        With "all", the replies in the order of the calls; when branches fail, the error of the
+        first of them in that order, after all have ended. With "first", the reply of the first
+        branch that succeeds. With a number, the replies of so many as they come. Branches that are
+        not waited for any more are cancelled; what they did stays. When too many fail, the error of
+        the first in the order of the calls is raised.
+
+        Args:
+            calls: unsent, at least one; `branch(call, recover=..., otherwise=...)` makes one
+                recover by itself.
+            wait: "all", "first", or a number of branches.
+
+        Raises:
+            RuntimeError: no step runs.
+        """
+        return Pending(self._parallel, branches_of(calls, wait), wait)
+
+    def _parallel(self) -> Parallel:
+        parallel: Parallel = self._seen("parallel")
+        return parallel
+
+    # ---- control from outside, by `client.workflow(T, id)` --------------------------------------
+    @command
+    def suspend(self, reason: str = "") -> Effect[str]:
+        """Stop it for now: the step that runs is cut off, none begins; its timers run on.
+
+        Replies its status. It does nothing where it is suspended, or has ended.
+        """
+        raise _only_clients("suspend")
+
+    @command
+    def resume(self) -> Effect[str]:
+        """Let a suspended workflow go on where it was; replies its status.
+
+        It does nothing where it is not suspended; a pause ends by a command, not by this.
+        """
+        raise _only_clients("resume")
+
+    @command
+    def terminate(self, reason: str = "") -> Effect[str]:
+        """End it at once, for good, wherever it is; replies its status. Its state stays.
+
+        It does nothing where it has ended. An id that was never started is terminated too.
+        """
+        raise _only_clients("terminate")
+
+    @command
+    def restart(self, step: str = "") -> Effect[str]:
+        """Run a step again with the input that it had the last time; replies its status.
+
+        Args:
+            step: name of one that has run before; "" is the newest.
+        """
+        raise _only_clients("restart")
+
+    @command
+    def resolve(self, name: str, value: Any = None) -> Effect[str]:
+        """Say what a promise waits for; replies its status.
+
+        Args:
+            name: of the promise.
+            value: any JSON; what the step that goes on takes.
+        """
+        raise _only_clients("resolve")
+
+
+def _only_clients(name: str) -> RuntimeError:
+    return RuntimeError(
+        f"self.{name}(...) does nothing inside a workflow: steps and commands return an effect, "
+        f"others write client.workflow(T, id).{name}(...)"
+    )

@@ -12,16 +12,21 @@ from actorkalix.engine.sending import SENDING, SendingBehavior
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
+from actorkalix.model.hosting import Dedicated
+from actorkalix.runtime.feeding import sources_of
 from actorkalix.runtime.outside import Publishing
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
-from actorkalix_cluster.shardhost.behavior import Behavior
+from actorkalix_cluster.shardhost.behavior import Behavior, Step
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere, Places
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
+from actorkalix_cluster.shardhost.messages import Message
+from actorkalix_cluster.shardhost.nearby import Nearby
 from actorkalix_cluster.shardhost.observer import Observer
 from actorkalix_cluster.shardhost.router import Router
 from actorkalix_cluster.shardhost.subscriber import Subscriber
@@ -43,6 +48,8 @@ def build_host(
     watch: Watch | None = None,
     attend: Callable[[Subscriber], Subscriber] | None = None,
     publishing: Sequence[Publishing] = (),
+    places: Callable[[Mapping[str, Behavior[Any]]], Places] = Nearby,
+    ran: Callable[[Message, Step[Any]], object] | None = None,
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -61,18 +68,25 @@ def build_host(
         watch: what a `Watchdog` looks at; it knows which components are blocked.
         attend: puts something around each subscriber; simulations note what it is handed.
         publishing: who publish to topics of brokers outside.
+        places: makes the places of entities with `hosting=Dedicated(...)`; in this process when not
+            given.
+        ran: is told of each step that was made there, with the records as they are written.
     """
     limits = limits or Limits()
     behaviors = {
         component_id: behavior_for(component, limits)
         for component_id, component in service.components.items()
-        if component.kind != "action"
+        if component.kind not in ("action", "view")
     }
     if wrap is not None:
-        behaviors = {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
-    behaviors[TIMER] = TimerBehavior(limits)
-    behaviors[TOPIC] = TopicBehavior(limits)
-    behaviors[SENDING] = SendingBehavior(limits)
+        behaviors = {name: wrap(behavior) for name, behavior in behaviors.items()}
+    dedicated = dedicated_components(service)
+    if dedicated:
+        made = places({component_id: behaviors[component_id] for component_id in dedicated})
+        for component_id, hosting in dedicated.items():
+            idle_stop_ms = max(1, _ms(hosting.idle_stop))
+            behaviors[component_id] = Elsewhere(behaviors[component_id], made, idle_stop_ms, ran)
+    behaviors |= _ours(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
         found = subscribers_of(service, reach, publishing)
@@ -89,7 +103,25 @@ def build_host(
         on_fatal=on_fatal,
         watch=watch,
         subscribers=subscribers,
+        feeds=sources_of(service),
     )
+
+
+def _ours(limits: Limits) -> dict[str, Behavior[Any]]:
+    """Behaviors of what is there in every service."""
+    return {
+        TIMER: TimerBehavior(limits),
+        TOPIC: TopicBehavior(limits),
+        SENDING: SendingBehavior(limits),
+    }
+
+
+def dedicated_components(service: ServiceDescriptor) -> dict[str, Dedicated]:
+    """Components whose entities have a process of their own each, with what it needs."""
+    hostings = {
+        each.component_id: each.options.get("hosting") for each in service.components.values()
+    }
+    return {name: found for name, found in hostings.items() if isinstance(found, Dedicated)}
 
 
 def build_router(
@@ -125,6 +157,8 @@ def host_limits(limits: Limits) -> HostLimits:
         handler_unready_ms=_ms(limits.handler_unready),
         handler_hang_ms=_ms(limits.handler_hang),
         handler_strikes_max=limits.handler_strikes_max,
+        residences_max=limits.dedicated_max,
+        residence_start_ms=_ms(limits.dedicated_start),
     )
 
 

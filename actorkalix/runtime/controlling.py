@@ -27,12 +27,16 @@ from actorkalix.gateway.server import Server
 from actorkalix.ports import FleetView, HostView
 from actorkalix.runtime.backup import ServiceBackup
 from actorkalix.runtime.fanout import ClusterInspection
+from actorkalix.runtime.layout import views_folder
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.orders import ControllerConfig, StoreConfig
 from actorkalix.runtime.timer_listing import TimerCancel
 from actorkalix.runtime.topics import Topics
 from actorkalix.runtime.verification import verified
+from actorkalix.runtime.view_hosting import views_of
+from actorkalix.runtime.view_listing import ServiceViews
+from actorkalix.views.files import mark_away
 from actorkalix_cluster.rayhost.contract import (
     Beat,
     CallRefused,
@@ -148,6 +152,8 @@ class Controller:
 
     # ---- life ---------------------------------------------------------------------------------
     async def _start(self) -> None:
+        views = views_folder(Path(self._config.data))
+        mark_away(views, (each.component_id for each in views_of(self._service.descriptor)))
         await self._serve_admin()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -172,7 +178,13 @@ class Controller:
     def _store_config(self, folder: str) -> bytes:
         config = self._config
         return msgspec.msgpack.encode(
-            StoreConfig(folder, config.cluster, config.shards, config.homes)
+            StoreConfig(
+                folder,
+                config.cluster,
+                config.shards,
+                config.homes,
+                str(views_folder(Path(config.data))),
+            )
         )
 
     # ---- the admin port -----------------------------------------------------------------------
@@ -196,6 +208,7 @@ class Controller:
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
             cancel_timer=TimerCancel(calls, lambda: config.homes),
+            views=ServiceViews(service, views_folder(Path(config.data)), calls),
             topics=Topics(
                 topics_of(service), limits, self._service.brokers, calls, lambda: config.homes
             ),

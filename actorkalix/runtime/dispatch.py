@@ -2,7 +2,8 @@
 
 Theory of operation. Everybody in a host who asks something asks here: the HTTP gateway, the clients
 of handlers, consumers, timers. A message for an entity goes to the router, which knows the owner of
-its shard. A message for an action never leaves the host: its runner runs it, here or in a task.
+its shard. A message for an action or a view never leaves the host: its runner runs it, here or in a
+task; so do the steps of workflows (messages of the kind STEP, which are asked for by tasks alone).
 
 A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
 change was durable, so the message is sent at once, with the caller waiting as before. What becomes
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
@@ -41,10 +42,13 @@ from actorkalix.ports import Clock
 from actorkalix.runtime.in_process import in_time
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
-from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
+
+
+Prompt = Callable[[Message], Reply | None]
 
 
 class ActionRunner(Protocol):
@@ -61,6 +65,17 @@ class ActionRunner(Protocol):
         self, message: Message, elements: Elements | None = None, /
     ) -> AsyncGenerator[Reply]:
         """The elements of an answer; a failure is the last. Closing it ends the handler."""
+        ...
+
+
+class Steps(Protocol):
+    """Runs the steps of a workflow."""
+
+    async def run(self, message: Message, /) -> Reply:
+        """The outcome of an attempt.
+
+        Cancellation: the workflow has moved on; the step is cancelled.
+        """
         ...
 
 
@@ -103,11 +118,25 @@ class Dispatch:
         self._depth_max = limits.call_depth_max
         self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
         self._runners: dict[str, ActionRunner] = {}
+        self._prompts: dict[str, Prompt] = {}
+        self._steps: dict[str, Steps] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, component: str, runner: ActionRunner) -> None:
-        """From now on this one runs the action."""
+    def add(self, component: str, runner: ActionRunner, prompt: Prompt | None = None) -> None:
+        """From now on this one runs the action, or answers for the view.
+
+        Args:
+            component: its id.
+            runner: answers in a task.
+            prompt: answers at once where it can, else gives None.
+        """
         self._runners[component] = runner
+        if prompt is not None:
+            self._prompts[component] = prompt
+
+    def add_steps(self, component: str, runner: Steps) -> None:
+        """From now on this one runs the steps of the workflow."""
+        self._steps[component] = runner
 
     async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
@@ -129,10 +158,18 @@ class Dispatch:
         refused = self._refused(message)
         if refused is not None:
             return refused
+        if message.kind is MessageKind.STEP:
+            return await self._step(message)
         runner = self._runners.get(message.component)
         if runner is None:
             return await self._actors.ask(self._queued(message))
         return await self._whole(await runner.run(message, elements))
+
+    async def _step(self, message: Message) -> Reply:
+        steps = self._steps.get(message.component)
+        if steps is None:
+            return Reply(failure=failures.unknown_component(message.component))
+        return await steps.run(message)
 
     async def stream(
         self, message: Message, elements: Elements | None = None, /
@@ -173,6 +210,9 @@ class Dispatch:
             return refused
         runner = self._runners.get(message.component)
         if runner is not None:
+            prompt = self._prompts.get(message.component)
+            if prompt is not None and (at_once := prompt(message)) is not None:
+                return at_once
             pursued.at = self._spawn(self._run(pursued, runner, message))
             return pursued
         answer = self._actors.begin(self._queued(message), partial(self._told, pursued))

@@ -50,6 +50,7 @@ from actorkalix.runtime.inspection import (
 from actorkalix.runtime.merging import merged
 from actorkalix.runtime.presentation import page_token, place_of
 from actorkalix.runtime.timer_listing import TimerAsked, timers_of_all
+from actorkalix.runtime.workflow_listing import ClusterWorkflows, listing_methods
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_storage.api import HomeTable, StoreError, StoreIdentity
 
@@ -131,6 +132,7 @@ def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
         "inspect.timers": host_method(TimerAsked, timers),
         "inspect.status": host_method(type(None), status),
         **reading_methods(inspection),
+        **listing_methods(inspection, inspection._service),
     }
 
 
@@ -196,11 +198,17 @@ class ClusterInspection:
         self._identity = identity
         wait_s = ANSWER_S_MAX if fleet is not None else None
         self._consuming = ClusterConsuming(calls, homes, service, wait_s)
+        self._workflows = ClusterWorkflows(calls, homes, service, wait_s)
 
     @property
     def consuming(self) -> ClusterConsuming:
         """The service's consumers and dead letters."""
         return self._consuming
+
+    @property
+    def workflows(self) -> ClusterWorkflows:
+        """The service's workflows."""
+        return self._workflows
 
     async def entities(self, component: str, *, page: str = "", limit: int = 100) -> EntityPage:
         """A page of ids, store after store; see `StoreInspection.entities`.

@@ -17,7 +17,7 @@ from actorkalix.errors import NotInThisVersion
 from actorkalix.failures import error_of
 from actorkalix.gateway import tokens
 from actorkalix.model.metadata import Metadata
-from actorkalix.model.transport import Reply, Request
+from actorkalix.model.transport import Reply, Request, Update, update_of
 from actorkalix.ports import Ask, AskStreams, Clock
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Encoding, Message
@@ -111,7 +111,10 @@ class HostTransport:
         replies = self._streaming(request).stream(self._message(request), elements)
         async with aclosing(replies):
             async for reply in replies:
-                yield _decoded(request, reply).value
+                if request.updates:
+                    yield _update(request, reply)
+                elif not reply.event:
+                    yield _decoded(request, reply).value
 
     def _streaming(self, request: Request) -> AskStreams:
         if isinstance(self._ask, AskStreams):
@@ -138,8 +141,16 @@ def _decoded(request: Request, reply: Answer) -> Reply[object]:
         raise error_of(reply.failure)
     codec = codecs_for(descriptor_of(request.component)).replies[request.method]
     value = codec.decode(reply.payload, Encoding.MSGPACK)
-    token = b"" if reply.position is None else tokens.token_of(reply.shard, reply.position)
+    token = reply.token
+    if reply.position is not None:
+        token = tokens.token_of(reply.shard, reply.position)
     return Reply(value, token.decode(), Metadata(reply.metadata))
+
+
+def _update(request: Request, reply: Answer) -> Update[Any]:
+    if not reply.event:
+        return Update("row", _decoded(request, reply).value, mark=reply.mark)
+    return update_of(reply.event, reply.payload, reply.mark)
 
 
 class HandlerTransport(HostTransport):

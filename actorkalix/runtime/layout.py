@@ -1,6 +1,7 @@
 """Where the stores of a data folder lie.
 
     DATA/store-0, store-1, ...   one folder a store
+    DATA/views/<view>/               the files of a view, see `views.files`
     DATA/moving.json             there while stores are made or shards move between them
     DATA/run.lock ...            of the run itself, see `folders` and `presence`
 
@@ -40,6 +41,11 @@ class Mark(msgspec.Struct, frozen=True):
 def store_folder(data: Path, number: int) -> Path:
     """The folder of a store."""
     return data / f"store-{number}"
+
+
+def views_folder(data: Path) -> Path:
+    """The folder of all views."""
+    return data / "views"
 
 
 def found(data: Path) -> dict[int, Path]:

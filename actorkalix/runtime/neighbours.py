@@ -9,8 +9,15 @@ from datetime import timedelta
 
 import msgspec
 
+from actorkalix.errors import InternalError, OwnerAway, catalog
 from actorkalix.limits import Limits
-from actorkalix_cluster.rayhost.contract import Assignment, Roll, Transport
+from actorkalix_cluster.rayhost.contract import (
+    Assignment,
+    CallRefused,
+    CallTransport,
+    Roll,
+    Transport,
+)
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.links import Links
@@ -45,6 +52,7 @@ class Neighbours:
         self._own = assignment.store
         self._open: dict[int, int] = {}
         self._roll = 0
+        self._ways: Mapping[int, Transport] = {}
         self._links = Links(assignment.store, assignment.incarnation, host, clock=clock)
         others = [number for number in homes.stores() if number != self._own]
         self.router = Router(
@@ -61,6 +69,7 @@ class Neighbours:
         if roll.number <= self._roll:
             return
         self._roll = roll.number
+        self._ways = dict(ways)
         for store, incarnation in list(self._open.items()):
             if roll.open.get(store) != incarnation:
                 del self._open[store]
@@ -73,6 +82,28 @@ class Neighbours:
         for store, reason in roll.fenced.items():
             self.router.fence(store, reason)
         self._links.hold(roll.leaving)
+
+    @property
+    def present(self) -> set[int]:
+        """Stores whose hosts are there, this one's too."""
+        return {self._own, *self._open}
+
+    async def call(self, store: int, method: str, arguments: bytes) -> bytes:
+        """Ask the host of another store; see `ports.HostCalls`.
+
+        Raises:
+            OwnerAway: no host has it open now.
+            ActorkalixError: what the host answered instead, by its number.
+        """
+        way = self._ways.get(store)
+        if not isinstance(way, CallTransport):
+            raise OwnerAway(f"no host has store {store} open")
+        try:
+            return await way.call(method, arguments)
+        except CallRefused as refused:
+            raise catalog().get(refused.number, InternalError)(str(refused)) from refused
+        except ConnectionError as error:
+            raise OwnerAway(f"the host of store {store} ended: {error}") from error
 
     async def settled(self, store: int) -> None:
         """Ask nothing more of a store's host; return when it has answered everything."""

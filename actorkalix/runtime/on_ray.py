@@ -37,6 +37,7 @@ from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.broker_links import BrokerLinks
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.consuming import acting_methods
+from actorkalix.runtime.dedicated import places_on_ray
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -49,10 +50,14 @@ from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.retention import Retention
-from actorkalix.runtime.tasks import ActionTasks, task_actions
+from actorkalix.runtime.state_scan import scan_methods
+from actorkalix.runtime.steps import FieldsTold, run_steps
+from actorkalix.runtime.tasks import ActionTasks, task_actions, task_steps
 from actorkalix.runtime.timer_listing import cancel_methods
 from actorkalix.runtime.topics import topic_methods
 from actorkalix.runtime.verification import verify_methods
+from actorkalix.runtime.view_hosting import ViewHosting
+from actorkalix.runtime.workflow_listing import control_methods
 from actorkalix_cluster.rayhost.contract import (
     STANDBY,
     Assignment,
@@ -107,6 +112,7 @@ class ServiceHost:
         self._assignment = Assignment(STANDBY, 0, b"")
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
+        self._views: ViewHosting | None = None
         self._stack = AsyncExitStack()
         self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
@@ -144,6 +150,8 @@ class ServiceHost:
         """Who is there: links to the other hosts follow."""
         if self._neighbours is not None:
             self._neighbours.enroll(roll, ways)
+        if self._views is not None:
+            self._views.enroll()
 
     def take(self, batch: bytes) -> None:
         """A batch of another host."""
@@ -215,9 +223,11 @@ class ServiceHost:
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
-        metrics.bind(self._host.stats, lambda: _use_of(folder, store))
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
         dispatch = self._dispatch = await self._open_actions(neighbours, opened)
+        views = self._open_views(config, store, neighbours)
+        opened.push_async_callback(views.aclose)
+        metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
         app = http_app(
             service,
             dispatch,
@@ -228,8 +238,8 @@ class ServiceHost:
         self._http = Server(app, [self._http_socket])
         self._methods = {**self._methods, **self._methods_of(store, folder, metrics)}
         await self._http.start()
-        self._neighbours = neighbours
-        self._host.connect(dispatch)
+        self._neighbours, self._views = neighbours, views
+        self._host.connect(dispatch, views)
         self._retain(store, opened)
         first = self._assignment.store == min(config.homes.stores())
         links.start(neighbours.router, first=first)
@@ -267,6 +277,7 @@ class ServiceHost:
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
                 publishing=self._links.publishing,
+                places=places_on_ray(service, self._config),
             )
             await host.start()
             unowned.pop_all()
@@ -280,13 +291,36 @@ class ServiceHost:
         opened.push_async_callback(resources.aclose)
         around = Surroundings(dispatch, clock, limits, resources)
         inline = run_inline(dispatch, service.descriptor, around)
+        steps = run_steps(
+            dispatch, service.descriptor, around, watch=self._watch, told=FieldsTold()
+        )
         opened.push_async_callback(dispatch.aclose)
-        if task_actions(service.descriptor):
+        if task_actions(service.descriptor) or task_steps(service.descriptor):
             tasks = ActionTasks(service.descriptor, limits, self._config, dispatch, clock)
             opened.callback(tasks.close)
             self._methods = {**self._methods, **tasks.methods}
-            await tasks.start(dispatch, inline)
+            await tasks.start(dispatch, inline, steps)
         return dispatch
+
+    def _open_views(
+        self, config: StoreConfig, store: LmdbStore, neighbours: Neighbours
+    ) -> ViewHosting:
+        """What keeps the views of the service, and answers for them here."""
+        views = ViewHosting(
+            self._service.descriptor,
+            self._config,
+            Path(config.views),
+            store,
+            lambda: config.homes,
+            neighbours,
+            RealClock(),
+            self._service.limits,
+            lambda: self._host.feeds,
+        )
+        for name, desk in views.desks.items():
+            self._dispatch.add(name, desk.runner, desk.runner.begin)
+        self._methods = {**self._methods, **views.methods}
+        return views
 
     def _retain(self, store: LmdbStore, opened: AsyncExitStack) -> None:
         """Have the topics drop what they need not keep."""
@@ -326,12 +360,14 @@ class ServiceHost:
 
         return {
             **inspect_methods(inspection),
+            **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
             **acting_methods(self._host, self._links.views),
             **topic_methods(self._dispatch, limits.topic_partitions),
+            **control_methods(self._dispatch, service),
         }
 
     def _hang(self, reason: str) -> None:

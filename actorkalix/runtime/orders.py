@@ -31,12 +31,14 @@ class StoreConfig(msgspec.Struct, frozen=True):
         cluster: that it must belong to.
         shards: number of shards of the service.
         homes: which store has a shard.
+        views: folder of the views' files.
     """
 
     folder: str
     cluster: str
     shards: int
     homes: HomeTable
+    views: str = ""
 
 
 class HostFacts(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from actorkalix.codec import Peeked, jsonable, peek
+from actorkalix.engine.workflow_control import Entry, entry_of, public
 from actorkalix.errors import InvalidPayload, StoredDataUnreadable
 from actorkalix.ports import EventView
 from actorkalix_storage.api import History, RecordKind, StoredRecord
@@ -43,7 +44,10 @@ def event_view(stored: StoredRecord, state: Any) -> EventView:
     """
     record, position = stored.record, stored.position
     tag, version, data, metadata = "", 0, None, dict[str, str]()
-    if record.payload:
+    entry = _entry(record.payload) if record.kind is RecordKind.EVENT else None
+    if entry is not None:
+        tag, data = entry.did.name.lower(), _told(entry)
+    elif record.payload:
         seen = _peeked(stored)
         tag, version, data = seen.tag, seen.version, jsonable(seen.data)
         for name, value in seen.metadata or ():
@@ -62,6 +66,27 @@ def event_view(stored: StoredRecord, state: Any) -> EventView:
         bool(record.key),
         state,
     )
+
+
+def _entry(payload: bytes) -> Entry | None:
+    """What a workflow's record tells; None for another's, which begins with a text."""
+    try:
+        return entry_of(payload)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "what": entry.what,
+        "step": entry.step,
+        "attempt": entry.attempt,
+        "failure": entry.failure,
+        "status": public(entry.control.status),
+        "next_step": entry.control.step,
+        "state": None if entry.state is None else jsonable(peek(entry.state).data),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _peeked(stored: StoredRecord) -> Peeked:

@@ -1,4 +1,4 @@
-"""The composition root inside a worker of Ray's: the service's actions, as they run in tasks.
+"""The composition root inside a worker of Ray's: actions and steps, as they run in tasks.
 
 `action_work` is named in the host's order and called in the worker, which imports the service as
 hosts do. Handlers run as they do on a host's loop (`InlineRunner`); plain functions on the worker's
@@ -14,11 +14,12 @@ from actorkalix.runtime.actions import InlineRunner, Slots, Surroundings
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.resources import Resources
+from actorkalix.runtime.steps import FieldsTold, InlineSteps
 from actorkalix.runtime.task_messages import WorkerConfig, message_in, packed, reply_in
 from actorkalix_cluster.rayhost.errands import Around, HostGone
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import RealClock
-from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 
 
 def action_work(config: bytes, around: Around) -> ActionWork:
@@ -51,11 +52,26 @@ class ActionWork:
         self._around = around
         self._slots = Slots(1)
         self._runners: dict[str, InlineRunner] = {}
+        self._steps: dict[str, InlineSteps] = {}
+        self._told = FieldsTold()
 
     async def do(self, work: bytes) -> bytes:
         """The reply to a message."""
         message = message_in(work)
+        if message.kind is MessageKind.STEP:
+            return packed(await self._steps_of(message.component).run(message))
         return packed(await self._runner(message.component).run(message))
+
+    def _steps_of(self, component: str) -> InlineSteps:
+        if component not in self._steps:
+            self._steps[component] = InlineSteps(
+                self._service.descriptor.components[component],
+                self._live,
+                threads=self._around.on_main,
+                passing=(KeyboardInterrupt,),  # interrupts what nobody waits for any more
+                told=self._told,
+            )
+        return self._steps[component]
 
     def _runner(self, component: str) -> InlineRunner:
         if component not in self._runners:

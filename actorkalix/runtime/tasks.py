@@ -1,4 +1,4 @@
-"""Actions that run as Ray tasks, from the host's side: runners for the dispatch over one pool.
+"""Actions and steps as Ray tasks, from the host's side: runners for the dispatch over one pool.
 
 A handler ends by its reply, its own timeout (AC-06), the deadline of its message, or when its
 caller goes away; in the last three it is taken out of the queue, or interrupted where it runs. The
@@ -13,11 +13,16 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from actorkalix.describe.actions import timeout_of
-from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
+from actorkalix.describe.descriptors import (
+    ComponentDescriptor,
+    ServiceDescriptor,
+    StepDescriptor,
+)
 from actorkalix.engine.action import Elements
 from actorkalix.errors import RayFailed
 from actorkalix.limits import Limits
@@ -25,6 +30,8 @@ from actorkalix.ports import Ask
 from actorkalix.runtime.actions import InlineRunner
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.orders import HostConfig
+from actorkalix.runtime.step_calls import SHARE
+from actorkalix.runtime.steps import InlineSteps, failed_outcome
 from actorkalix.runtime.task_messages import WorkerConfig, message_in, packed, reply_in
 from actorkalix.runtime.until import Until
 from actorkalix_cluster.rayhost.batching import Answer, Item, Lost, Outcome
@@ -49,6 +56,16 @@ def task_actions(service: ServiceDescriptor) -> list[ComponentDescriptor]:
     ]
 
 
+def task_steps(service: ServiceDescriptor) -> dict[tuple[str, str], StepDescriptor]:
+    """Steps that run as tasks, by component and name: those that are plain functions."""
+    return {
+        (each.component_id, name): step
+        for each in service.components.values()
+        for name, step in each.steps.items()
+        if not step.is_async
+    }
+
+
 def refuse_environments(service: ServiceDescriptor, python: str) -> None:
     """Refuse what Ray cannot do: it starts workers with a runtime_env by way of a shell.
 
@@ -60,6 +77,11 @@ def refuse_environments(service: ServiceDescriptor, python: str) -> None:
         RayFailed: the path has a blank, and an action has a runtime_env.
     """
     found = [each.cls.__name__ for each in task_actions(service) if "runtime_env" in each.options]
+    found += [
+        f"{component}.{name}"
+        for (component, name), step in task_steps(service).items()
+        if "runtime_env" in step.resources
+    ]
     if found and any(char.isspace() for char in python):
         raise RayFailed(
             f"{', '.join(found)} has a runtime_env, and Ray cannot start workers with one where "
@@ -68,10 +90,10 @@ def refuse_environments(service: ServiceDescriptor, python: str) -> None:
 
 
 class ActionTasks:
-    """The tasks of a service's actions; made on the host's loop.
+    """The tasks of a service's actions and steps; made on the host's loop.
 
     Args:
-        service: whose actions.
+        service: whose.
         limits: of the service.
         config: what the host was told to be; workers are made likewise.
         ask: answers the calls that handlers make.
@@ -91,8 +113,11 @@ class ActionTasks:
         self._clock = clock
         self._limits = limits
         self._actions = task_actions(service)
-        self._options = {each.component_id: options_of(each) for each in self._actions}
-        self._groups = list(dict.fromkeys(self._options.values()))
+        self._options = {each.component_id: options_of(each.options) for each in self._actions}
+        steps = task_steps(service)
+        self._steps = {key: options_of(step.resources) for key, step in steps.items()}
+        groups = (*self._options.values(), *self._steps.values())
+        self._groups = list(dict.fromkeys(groups))
         self._pool = TaskPool(
             Crew(FACTORY, msgspec.msgpack.encode(WorkerConfig(config.spec)), config.making),
             self._groups,
@@ -104,12 +129,18 @@ class ActionTasks:
         )
         self.methods = {METHOD: self._pool.exchange}
 
-    async def start(self, dispatch: Dispatch, streams: Mapping[str, InlineRunner]) -> None:
-        """Have workers ready; from then on they run the actions.
+    async def start(
+        self,
+        dispatch: Dispatch,
+        streams: Mapping[str, InlineRunner],
+        steps: Mapping[str, InlineSteps],
+    ) -> None:
+        """Have workers ready; from then on they run actions and steps.
 
         Args:
             dispatch: is told of the runners.
             streams: runners of streams, by action.
+            steps: runners of steps that are coroutines, by workflow.
         """
         await self._pool.start()
         for action in self._actions:
@@ -118,6 +149,14 @@ class ActionTasks:
                 action, self._pool, group, self._clock, self._limits, streams[action.component_id]
             )
             dispatch.add(action.component_id, runner)
+        for component, here in steps.items():
+            groups = {
+                name: self._groups.index(options)
+                for (workflow, name), options in self._steps.items()
+                if workflow == component
+            }
+            if groups:
+                dispatch.add_steps(component, TaskSteps(self._pool, groups, self._clock, here))
 
     def close(self) -> None:
         """Interrupt what runs."""
@@ -204,6 +243,61 @@ class TaskRunner:
         return min(self._timeout_ms, message.deadline_ms - self._clock.now_ms())
 
 
+class TaskSteps:
+    """Runs the steps of a workflow: plain functions as tasks, coroutines on the host's loop.
+
+    Args:
+        pool: where tasks run.
+        groups: place of their options there, by step; others are coroutines.
+        clock: whose time deadlines are in.
+        here: runs those, and steps that the code has not (any more).
+    """
+
+    def __init__(
+        self, pool: TaskPool, groups: Mapping[str, int], clock: Clock, here: InlineSteps
+    ) -> None:
+        self._pool = pool
+        self._groups = groups
+        self._clock = clock
+        self._here = here
+
+    async def run(self, message: Message, /) -> Reply:
+        """The outcome of an attempt.
+
+        Cancellation: takes the step out, or interrupts it.
+        """
+        group = self._groups.get(message.method)
+        if group is None:
+            return await self._here.run(message)
+        left_ms = message.deadline_ms - self._clock.now_ms()
+        if left_ms <= 0:
+            return Reply(failure=failures.deadline_passed())
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        method = f"{message.component}.{message.method}"
+        item = Item(packed(message), method, message.depth, _teller(told), 0)
+        if not self._pool.submit(group, item):
+            return Reply(failure=failures.overloaded(f"too many calls wait for {method}"))
+        calls_until_ms = message.deadline_ms - left_ms + int(left_ms * SHARE)
+        try:
+            with Until(self._clock, left_ms):
+                outcome = await told
+        except asyncio.CancelledError:
+            self._pool.drop(group, item)
+            raise
+        except TimeoutError:
+            self._pool.drop(group, item)
+            if item.batch is None and not item.begun:
+                return Reply(failure=failures.deadline_passed())
+            said = f"step {message.method!r} did not end within {left_ms / 1000:g} s"
+            return failed_outcome(said, calls_until_ms=calls_until_ms)
+        if isinstance(outcome, Answer):
+            return reply_in(outcome.value)
+        if not outcome.started:
+            return Reply(failure=failure_of_lost(method, outcome))
+        said = f"step {message.method!r} was running when {outcome.reason}"
+        return failed_outcome(said, calls_until_ms=calls_until_ms)
+
+
 def failure_of_lost(method: str, lost: Lost) -> Failure:
     """What a caller is told whose task has no answer."""
     if lost.started:
@@ -211,9 +305,8 @@ def failure_of_lost(method: str, lost: Lost) -> Failure:
     return failures.overloaded(f"{method} could not be started: {lost.reason}")
 
 
-def options_of(action: ComponentDescriptor) -> TaskOptions:
-    """What its tasks need of Ray."""
-    options = action.options
+def options_of(options: Mapping[str, Any]) -> TaskOptions:
+    """What tasks need of Ray, from the options of an action or step."""
     runtime_env = options.get("runtime_env")
     return TaskOptions(
         options.get("num_cpus", 0),

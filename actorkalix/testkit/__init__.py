@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from actorkalix.testkit.invariants import Outcome as Outcome
     from actorkalix.testkit.invariants import invariant as invariant
     from actorkalix.testkit.judging import linearizable as linearizable
-    from actorkalix.testkit.later import ViewTestKit as ViewTestKit
-    from actorkalix.testkit.later import WorkflowTestKit as WorkflowTestKit
     from actorkalix.testkit.recorder import Recorder as Recorder
     from actorkalix.testkit.results import ActionResult as ActionResult
     from actorkalix.testkit.results import Forwarded as Forwarded
@@ -33,6 +31,9 @@ if TYPE_CHECKING:
     from actorkalix.testkit.simulation.workload import Workload as Workload
     from actorkalix.testkit.topics import TestMessage as TestMessage
     from actorkalix.testkit.topics import TestTopic as TestTopic
+    from actorkalix.testkit.view import ViewTestKit as ViewTestKit
+    from actorkalix.testkit.workflow import Ran as Ran
+    from actorkalix.testkit.workflow import WorkflowTestKit as WorkflowTestKit
 
 _MODULES = {
     "ActionResult": "results",
@@ -45,6 +46,7 @@ _MODULES = {
     "Invariant": "invariants",
     "NotDeterministic": "simulation.simulating",
     "Outcome": "invariants",
+    "Ran": "workflow",
     "Recorder": "recorder",
     "Result": "results",
     "Run": "simulation.run",
@@ -53,8 +55,8 @@ _MODULES = {
     "TestMessage": "topics",
     "TestService": "service",
     "TestTopic": "topics",
-    "ViewTestKit": "later",
-    "WorkflowTestKit": "later",
+    "ViewTestKit": "view",
+    "WorkflowTestKit": "workflow",
     "Workload": "simulation.workload",
     "concurrent": "concurrently",
     "invariant": "invariants",

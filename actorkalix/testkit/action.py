@@ -12,10 +12,8 @@ from actorkalix.describe import descriptor_of
 from actorkalix.engine import ActionCode
 from actorkalix.engine.action import Elements
 from actorkalix.engine.requests import message_of, without_elements
-from actorkalix.engine.timer import TimerBehavior
 from actorkalix.errors import ActorkalixError, InvalidPayload
 from actorkalix.failures import error_of
-from actorkalix.limits import Limits
 from actorkalix.model.actions import Action
 from actorkalix.model.client import Client
 from actorkalix.model.component import Live
@@ -26,11 +24,11 @@ from actorkalix.model.transport import Reply, Request
 from actorkalix.runtime.actions import in_thread
 from actorkalix.runtime.in_process import encoded
 from actorkalix.runtime.timing import HostTimers
-from actorkalix.runtime.virtual import START_MS, VirtualClock
-from actorkalix_cluster.shardhost.behavior import BehaviorError
+from actorkalix.runtime.virtual import VirtualClock
 from actorkalix_cluster.shardhost.messages import Encoding, Message
 from actorkalix_cluster.shardhost.messages import Reply as Answer
 
+from .answering import KeptTimers
 from .results import ActionResult, forwarded
 
 P = ParamSpec("P")
@@ -60,7 +58,7 @@ class ActionTestKit(Generic[A]):
         self, action: type[A], /, *, client: Client | None = None, resources: object = None
     ) -> None:
         self.asked: list[Request] = []
-        self.timers = Timers(HostTimers(_Kept(), VirtualClock()))
+        self.timers = Timers(HostTimers(KeptTimers(), VirtualClock()))
         self._class = action
         self._client = client
         self._resources = resources
@@ -179,24 +177,6 @@ class ActionTestKit(Generic[A]):
 
 
 _NONE: Any = object()
-
-
-class _Kept:
-    """The timers of a kit, as the actors that they are in a service."""
-
-    def __init__(self) -> None:
-        self._behavior = TimerBehavior(Limits())
-        self._timers: dict[str, Any] = {}
-
-    async def ask(self, message: Message, /) -> Answer:
-        name = message.entity
-        timer = self._timers.get(name) or self._behavior.empty(name)
-        try:
-            step = self._behavior.step(timer, message, START_MS)
-        except BehaviorError as refused:
-            return refused.reply
-        self._timers[name] = step.instance
-        return step.reply
 
 
 class _Answering:

@@ -6,26 +6,33 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from actorkalix.describe.topics import topics_of
+from actorkalix.errors import OwnerAway
 from actorkalix.model.client import Client
 from actorkalix.model.service import Service
 from actorkalix.model.timers import Timers
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
 from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.feeding import LocalTarget
 from actorkalix.runtime.in_process import HostTransport, LoneHost
 from actorkalix.runtime.resources import Resources, start_up
+from actorkalix.runtime.steps import FieldsTold, run_steps
 from actorkalix.runtime.timing import HostTimers
+from actorkalix.runtime.view_desk import ViewDesk
+from actorkalix.runtime.view_places import ServicePlaces
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix.testkit.topics import TestTopic
 from actorkalix.testkit.watching import Findings
+from actorkalix.views.memory import MemoryView
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.committer import InlineCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_storage.api import StoreIdentity
+from actorkalix_storage.api import HomeTable, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 
 T = TypeVar("T", bound="TestService")
@@ -54,7 +61,10 @@ class TestService:
         self._dispatch: Dispatch | None = None
         self._resources = Resources(service.name, service.resources)
         self._findings = Findings()
+        self._fields_told = FieldsTold()
         self._topics: dict[str, TestTopic] = {}
+        self._views: dict[str, MemoryView] = {}
+        self._desks: dict[str, ViewDesk] = {}
         self._client = Client._over(HostTransport(self, self._clock), sleep=self._sleep)
 
     @property
@@ -92,6 +102,9 @@ class TestService:
         return self._clock.now_ms()
 
     async def __aenter__(self: T) -> T:
+        for name, component in self.service.descriptor.components.items():
+            if component.view is not None:
+                self._views[name] = MemoryView(component, on_applied=partial(self._told, name))
         await self._start()
         return self
 
@@ -103,6 +116,9 @@ class TestService:
             await self._resources.aclose()
             await host.drain(DRAIN_S)
             await host.stop()
+        for view in self._views.values():
+            view.close()
+        self._views.clear()
 
     async def advance(self, by: timedelta, /) -> None:
         """Let time pass: timers fire, what expires expires, idle entities leave memory.
@@ -110,6 +126,14 @@ class TestService:
         Everything that falls due happens in order, each with all that follows from it.
         """
         await self._clock.advance(by // timedelta(milliseconds=1), self._busy)
+
+    async def views_caught_up(self) -> None:
+        """Wait until all views have what has happened: what is asked of them then shows it.
+
+        No time passes. `advance` does the same for what happens while time passes; a subject that
+        a view fails on is left out, it is tried again in its time.
+        """
+        await self.advance(timedelta(0))
 
     async def restart(self) -> None:
         """Kill the process, as `kill -9` would, and start it again on what was stored.
@@ -120,6 +144,8 @@ class TestService:
         await self._end_handlers()
         self._host.abandon()
         await settle()
+        for view in self._views.values():
+            view.restart()
         self._store = self._store.crash()
         await self._start()
 
@@ -163,20 +189,53 @@ class TestService:
             self, self._clock, self.service.limits, self._resources, sleep=self._sleep
         )
         run_inline(self._dispatch, self.service.descriptor, around)
-        host.connect(self._dispatch)
+        run_steps(self._dispatch, self.service.descriptor, around, told=self._fields_told)
+        self._open_desks(self._dispatch)
+        writers = {name: view.apply for name, view in self._views.items()}
+        host.connect(self._dispatch, LocalTarget(writers))
         if self.service.on_startup is not None:
             loop = asyncio.get_running_loop()
             transport = HostTransport(self, self._clock)
             client = Client._over(transport, sleep=self._sleep, loop=loop)
             await start_up(self.service.on_startup, client)
 
+    def _open_desks(self, dispatch: Dispatch) -> None:
+        """What answers queries of views."""
+        homes = HomeTable(1, ((0,),) * SHARDS_DEFAULT)
+        places = ServicePlaces(self._store, lambda: homes, _nobody)
+        for name, view in self._views.items():
+            component = self.service.descriptor.components[name]
+            desk = self._desks[name] = ViewDesk(
+                component,
+                partial(getattr, view, "uri"),
+                places,
+                self._clock,
+                self.service.limits,
+                threads=0,
+                look_every_s=0,
+            )
+            dispatch.add(name, desk.runner)
+
+    def _told(self, view: str) -> None:
+        """A view has changed."""
+        desk = self._desks.get(view)
+        if desk is not None:
+            desk.watcher.poke()
+
     async def _end_handlers(self) -> None:
         dispatch, self._dispatch = self._dispatch, None
         if dispatch is not None:
             await dispatch.aclose()
+        desks, self._desks = self._desks, {}
+        for desk in desks.values():
+            await desk.aclose()
 
     async def _sleep(self, seconds: float) -> None:
         await self._clock.advance(int(seconds * 1000))
 
     def _busy(self) -> bool:
         return self._host is not None and not self._host.idle
+
+
+async def _nobody(store: int, method: str, arguments: bytes) -> bytes:
+    raise OwnerAway(f"there is no store {store}")

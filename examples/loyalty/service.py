@@ -2,12 +2,34 @@
 
 The shop's log is sent by a program that may crash and start over, so a customer keeps the number of
 the last line that it has counted and counts no line twice, however late it arrives again.
+
+    customer --Purchased--> Ledger --"purchases"--> Sales: a row for each purchase
+         |                            topic              a row for each customer
+         '-----------------------------------------------^
+
+What the shop as a whole has sold is asked of the view: by month, by customer, by the month in which
+customers came.
 """
 
 from dataclasses import dataclass, replace
 from datetime import date
 
-from actorkalix import Effect, EventSourcedEntity, Service, command, http, query
+from actorkalix import (
+    Action,
+    Effect,
+    EventSourcedEntity,
+    RowEffect,
+    Service,
+    View,
+    command,
+    http,
+    publish,
+    query,
+    sql,
+    subscribe,
+    table,
+    topic,
+)
 
 
 @dataclass(frozen=True)
@@ -67,4 +89,104 @@ class LoyalCustomer(EventSourcedEntity[Customer, Purchased], id="customer", snap
         )
 
 
-service = Service("loyalty", components=[LoyalCustomer])
+# ---- what the shop has sold ----------------------------------------------------------------------
+@dataclass(frozen=True)
+class Sale:
+    """A purchase as the shop sees it."""
+
+    customer_id: str
+    month: str
+    cds: int
+    cents: int
+
+
+SALES = topic("purchases", Sale)
+
+
+def month_of(day: date) -> str:
+    """The month of a day: 1997-01."""
+    return f"{day:%Y-%m}"
+
+
+class Ledger(Action, id="ledger", runs="inline"):
+    """Publishes each purchase under the number of its line, for a view has a row a subject."""
+
+    @subscribe(LoyalCustomer)
+    @publish(SALES)
+    async def on_purchase(self, event: Purchased) -> Effect[Sale]:
+        sale = Sale(self.context.subject, month_of(event.day), event.cds, event.cents)
+        return self.effects.reply(sale).with_metadata({"ce-subject": str(event.line)})
+
+
+@dataclass(frozen=True)
+class Buyer:
+    customer_id: str
+    cohort: str  # month of the first purchase
+    purchases: int = 0
+    cents: int = 0
+
+
+@dataclass(frozen=True)
+class Month:
+    month: str
+    purchases: int
+    cents: int
+
+
+@dataclass(frozen=True)
+class Months:
+    months: list[Month]
+
+
+@dataclass(frozen=True)
+class Best:
+    customers: list[Buyer]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What those who came in one month bought in another."""
+
+    cohort: str
+    month: str
+    customers: int
+    cents: int
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    cohorts: list[Cohort]
+
+
+class Sales(View, id="sales"):
+    sales = table("sales", source=SALES)
+
+    @table("buyers", source=LoyalCustomer)
+    def on_purchase(self, row: Buyer | None, event: Purchased) -> RowEffect[Buyer]:
+        row = row or Buyer(self.context.subject, month_of(event.day))
+        return self.effects.update_row(
+            replace(row, purchases=row.purchases + 1, cents=row.cents + event.cents)
+        )
+
+    @sql(
+        """SELECT (month, count(*) AS purchases, sum(cents) AS cents) AS months
+           FROM sales GROUP BY month ORDER BY month"""
+    )
+    def by_month(self) -> Months:
+        raise NotImplementedError
+
+    @sql("SELECT * AS customers FROM buyers ORDER BY cents DESC, customer_id LIMIT :most")
+    def best(self, most: int = 10) -> Best:
+        raise NotImplementedError
+
+    @sql(
+        """SELECT (buyers.cohort, sales.month, count(DISTINCT buyers.customer_id) AS customers,
+                   sum(sales.cents) AS cents) AS cohorts
+           FROM buyers JOIN sales ON sales.customer_id = buyers.customer_id
+           GROUP BY buyers.cohort, sales.month ORDER BY buyers.cohort, sales.month"""
+    )
+    def cohorts(self) -> Cohorts:
+        raise NotImplementedError
+
+
+service = Service("loyalty", components=[LoyalCustomer, Ledger, Sales])

@@ -1,10 +1,19 @@
-"""A body under @sql."""
-# expect: by_id has a body that never runs: the SQL is the body; write raise NotImplementedError
+"""A body under @sql (VW-07)."""
+# expect: one has a body that never runs: the SQL is the body; write raise NotImplementedError
 
-from actorkalix import View, sql
+from dataclasses import dataclass
+
+from actorkalix import View, sql, table, topic
 
 
-class Carts(View, id="carts"):
-    @sql("SELECT * FROM carts WHERE id = :id")  # here
-    def by_id(self, id: str) -> str:
-        return id.lower()
+@dataclass
+class Row:
+    n: int
+
+
+class Rows(View, id="rows"):
+    rows = table("rows", source=topic("rows", Row))
+
+    @sql("SELECT * FROM rows")  # here
+    def one(self) -> Row:
+        return Row(1)

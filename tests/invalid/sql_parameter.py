@@ -1,10 +1,22 @@
 """A parameter in the SQL that the method has not."""
-# expect: by_id has no parameter 'idd' for :idd in its SQL; it has id
+# expect: one: the method has no parameter idd;
 
-from actorkalix import View, sql
+from dataclasses import dataclass
+from datetime import datetime
+
+from actorkalix import View, sql, table, topic
 
 
-class Carts(View, id="carts"):
-    @sql("SELECT ':no' AS x FROM carts WHERE id = :idd -- :neither")  # here
-    def by_id(self, id: str) -> str:
-        raise NotImplementedError
+@dataclass
+class Row:
+    id: str
+    n: int
+    at: datetime
+    tags: list[str]
+
+
+class Rows(View, id="rows"):
+    rows = table("rows", source=topic("rows", Row))
+
+    @sql("SELECT * FROM rows WHERE id = :idd -- :neither")  # here
+    def one(self, id: str) -> Row: ...

@@ -3,10 +3,14 @@
 
 from datetime import timedelta
 
-from actorkalix import StepEffect, Workflow, step
+from actorkalix import Effect, StepEffect, Workflow, command, step
 
 
 class Transfer(Workflow[int], id="transfer", timeout=timedelta(seconds=3)):
+    @command
+    def start(self) -> Effect[None]:
+        return self.effects.transition_to(self.withdraw).then_reply(None)
+
     @step  # here
     async def withdraw(self) -> StepEffect:
         return self.effects.end()

@@ -26,13 +26,10 @@ import msgspec
 
 from actorkalix_cluster.rayhost import launch
 from actorkalix_cluster.rayhost.contract import (
-    Answer,
-    Answered,
     Beat,
-    CallRefused,
     ProcessSpec,
-    Refused,
     Roll,
+    value_of,
 )
 from actorkalix_cluster.rayhost.process import BEATS, CALLS_MAX, GROUPS, Process, last_words
 from actorkalix_cluster.rayhost.sockets import Peer
@@ -279,18 +276,6 @@ def _remote(making: Making, spec: ProcessSpec) -> Any:
         )
     )
     return options.remote(msgspec.msgpack.encode(spec))
-
-
-def value_of(answer: bytes) -> bytes:
-    """The value in an `Answer`.
-
-    Raises:
-        CallRefused: it has none.
-    """
-    decoded: Answer = msgspec.msgpack.decode(answer, type=Answered | Refused)
-    if isinstance(decoded, Refused):
-        raise CallRefused(decoded)
-    return decoded.value
 
 
 async def aside(work: Callable[[], T]) -> T:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol, runtime_checkable
 
 import msgspec
 
@@ -66,12 +66,30 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Answer = Answered | Refused
 
 
+class NotPrepared(Exception):
+    """The process imports still; it was found by its name before it could answer."""
+
+    number = "AK3002"
+
+
 class CallRefused(Exception):
     """A `Refused` on its way up."""
 
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.message)
         self.number = refused.number
+
+
+def value_of(answer: bytes) -> bytes:
+    """The value in an `Answer`.
+
+    Raises:
+        CallRefused: it has none.
+    """
+    decoded: Answer = msgspec.msgpack.decode(answer, type=Answered | Refused)
+    if isinstance(decoded, Refused):
+        raise CallRefused(decoded)
+    return decoded.value
 
 
 HostState = Literal["standby", "starting", "serving", "draining"]
@@ -139,6 +157,20 @@ class Transport(Protocol):
     """The way to a peer; see `shardhost.links`."""
 
     def send(self, batch: bytes, done: Callable[[Exception | None], object], /) -> None: ...
+
+
+@runtime_checkable
+class CallTransport(Transport, Protocol):
+    """A way on which a peer's methods can be called as well; see `Hosted.call`."""
+
+    async def call(self, method: str, arguments: bytes, /) -> bytes:
+        """Ask it.
+
+        Raises:
+            CallRefused: what it said instead.
+            ConnectionError: it ended before it had answered.
+        """
+        ...
 
 
 class Hosted(Protocol):

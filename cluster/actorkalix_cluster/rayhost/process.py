@@ -39,6 +39,7 @@ from actorkalix_cluster.rayhost.contract import (
     Answered,
     Beat,
     Hosted,
+    NotPrepared,
     ProcessSpec,
     Refused,
     Roll,
@@ -126,7 +127,8 @@ class Process:
         return msgspec.msgpack.encode(Beat(os.getpid()))
 
     def _prepared(self) -> Hosted:
-        assert self._hosted is not None, "prepare comes first"
+        if self._hosted is None:
+            raise NotPrepared("the process is starting")
         return self._hosted
 
     def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:

@@ -15,9 +15,10 @@ leaving takes no time:
                              ABSENT <--landed--- BROKEN
 
 A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another
-flight. An append that is refused takes the actor and everything in flight behind it along: LIVE,
-BROKEN -> ABSENT. A shard that is lost takes its actors along from every state. An actor that
-becomes ABSENT with messages in its mailbox is loaded again at once.
+flight; of a kind that runs elsewhere, also while another message is there. An append that is
+refused takes the actor and everything in flight behind it along: LIVE, BROKEN -> ABSENT. A shard
+that is lost takes its actors along from every state. An actor that becomes ABSENT with messages in
+its mailbox is loaded again at once.
 """
 
 from __future__ import annotations
@@ -73,11 +74,13 @@ class Actor:
     """One live actor. See the head of this file."""
 
     __slots__ = (
+        "away",
         "behavior",
         "component",
         "durable",
         "entity",
         "flights",
+        "held",
         "incarnation",
         "keys",
         "mailbox",
@@ -104,13 +107,16 @@ class Actor:
         self.flights: list[Flight] = []  # short, and an empty deque has 600 bytes
         self.resting = 0  # messages that wait for a flight of another, or for the store
         self.mailbox: list[Ticket] = []
+        self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
+        self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
         self.used_ms = 0
 
     @property
     def busy(self) -> bool:
         """Something is under way: it must not leave memory."""
-        return bool(self.flights or self.mailbox or self.keys) or self.state is not State.LIVE
+        at_work = self.flights or self.mailbox or self.keys or self.away
+        return bool(at_work) or self.state is not State.LIVE
 
     def turn(self, turn: Turn) -> None:
         """Go where the table says."""
@@ -123,7 +129,9 @@ class Flight:
     __slots__ = (
         "actor",
         "append",
+        "fire",
         "forget",
+        "halt",
         "instance",
         "joined",
         "key",
@@ -147,6 +155,8 @@ class Flight:
         self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
         self.snapshot_due = False
         self.forget = False
+        self.fire = False
+        self.halt = False
         self.void = False  # what it rested on failed: it must not be written any more
 
 

@@ -7,7 +7,7 @@ and the durable one, which queries see. It drops the speculative one when a comm
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +28,10 @@ class Step(msgspec.Struct, Generic[I], frozen=True):
         snapshot_due: when the records are durable, ask `snapshot` and store it.
         forget: with durable records, drop the instance from memory: its id begins anew, or
             nothing is asked of it for long.
+        hold: nothing was done: the command waits, and all commands after it, until the next record
+            of the actor is durable. Queries and controls pass.
+        fire: with durable records, something of the actor is due at once (see `firing`).
+        halt: with durable records, what was given out as due before does not count any more.
     """
 
     instance: I
@@ -35,6 +39,9 @@ class Step(msgspec.Struct, Generic[I], frozen=True):
     reply: Reply
     snapshot_due: bool = False
     forget: bool = False
+    hold: bool = False
+    fire: bool = False
+    halt: bool = False
 
 
 class Behavior(Protocol[I]):
@@ -79,6 +86,11 @@ class Behavior(Protocol[I]):
         ...
 
 
+def fires(behavior: Behavior[Any]) -> bool:
+    """What is due of its actors is given out to be done, by `firing`; else EXPIRE is all."""
+    return bool(getattr(behavior, "fires", False))
+
+
 class Around(Generic[I]):
     """A `Behavior` around another one, which does all of the work; for those that watch it.
 
@@ -88,6 +100,7 @@ class Around(Generic[I]):
 
     def __init__(self, behavior: Behavior[I]) -> None:
         self._behavior = behavior
+        self.fires = fires(behavior)
 
     def empty(self, entity: str) -> I:
         return self._behavior.empty(entity)

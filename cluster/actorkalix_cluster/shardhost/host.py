@@ -40,6 +40,8 @@ from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.cursors import CURSORS, CursorBehavior
 from actorkalix_cluster.shardhost.dead_letters import DEAD_LETTERS, DeadLetterBehavior
 from actorkalix_cluster.shardhost.driver import Driver
+from actorkalix_cluster.shardhost.feeding import FeedSource, FeedTarget
+from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_cluster.shardhost.limits import HostLimits
@@ -83,6 +85,7 @@ class ShardHost:
         watch: what is known of handlers that hold the loop; nobody looks when not given.
         subscribers: makes those who handle what lands, given the way out (`connect`); none read
             anything when not given.
+        feeds: what goes to a target, to which `connect` gives the way.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class ShardHost:
         on_fatal: Callable[[str], object] | None = None,
         watch: Watch | None = None,
         subscribers: Callable[[Reach], Sequence[Subscriber]] | None = None,
+        feeds: Sequence[FeedSource] = (),
     ) -> None:
         observer = observer or SilentObserver()
         self._store = store
@@ -121,19 +125,21 @@ class ShardHost:
         self._upkeep = Upkeep(parts, self._fatal)
         self._parts = parts
         self._subscribers = subscribers
+        self._sources = feeds
         self.consumers: Consumers | None = None  # from `connect` on
+        self.feeds: Feeds | None = None  # likewise
         if subscribers is not None:
             self._behaviors = {
                 **behaviors,
                 CURSORS: CursorBehavior(),
                 DEAD_LETTERS: DeadLetterBehavior(),
             }
-        self._timers = Timers(parts, self.send, frozenset(behaviors), self._passed)
+        self._timers = Timers(parts, self.send, behaviors, self._passed)
         self._landing = Landing(
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
         )
         self._commits.settle = self._settle
-        self._live.on_live = self._go_on
+        self._live.on_live = self._live.away.on_back = self._go_on
 
     # ---- life ---------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -153,15 +159,20 @@ class ShardHost:
         self._phase = Phase.SERVING
         self._timers.start()
 
-    def connect(self, reach: Reach) -> None:
-        """Say that messages can leave the host: named timers fire and consumers begin.
+    def connect(self, reach: Reach, target: FeedTarget | None = None) -> None:
+        """Say that messages can leave the host: named timers fire, consumers and feeds begin.
 
         Args:
             reach: sends messages to whomever they are for, here or elsewhere.
+            target: of the feeds; they do not begin without one, and nothing is cleaned meanwhile.
         """
         assert self._phase is Phase.SERVING, "a host is connected when it has started"
         assert self.consumers is None, "a host is connected once"
         self._timers.connect(reach)
+        if target is not None and self._sources:
+            feeds = Feeds(self._parts, self._sources, target)
+            self.feeds = self._landing.feeds = feeds
+            feeds.start(self._shards.numbers())
         if self._subscribers is None:
             return
         consumers = Consumers(self._parts, self.send, self._subscribers(reach))
@@ -169,12 +180,18 @@ class ShardHost:
         consumers.start(self._shards.numbers())
 
     def _passed(self, shard: int) -> Mapping[str, Position]:
-        """Up to where each consumer needs nothing of a shard any more."""
+        """Up to where each consumer and each feed needs nothing of a shard any more."""
+        nothing = Position(self._store.identity.lineage, 0, 0)
+        passed: dict[str, Position] = {}
         if self.consumers is not None:
-            return self.consumers.passed(shard)
-        if self._subscribers is None:
-            return {}
-        return {"of the service": Position(self._store.identity.lineage, 0, 0)}
+            passed.update(self.consumers.passed(shard))
+        elif self._subscribers is not None:
+            passed["of the service"] = nothing
+        if self.feeds is not None:
+            passed.update(self.feeds.passed(shard))
+        elif self._sources:
+            passed["of the views"] = nothing
+        return passed
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no more messages and wait until all that were taken are answered.
@@ -186,6 +203,8 @@ class ShardHost:
         """
         if self.consumers is not None and self._phase is Phase.SERVING:
             await self.consumers.drain(timeout_s)
+        if self.feeds is not None and self._phase is Phase.SERVING:
+            await self.feeds.drain(timeout_s)
         if self._phase is Phase.SERVING:
             self._phase = Phase.DRAINING
             self._timers.stop()
@@ -225,6 +244,8 @@ class ShardHost:
         self._upkeep.stop()
         if self.consumers is not None:
             self.consumers.stop()
+        if self.feeds is not None:
+            self.feeds.stop()
 
     def _settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         try:
@@ -337,12 +358,14 @@ class ShardHost:
     def idle(self) -> bool:
         """Nothing is under way that does not wait for a time to come."""
         consuming = self.consumers is not None and self.consumers.busy
-        return not self._desk.pending and not self._timers.busy and not consuming
+        feeding = self.feeds is not None and self.feeds.busy
+        return not (self._desk.pending or self._timers.busy or consuming or feeding)
 
     @property
     def caught_up(self) -> bool:
         """It is idle, and consumers have handled all that has landed: none of it waits either."""
-        return self.idle and (self.consumers is None or self.consumers.caught_up)
+        consumed = self.consumers is None or self.consumers.caught_up
+        return self.idle and consumed and (self.feeds is None or self.feeds.caught_up)
 
     def owns(self, shard: int) -> bool:
         """The host owns this shard and serves it."""
@@ -358,5 +381,8 @@ class ShardHost:
             damaged=dict(self._shards.damaged),
             consumers=tuple(each.stats() for each in self.consumers.consumers)
             if self.consumers is not None
+            else (),
+            feeds=tuple(each.stats() for each in self.feeds.feeds.values())
+            if self.feeds is not None
             else (),
         )

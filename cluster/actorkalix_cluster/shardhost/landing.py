@@ -20,12 +20,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, State, Turn
+from actorkalix_cluster.shardhost.away import broken
 from actorkalix_cluster.shardhost.committer import Outcomes
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.driver import Driver, placed
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
+from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -58,6 +62,7 @@ class Landing:
         self._timers = timers
         self._on_fatal = on_fatal
         self.consumers: Consumers | None = None  # told of what lands, since they began
+        self.feeds: Feeds | None = None  # likewise
 
     def settle(self, batch: list[Flight], outcome: Outcomes | Exception) -> None:
         """The outcome of a batch, in its order."""
@@ -107,14 +112,34 @@ class Landing:
         for ticket, reply in flight.rests:
             self._driver.leave(actor, ticket, reply)
         if flight.snapshot_due:
-            self._upkeep.snapshot(actor, flight.instance, position)
-        expires_ms = append.records[-1].expires_ms
-        if expires_ms:
-            self._timers.written(actor.component, expires_ms)
+            self._snapshot(actor, flight.instance, position)
+        self._look_at_times(flight)
         if self.consumers is not None:
             self.consumers.landed(append, position)
+        if self.feeds is not None:
+            self.feeds.landed(append, position, actor.incarnation)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
+
+    def _snapshot(self, actor: Actor, instance: Any, position: Position) -> None:
+        if isinstance(actor.behavior, Elsewhere):
+            incarnation, keep = actor.incarnation, self._upkeep.keep
+            self._live.away.snapshot(
+                actor, instance, lambda made: keep(actor, made, incarnation, position)
+            )
+        else:
+            self._upkeep.snapshot(actor, instance, position)
+
+    def _look_at_times(self, flight: Flight) -> None:
+        actor = flight.actor
+        actor.held = False
+        if flight.halt:
+            self._timers.halt(actor.component, actor.entity)
+        expires_ms = flight.append.records[-1].expires_ms
+        if flight.fire:
+            self._timers.fire(actor.component, actor.entity)
+        elif expires_ms:
+            self._timers.written(actor.component, expires_ms)
 
     # ---- left out -----------------------------------------------------------------------------
     def _refused(self, flight: Flight, refused: Refused) -> None:
@@ -131,6 +156,8 @@ class Landing:
                 self._shards.lose(actor.shard)
             if self.consumers is not None:
                 self.consumers.lost(actor.shard.number)
+            if self.feeds is not None:
+                self.feeds.lost(actor.shard.number)
             self._live.drop_shard(actor.shard, Reply(failure=failure))
         self._fail(actor, failure)
 
@@ -145,4 +172,7 @@ class Landing:
                 self._desk.answer(ticket, reply)
             if flight.key:
                 del actor.keys[flight.key]
-        self._live.drop(actor, Turn.REFUSED)
+        if actor.away:
+            broken(actor)  # it goes when its message is back
+        else:
+            self._live.drop(actor, Turn.REFUSED)

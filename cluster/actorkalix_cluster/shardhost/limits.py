@@ -42,6 +42,38 @@ class ConsumerLimits(msgspec.Struct, frozen=True, kw_only=True):
     skipped_max: int = 1_024
 
 
+class FeedLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed of a host takes.
+
+    Attributes:
+        batch_bytes_max: of the entries of a batch, or one of them (20 times what Ray sends inline,
+            and some 10 ms of a target).
+        batch_entries_max: entries of a batch (some 30 ms of a target, which is the lag of others).
+        batch_shards_max: shards that a batch names for one reason: all of a small service.
+        bytes_max: entries in memory; what is beyond is read again from the store in its time.
+        page, page_bytes_max: records, and bytes of wanted ones, that are read at once.
+        reads_max: such reads under way at once.
+        cover_every_ms: until it is told that records passed of which nobody wants anything.
+        retry_ms, retry_ms_max: wait before what was not taken is sent again; it doubles in between.
+        held_ms, held_ms_max: wait before what the target failed on is tried again, likewise.
+        retries_max: subjects that are tried again at once.
+    """
+
+    batch_bytes_max: int = 1_048_576
+    batch_entries_max: int = 1_000
+    batch_shards_max: int = 1_024
+    bytes_max: int = 8_388_608
+    page: int = 256
+    page_bytes_max: int = 1_048_576
+    reads_max: int = 4
+    cover_every_ms: int = 250
+    retry_ms: int = 100
+    retry_ms_max: int = 5_000
+    held_ms: int = 3_000
+    held_ms_max: int = 30_000
+    retries_max: int = 16
+
+
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a host takes.
 
@@ -64,13 +96,19 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         retry_after_ms: advice to those who are refused because of load.
         look_ahead_ms: how far ahead due times are read from the store at once.
         firings_max: calls of named timers under way.
+        steps_max: steps of workflows under way (each holds some 10 kB, beside what it does itself).
         snapshot_backlog_bytes_max: snapshots that wait for the store; what is beyond is left out.
         maintain_after_ms: until the store gets time for itself after a commit.
         handler_slow_ms: a step that holds the loop for this long is named, with its stack.
         handler_unready_ms: a step that holds it for this long makes the host unready.
         handler_hang_ms: a step that holds it for this long ends the host.
         handler_strikes_max: slow handlers of a component until it is blocked.
+        residences_max: actors that run elsewhere, each in a process of its own.
+        residence_start_ms: until who waits for such a process is told that there is no room.
+        residence_room_ms: between two ends of idle ones while others wait for room (a process that
+            has room is there in 1 to 2 s).
         consumers: what each consumer takes.
+        feeds: what each feed takes.
     """
 
     commit_bytes_max: int = 1_048_576
@@ -89,13 +127,18 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int = 1_000
     look_ahead_ms: int = 600_000
     firings_max: int = 1_024
+    steps_max: int = 1_024
     snapshot_backlog_bytes_max: int = 67_108_864
     maintain_after_ms: int = 1_000
     handler_slow_ms: int = 100
     handler_unready_ms: int = 2_000
     handler_hang_ms: int = 10_000
     handler_strikes_max: int = 3
+    residences_max: int = 128
+    residence_start_ms: int = 30_000
+    residence_room_ms: int = 1_500
     consumers: ConsumerLimits = ConsumerLimits()
+    feeds: FeedLimits = FeedLimits()
 
 
 class LinkLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ class MessageKind(enum.IntEnum):
     QUERY = 2  # reads the durable state
     EXPIRE = 3  # its time to live may have passed (from the host's own timer)
     CLEAN = 4  # its retention after delete may have passed (from the host's cleaner)
+    STEP = 5  # run a step of it: for whoever runs steps, never for the actor
+    CONTROL = 6  # as COMMAND, but it waits for no step that runs, and knows no idempotency keys
 
 
 class Encoding(enum.IntEnum):
@@ -42,6 +44,8 @@ class Message(msgspec.Struct, frozen=True):
         correlation_id: in every log line and error of this message.
         deadline_ms: after this time by the host's clock it is not started any more; 0 is never.
         depth: calls that led to this one, each made by the handler of the one before.
+        after: consistency token that whoever answers has to have reached first, or "".
+        resume: mark of the last element that the caller of a stream has had, or "".
     """
 
     kind: MessageKind
@@ -56,6 +60,8 @@ class Message(msgspec.Struct, frozen=True):
     correlation_id: str = ""
     deadline_ms: int = 0
     depth: int = 0
+    after: str = ""
+    resume: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -98,6 +104,9 @@ class Reply(msgspec.Struct, frozen=True):
             failure. It may be sent as soon as this reply is there.
         before: messages that whoever has this reply sends first, within its host; it counts when
             each is answered with a value.
+        token: what this answer rests on where that is more than one position, or b"".
+        event: kind of an element of a stream, "" for the usual.
+        mark: of an element, for `Message.resume`, or "".
     """
 
     payload: bytes = b""
@@ -108,3 +117,6 @@ class Reply(msgspec.Struct, frozen=True):
     replayed: bool = False
     forward: Message | None = None
     before: tuple[Message, ...] = ()
+    token: bytes = b""
+    event: str = ""
+    mark: str = ""

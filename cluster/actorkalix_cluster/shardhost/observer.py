@@ -43,6 +43,32 @@ class ConsumerStats(msgspec.Struct, frozen=True):
     gap: str = ""
 
 
+class FeedStats(msgspec.Struct, frozen=True):
+    """A look at one feed of a host.
+
+    Attributes:
+        feed: its id, which is that of its view.
+        shards: that it reads.
+        behind: records of their logs that its target does not have, those of others among them.
+        behind_most: of them in one shard.
+        waiting: entries in memory that the target does not have.
+        held: subjects that wait because the target fails on them.
+        handed: entries that the target took, since the host began.
+        refused: batches in a row that it did not take; 0 when it took the last one.
+        failure: why not, "" where it did.
+    """
+
+    feed: str
+    shards: int
+    behind: int
+    behind_most: int
+    waiting: int
+    held: int
+    handed: int
+    refused: int
+    failure: str
+
+
 class HostStats(msgspec.Struct, frozen=True):
     """A look at a host, taken when asked for.
 
@@ -53,6 +79,7 @@ class HostStats(msgspec.Struct, frozen=True):
         shards: shards owned.
         damaged: shards that are not served, with the reason.
         consumers: those who read the logs.
+        feeds: those who hand the logs to views.
     """
 
     live: dict[str, int]
@@ -61,6 +88,7 @@ class HostStats(msgspec.Struct, frozen=True):
     shards: int
     damaged: dict[int, str]
     consumers: tuple[ConsumerStats, ...] = ()
+    feeds: tuple[FeedStats, ...] = ()
 
 
 class Observer(Protocol):

@@ -7,8 +7,9 @@ other: the behavior looks whether its time has really come and writes what follo
 that is lost, late or twice does no harm. What could not be handled now (load, a full disk) is
 still due at the next look; what is of a blocked component waits for the next start.
 
-Named timers are due in the same way; their firings take longer than a look may and are begun here
-alone (`firing`).
+Actors that have something done when they are due (named timers, workflows: `behavior.fires`) are
+due in the same way; their firings take longer than a look may and are begun here alone (`firing`),
+timers' and others apart, for a step may take minutes.
 
 The cleaner walks over what was deleted long enough ago and asks the guard about each; what must
 stay is met again at the next run.
@@ -22,6 +23,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from actorkalix_cluster.shardhost.behavior import Behavior, fires
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.committer import read
 from actorkalix_cluster.shardhost.fired import TIMER
@@ -49,7 +51,7 @@ class Timers:
         self,
         parts: Parts,
         send: Callable[[Message], Ticket],
-        components: frozenset[str],
+        behaviors: Mapping[str, Behavior[Any]],
         consumers: Consumers,
     ) -> None:
         self._store = parts.store
@@ -58,9 +60,16 @@ class Timers:
         self._limits = parts.limits
         self._off = parts.watch.off
         self._send = send
-        self._components = components
+        self._components = frozenset(behaviors)
         self._consumers = consumers
-        self._firings = Firings(parts, send, self.due_at)
+        calls = Firings(parts, send, self.due_at, parts.limits.firings_max)
+        steps = Firings(parts, send, self.due_at, parts.limits.steps_max)
+        self._kinds = (calls, steps)
+        self._firings = {
+            component: calls if component == TIMER else steps
+            for component, behavior in behaviors.items()
+            if fires(behavior)
+        }
         self._look: Handle | None = None
         self._look_at_ms = 0
         self._begun_ms = -GAP_MS  # the newest look
@@ -76,13 +85,15 @@ class Timers:
         self._begin_cleaning()
 
     def connect(self, reach: Reach) -> None:
-        """Calls can leave the host: named timers fire from now on."""
-        self._firings.connect(reach)
+        """Calls can leave the host: named timers and workflows fire from now on."""
+        for each in self._kinds:
+            each.connect(reach)
 
     def stop(self) -> None:
         """Send nothing more."""
         self._stopped = True
-        self._firings.stop()
+        for each in self._kinds:
+            each.stop()
         for handle in (self._look, self._clean):
             if handle is not None:
                 handle.cancel()
@@ -91,14 +102,23 @@ class Timers:
 
     @property
     def busy(self) -> bool:
-        """A look, a run of the cleaner or a call of a timer is under way."""
-        return bool(self._tasks or self._firings)
+        """A look, a run of the cleaner, a call of a timer or a step is under way."""
+        return bool(self._tasks or any(self._kinds))
 
     # ---- expiry -------------------------------------------------------------------------------
     def written(self, component: str, at_ms: int) -> None:
         """A record was written whose time comes then."""
-        if component != TIMER or self._firings.wanted:
+        firings = self._firings.get(component)
+        if firings is None or firings.wanted:
             self.due_at(max(at_ms, self._begun_ms + GAP_MS))
+
+    def fire(self, component: str, entity: str) -> None:
+        """A record was written by which something of an actor is due at once."""
+        self._firings[component].fire((component, entity))
+
+    def halt(self, component: str, entity: str) -> None:
+        """A record was written after which nothing counts that the actor had given out."""
+        self._firings[component].halt((component, entity))
 
     def due_at(self, at_ms: int) -> None:
         """There is something to look for then."""
@@ -130,21 +150,24 @@ class Timers:
         now_ms = self._clock.now_ms()
         until_ms = now_ms + self._limits.look_ahead_ms
         page = self._page
-        limit = page + len(self._firings)  # those are due as well
+        limit = page + sum(map(len, self._kinds))  # those are due as well
         due = await self._due(TimerKind.EXPIRY, until_ms, self._waits, limit, ROWS_MAX)
         ripe = [d for d in due if d.at_ms <= now_ms]
         self._page = min(2 * page, ROWS_MAX) if len(ripe) >= page else PAGE
-        self._firings.begin(d.entity for d in ripe if d.component == TIMER)
-        others = [d for d in ripe if d.component != TIMER]
+        for each in self._kinds:
+            mine = (d for d in ripe if self._firings.get(d.component) is each)
+            each.begin((d.component, d.entity) for d in mine)
+        others = [d for d in ripe if d.component not in self._firings]
         replies = await self._tell(MessageKind.EXPIRE, others[:PAGE])
         if any(reply.failure is not None for reply in replies):
             return now_ms + RETRY_MS
-        if others[PAGE:] or (len(ripe) >= page and not self._firings.full):
+        if others[PAGE:] or (len(ripe) >= page and not any(each.full for each in self._kinds)):
             return now_ms
         return min((d.at_ms for d in due if d.at_ms > now_ms), default=until_ms)
 
     def _waits(self, due: Due) -> bool:
-        return due.component != TIMER or self._firings.may_begin(due.entity)
+        firings = self._firings.get(due.component)
+        return firings is None or firings.may_begin((due.component, due.entity))
 
     # ---- cleanup ------------------------------------------------------------------------------
     def _begin_cleaning(self) -> None:

@@ -23,7 +23,9 @@ from actorkalix.ports import (
     TimerPage,
     TimerView,
 )
+from actorkalix.workflow_views import Workflows
 from tests.unit.actorkalix.gateway.consumed import Consumed
+from tests.unit.actorkalix.gateway.flowing import Flowing
 from tests.unit.actorkalix.gateway.sample import SHOP, Response, fetch, is_problem
 from tests.unit.actorkalix.runtime.cluster import Processes
 
@@ -58,6 +60,10 @@ class Looked:
     @property
     def consuming(self) -> Consuming:
         return Consumed()
+
+    @property
+    def workflows(self) -> Workflows:
+        return Flowing()
 
     async def status(self) -> ServiceStatus:
         return ServiceStatus("shop", "c", "f", 1, 8, {}, 0, 0, [], [], [], 0, {7: "crc"})

@@ -12,6 +12,7 @@ from actorkalix import (
     Effect,
     EventSourcedEntity,
     Reply,
+    RowEffect,
     StepEffect,
     ValueEntity,
     View,
@@ -21,6 +22,7 @@ from actorkalix import (
     query,
     sql,
     step,
+    table,
 )
 from actorkalix.model.component import Component, Live
 from actorkalix.model.transport import Request
@@ -40,6 +42,14 @@ class Basket:
     """A state."""
 
     items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShopRow:
+    """A row."""
+
+    id: str
+    last: str
 
 
 class Shop(EventSourcedEntity[Basket, Added], id="shop"):
@@ -93,8 +103,12 @@ class Errand(Action, id="errand"):
 class Rows(View, id="rows"):
     """A view."""
 
+    @table("rows", source=Shop)
+    def on_added(self, row: ShopRow | None, event: Added) -> RowEffect[ShopRow]:
+        return self.effects.update_row(ShopRow(self.context.subject, event.item))
+
     @sql("SELECT * FROM rows WHERE id = :id")
-    def by_id(self, id: str) -> Basket:
+    def by_id(self, id: str) -> ShopRow:
         raise NotImplementedError
 
 

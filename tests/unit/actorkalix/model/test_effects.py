@@ -13,23 +13,18 @@ from actorkalix.model.effects import (
     ActionEffects,
     Decision,
     Effect,
-    End,
     EventSourcedEffects,
-    Pause,
     ReplicatedEffects,
     RowEffects,
-    ToStep,
-    Transition,
     Update,
     ValueEffects,
-    WorkflowEffects,
 )
+from actorkalix.model.workflow_effects import WorkflowEffects
 
-from .shop import Added, Shop, Trip, running
+from .shop import Added, Shop
 
 events: EventSourcedEffects[list[str], Added] = EventSourcedEffects()
 values: ValueEffects[int] = ValueEffects()
-flows: WorkflowEffects[int] = WorkflowEffects()
 unchecked: Any = values
 
 
@@ -131,20 +126,6 @@ def test_a_forwarded_call_replies_instead() -> None:
     assert effect.decision.reply is None
     with pytest.raises(RuntimeError, match=r"already handed to .then_forward"):
         values.reply(3).side_effect(second)
-
-
-def test_transitions_of_a_workflow() -> None:
-    trip = running(Trip)
-    moved = flows.update_state(3).transition_to(trip.go, "far")
-    assert isinstance(moved, Transition)
-    assert moved.decision.transition == ToStep("go", ("far",))
-    assert (moved.decision.state, moved.decision.has_state) == (3, True)
-    assert reply_of(moved.then_reply("off"), 9) == "off"
-    assert reply_of(flows.update_state(3).then_reply("stays"), 9) == "stays"
-    paused = flows.pause("waits", timeout=timedelta(days=1)).decision.transition
-    assert paused == Pause("waits", timedelta(days=1))
-    assert flows.end("done").decision.transition == End("done")
-    assert flows.delete_workflow().decision.transition == End(delete=True)
 
 
 def test_effects_of_rows() -> None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-from actorkalix import View, http, sql
+from actorkalix import View, http, sql, table, topic
 from actorkalix.model.handlers import Method, StreamMethod, handlers_of
 
 
+@dataclass
+class Row:
+    n: int
+
+
 class Rows(View, id="rows"):
+    rows = table("rows", source=topic("rows", Row))
+
     @sql("SELECT * FROM rows WHERE n = :n")
     @http.get("/rows/{n}")
-    def one(self, n: int) -> int:
+    def one(self, n: int) -> Row:
         raise NotImplementedError
 
     @sql("SELECT * FROM rows")
-    def every(self) -> AsyncIterator[int]:
+    def every(self) -> AsyncIterator[Row]:
         raise NotImplementedError
 
     @sql("SELECT * FROM rows", stream_updates=True)
-    def watch(self) -> AsyncIterator[int]:
+    def watch(self) -> AsyncIterator[Row]:
         raise NotImplementedError
 
 

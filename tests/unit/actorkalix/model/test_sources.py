@@ -6,13 +6,9 @@ from typing import Any
 
 from actorkalix import (
     Action,
-    RowEffect,
-    View,
-    on_delete,
     publish,
     stream,
     subscribe,
-    table,
     topic,
 )
 from actorkalix.model.sources import Source, SourceMark, source_marks_of
@@ -29,16 +25,6 @@ class Reader(Action, id="reader"):
     async def ship(self, order: int) -> str | None: ...
 
 
-class Table(View, id="table"):
-    @table("shops", source=Shop)
-    def on_shop(self, row: int | None, event: Added) -> RowEffect[int]:
-        return self.effects.update_row((row or 0) + 1)
-
-    @on_delete("shops")
-    def on_gone(self, row: int | None) -> RowEffect[int]:
-        return self.effects.delete_row()
-
-
 def marks(cls: type[Any], name: str) -> tuple[SourceMark, ...]:
     return source_marks_of(vars(cls)[name])
 
@@ -49,8 +35,6 @@ def test_marks_are_kept_lowest_first() -> None:
         SourceMark("publish", Source("topic", "shipments")),
         SourceMark("subscribe", Source("topic", "orders", message=int), group="billing"),
     )
-    assert marks(Table, "on_shop") == (SourceMark("table", Shop, table="shops"),)
-    assert marks(Table, "on_gone") == (SourceMark("on_delete", table="shops"),)
     assert source_marks_of(len) == ()
 
 

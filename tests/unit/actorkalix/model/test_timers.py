@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from actorkalix import Action, Calls, NotInThisVersion, Timers, View, handler, sql
+from actorkalix import Action, Calls, NotInThisVersion, Timers, View, handler, sql, table, topic
 from actorkalix.errors import InvalidTimer
 from actorkalix.model.timers import Schedule
 from actorkalix.model.transport import Request
@@ -78,9 +79,16 @@ def test_without_a_service_nothing_keeps_timers() -> None:
     asyncio.run(main())
 
 
+@dataclass
+class Count:
+    n: int
+
+
 class Carts(View, id="rows"):
-    @sql("SELECT 1")
-    def by_id(self) -> int:
+    counts = table("counts", source=topic("counts", Count))
+
+    @sql("SELECT * FROM counts")
+    def by_id(self) -> Count:
         raise NotImplementedError
 
 

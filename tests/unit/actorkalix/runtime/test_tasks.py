@@ -100,8 +100,8 @@ def test_which_actions_run_as_tasks() -> None:
 
 def test_options_of_the_class_are_those_of_ray() -> None:
     environment = '{"env_vars":{"A":"1","B":"2"}}'
-    assert options_of(descriptor_of(Chores)) == TaskOptions(1, 0, 1_000, environment)
-    assert options_of(descriptor_of(Plain)) == TaskOptions()
+    assert options_of(descriptor_of(Chores).options) == TaskOptions(1, 0, 1_000, environment)
+    assert options_of(descriptor_of(Plain).options) == TaskOptions()
 
 
 def test_an_answer_is_the_reply() -> None:

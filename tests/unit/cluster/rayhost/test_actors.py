@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from actorkalix_cluster.rayhost import actors
-from actorkalix_cluster.rayhost.actors import Actor, running, value_of, wait_first
-from actorkalix_cluster.rayhost.contract import Answered, CallRefused, Refused
+from actorkalix_cluster.rayhost.actors import Actor, running, wait_first
+from actorkalix_cluster.rayhost.contract import Answered, CallRefused, Refused, value_of
 from actorkalix_cluster.rayhost.process import last_words
 from tests.unit.cluster.rayhost.puppets import Puppet, Remote, Stage, stage
 

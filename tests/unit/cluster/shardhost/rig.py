@@ -10,11 +10,15 @@ from typing import Any, TypeVar
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.limits import Limits
 from actorkalix.runtime.virtual import VirtualClock, settle
+from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
+from actorkalix_cluster.shardhost.feeding import FeedSource, FeedTarget
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.nearby import Nearby
 from actorkalix_cluster.shardhost.observer import Fired, SilentObserver
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
@@ -26,6 +30,8 @@ from tests.unit.cluster.shardhost.counter import COUNTER, CounterBehavior
 T = TypeVar("T")
 SHARDS = 16
 LINEAGE = 7
+ELSEWHERE = False  # counters run in places of their own; see the fixture `hosting`
+IDLE_STOP_MS = 60_000
 
 
 class HeldCommitter(InlineCommitter):
@@ -95,9 +101,16 @@ class Rig:
     """A host and everything around it."""
 
     def __init__(
-        self, store: MemoryStore, limits: HostLimits, subscribers: Sequence[Subscriber] = ()
+        self,
+        store: MemoryStore,
+        limits: HostLimits,
+        subscribers: Sequence[Subscriber] = (),
+        sources: Sequence[FeedSource] = (),
+        target: FeedTarget | None = None,
     ) -> None:
         self.subscribers = subscribers
+        self.sources = sources
+        self.target = target
         self.clock = VirtualClock()
         self.limits = limits
         self.fatal: list[str] = []
@@ -111,9 +124,13 @@ class Rig:
         self.committer = HeldCommitter(store)
         self.watcher = Watcher(lambda: self.on_answer())
         self.watch = Watch(self.limits, self.blocked)
+        self.places = Nearby({COUNTER: self.behavior})
+        counters: Behavior[Any] = self.behavior
+        if ELSEWHERE:
+            counters = Elsewhere(self.behavior, self.places, IDLE_STOP_MS)
         self.host = ShardHost(
             store,
-            {COUNTER: self.behavior, TIMER: TimerBehavior(Limits())},
+            {COUNTER: counters, TIMER: TimerBehavior(Limits())},
             clock=self.clock,
             limits=self.limits,
             committer=self.committer,
@@ -121,13 +138,14 @@ class Rig:
             on_fatal=self.fatal.append,
             watch=self.watch,
             subscribers=(lambda reach: self.subscribers) if self.subscribers else None,
+            feeds=self.sources,
         )
 
     async def start(self) -> None:
         """Start the host, and its consumers if it has some."""
         await self.host.start()
-        if self.subscribers:
-            self.host.connect(self.host)
+        if self.subscribers or self.target is not None:
+            self.host.connect(self.host, self.target)
         await settle()
 
     async def advance(self, by_ms: int) -> None:
@@ -200,10 +218,15 @@ def new_store() -> MemoryStore:
 
 @asynccontextmanager
 async def rig(
-    store: MemoryStore | None = None, *, subscribers: Sequence[Subscriber] = (), **limits: Any
+    store: MemoryStore | None = None,
+    *,
+    subscribers: Sequence[Subscriber] = (),
+    sources: Sequence[FeedSource] = (),
+    target: FeedTarget | None = None,
+    **limits: Any,
 ) -> AsyncGenerator[Rig]:
     """A started host."""
-    made = Rig(store or new_store(), HostLimits(**limits), subscribers)
+    made = Rig(store or new_store(), HostLimits(**limits), subscribers, sources, target)
     await made.start()
     yield made
     if not made.fatal:

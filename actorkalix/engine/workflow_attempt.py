@@ -1,0 +1,223 @@
+"""Attempts: what a workflow gives out to be run, and what it makes of what comes back. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from actorkalix.errors import CommandError, StoredDataUnreadable, UnknownStep
+from actorkalix.failures import failure_of
+from actorkalix.model.transitions import ChildEnd
+from actorkalix_cluster.shardhost.fired import Firing, Outcome
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
+from actorkalix_cluster.shardhost.outgoing import DERIVED, unpack_messages
+from actorkalix_storage.api import Record
+
+from .replies import digest
+from .workflow_control import Activity, Child, Did, Flow, Status, token_of
+from .workflow_draft import promise_of
+from .workflow_messages import (
+    ChildNotice,
+    StepFailed,
+    StepInput,
+    StepOutcome,
+    pack_input,
+    unpack_outcome,
+)
+from .workflow_move import Move
+from .workflow_rules import CALL_TIMEOUT_MS, Rules, backoff_ms, is_final
+
+FAILURE_CHARACTERS_MAX = 500  # of a failure, as a workflow remembers it
+NOT_BEGUN = "AK30"
+"""Numbers of failures that say that nothing of an attempt was begun."""
+
+Moved = tuple[Flow, tuple[Record, ...]]
+
+
+# ---- given out -----------------------------------------------------------------------------------
+def firing_of(rules: Rules, flow: Flow, now_ms: int) -> Firing:
+    """The activity of a workflow as a message, with the deadline of this attempt."""
+    control = flow.control
+    if control.activity is Activity.STEP:
+        message = _step(rules, flow, now_ms)
+    else:
+        calls = [each.start for each in flow.kept.children if each.start]
+        packed = flow.kept.undo[-1] if control.activity is Activity.UNDO else calls[0]
+        deadline_ms, named = now_ms + CALL_TIMEOUT_MS, _named(rules, flow)
+        message = msgspec.structs.replace(
+            unpack_messages(packed)[0],
+            correlation_id=f"{control.activity.name.lower()}-{named[:16]}-{control.failures + 1}",
+            deadline_ms=deadline_ms,
+        )
+    return Firing(message, token_of(control), control.deadline_ms)
+
+
+def _step(rules: Rules, flow: Flow, now_ms: int) -> Message:
+    control = flow.control
+    named, attempt = _named(rules, flow), control.failures + 1
+    given = StepInput(control.arguments, flow.stored, control.number, attempt, flow.number)
+    return Message(
+        *(MessageKind.STEP, rules.component, flow.entity, control.step, pack_input(given)),
+        *(Encoding.MSGPACK, Encoding.MSGPACK, DERIVED + named),
+        correlation_id=f"step-{named[:16]}-{attempt}",
+        deadline_ms=now_ms + rules.timeout_of(control.step),
+    )
+
+
+def _named(rules: Rules, flow: Flow) -> str:
+    """Stands for the activity, whatever the attempt."""
+    control = flow.control
+    parts = (rules.component, flow.entity, control.born_ms, control.number)
+    return digest(*(str(part).encode() for part in parts)).hex()
+
+
+# ---- come back -----------------------------------------------------------------------------------
+def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> Moved | None:
+    """What follows from the result of the newest execution; None when it was not begun.
+
+    Args:
+        rules: of the workflow.
+        flow: as it is.
+        fired: the result.
+        read: makes a state of what is stored.
+        now_ms: time of the records.
+    """
+    move = Move(rules, flow, now_ms)
+    if flow.control.activity is not Activity.STEP:
+        return _call_settled(move, fired)
+    failure = fired.failure
+    if failure is not None and failure.number.startswith(NOT_BEGUN):
+        return None
+    outcome = _outcome(fired)
+    if outcome.failed is None and outcome.state is not None:
+        try:
+            move.put_state(read(outcome.state), outcome.state)
+        except StoredDataUnreadable as problem:
+            outcome = StepOutcome(failed=StepFailed(failure_of(problem)))
+    if outcome.failed is not None:
+        return attempt_failed(Move(rules, flow, now_ms), outcome, outcome.failed, fired.began_ms)
+    attempt = flow.control.failures + 1
+    move.register(outcome.undo, flow.control.number)
+    move.open(outcome.promises)
+    move.send(outcome.side_effects)
+    move.follow(outcome.next)
+    told = {"step": flow.control.step, "attempt": attempt, "began_ms": fired.began_ms}
+    return move.done(Did.COMPLETED, ended_ms=now_ms, **told)
+
+
+def unknown_step(rules: Rules, flow: Flow, now_ms: int) -> Moved:
+    """The code has lost the step: an attempt that fails (WF-03)."""
+    error = UnknownStep(f"{rules.component} has no step {flow.control.step!r} any more")
+    failed = StepFailed(failure_of(error))
+    return attempt_failed(Move(rules, flow, now_ms), StepOutcome(failed=failed), failed, now_ms)
+
+
+def attempt_failed(move: Move, outcome: StepOutcome, failed: StepFailed, began_ms: int) -> Moved:
+    """Another attempt, or what the step's recovery says."""
+    rules, flow, now_ms = move.rules, move.flow, move.now_ms
+    control, recovery = flow.control, move.rules.recovery_of(flow.control.step)
+    move.register(outcome.undo, flow.control.number)
+    failures, text = control.failures + 1, _reason(failed.failure)
+    quiet_ms = outcome.calls_until_ms
+    if flow.doubtful:
+        quiet_ms = max(quiet_ms, now_ms + rules.timeout_of(control.step))
+    whose = (rules.component, flow.entity, control.born_ms, control.number)
+    next_ms = max(now_ms + backoff_ms(recovery, failures, *whose), quiet_ms)
+    elapsed_max = recovery.max_elapsed_ms
+    over = (
+        is_final(recovery, failed)
+        or 0 <= recovery.retries < failures
+        or 0 < elapsed_max < next_ms - control.entered_ms
+    )
+    if over:
+        move.give_up(text, failures)
+        _go_another_way(move, text, quiet_ms)
+    else:
+        move.retry(next_ms, text, failures)
+    return move.done(
+        Did.GAVE_UP if over else Did.ATTEMPT_FAILED,
+        step=control.step,
+        attempt=failures,
+        began_ms=began_ms,
+        ended_ms=now_ms,
+        failure=text,
+    )
+
+
+def _go_another_way(move: Move, text: str, quiet_ms: int) -> None:
+    recovery = move.rules.recovery_of(move.control.step)
+    if move.control.last:
+        move.finish(Status.TIMED_OUT, text, quiet_ms=quiet_ms)
+    elif recovery.undoes:
+        move.undo(recovery.step, Status.FAILED, text, not_before_ms=quiet_ms)
+    elif recovery.step:
+        arguments = move.rules.failover_input(recovery)
+        move.enter(recovery.step, arguments, not_before_ms=quiet_ms)
+    else:
+        move.finish(Status.FAILED, text, quiet_ms=quiet_ms)
+
+
+def _call_settled(move: Move, fired: Outcome) -> Moved:
+    """An undo call, or one that starts a child, was answered."""
+    control, kept, failure = move.flow.control, move.flow.kept, fired.failure
+    told: dict[str, Any] = {"attempt": control.failures + 1, "began_ms": fired.began_ms}
+    told["ended_ms"] = move.now_ms
+    starts = control.activity is Activity.CHILD
+    if failure is not None and not (starts and failure.number == CommandError.number):
+        wait_ms = backoff_ms(move.rules.recovery_of(""), control.failures + 1, move.flow.entity)
+        text = _reason(failure)
+        move.retry(move.now_ms + wait_ms, text, control.failures + 1)
+        return move.done(Did.ATTEMPT_FAILED, failure=text, **told)
+    if not starts:
+        undo = unpack_messages(kept.undo[-1])[0]
+        move.drop_undo()
+        move.undone()
+        what = f"{undo.component}/{undo.entity}.{undo.method}"
+        return move.done(Did.UNDONE, what=what, **told)
+    child = next(each for each in kept.children if each.start)
+    if failure is not None and not child.ended:
+        move.end_child(child, never_began(child, failure))
+    move.start_next()
+    text = "" if failure is None else _reason(failure)
+    what = promise_of(child).partition(":")[2]
+    return move.done(Did.CHILD_STARTED, what=what, failure=text, **told)
+
+
+def end_of_child(notice: ChildNotice) -> bytes:
+    """The value of the promise that a child keeps by ending, in JSON."""
+    state = msgspec.Raw(notice.state) if notice.state else None
+    return msgspec.json.encode(
+        {
+            "component": notice.component,
+            "workflow_id": notice.entity,
+            "status": notice.status,
+            "reason": notice.reason,
+            "state": state,
+        }
+    )
+
+
+def never_began(child: Child, failure: Failure) -> bytes:
+    """The same of a child that has refused to start."""
+    return msgspec.json.encode(ChildEnd(child.component, child.entity, "failed", _reason(failure)))
+
+
+def _outcome(fired: Outcome) -> StepOutcome:
+    if fired.failure is not None:
+        return StepOutcome(failed=StepFailed(fired.failure))
+    try:
+        outcome = unpack_outcome(fired.payload)
+    except msgspec.MsgspecError as problem:
+        return StepOutcome(failed=StepFailed(_garbage(str(problem))))
+    if outcome.next is None and outcome.failed is None:
+        return StepOutcome(failed=StepFailed(_garbage("a step says what comes next")))
+    return outcome
+
+
+def _garbage(text: str) -> Failure:
+    return Failure("AK9001", "internal", f"no outcome of a step: {text}", "unknown")
+
+
+def _reason(failure: Failure) -> str:
+    return f"{failure.number} {failure.message}"[:FAILURE_CHARACTERS_MAX]

@@ -1,0 +1,32 @@
+"""Where a workflow stands, for those who look. Pure."""
+
+from __future__ import annotations
+
+from .workflow_control import BUSY, Flow, Status, public
+from .workflow_draft import CHILD, promise_of
+from .workflow_messages import WorkflowStatus
+
+
+def status_of(flow: Flow) -> WorkflowStatus:
+    """Where a workflow stands, for those who look."""
+    control, kept = flow.control, flow.kept
+    suspended = control.status is Status.SUSPENDED
+    busy = control.status in BUSY
+    parent = kept.parent
+    return WorkflowStatus(
+        status=public(control.status),
+        step=control.step,
+        number=control.number,
+        attempt=control.failures + 1 if busy else 0,
+        failure=control.failure,
+        next_ms=flow.expires_ms,
+        deadline_ms=control.deadline_ms,
+        started_ms=control.born_ms,
+        reason=control.held if suspended else control.reason,
+        suspended_in=public(control.within) if suspended else "",
+        promises=control.promises,
+        undo=len(kept.undo),
+        children=tuple(promise_of(each)[len(CHILD) :] for each in kept.children if not each.ended),
+        parent="" if parent is None else f"{parent.component}/{parent.entity}",
+        sequence_number=flow.number,
+    )

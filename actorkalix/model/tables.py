@@ -1,0 +1,131 @@
+"""Tables of views: whose changes make their rows. Marks only; `describe` reads them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from actorkalix.errors import DefinitionError
+from actorkalix.model.sources import Source, SourceMark, add_mark
+
+if TYPE_CHECKING:
+    from actorkalix.model.effects import RowEffect
+    from actorkalix.model.entities import EventSourcedEntity, ValueEntity
+    from actorkalix.model.views import View
+    from actorkalix.model.workflows import Workflow
+
+S = TypeVar("S")
+E = TypeVar("E")
+M = TypeVar("M")
+F = TypeVar("F", bound=Callable[..., Any])
+V = TypeVar("V", bound="View")
+Row = TypeVar("Row")
+
+
+class Table(Generic[M]):
+    """What `table(...)` gives: a mark for a handler of changes `M`, or a table without one.
+
+    Attributes:
+        mark: what it says.
+        file: where it is written.
+        line: there.
+    """
+
+    def __init__(self, mark: SourceMark, file: str, line: int) -> None:
+        self.mark = mark
+        self.file = file
+        self.line = line
+        add_mark(self, mark)
+
+    def __call__(
+        self, fn: Callable[[V, Row | None, M], RowEffect[Row]], /
+    ) -> Callable[[V, Row | None, M], RowEffect[Row]]:
+        """Mark the method.
+
+        Raises:
+            DefinitionError: it marks no method, but a class for instance (VW-05).
+        """
+        return _marked(fn, self.mark)
+
+    def __repr__(self) -> str:
+        return f"<table {self.mark.table!r}>"
+
+
+@overload
+def table(
+    name: str, /, *, source: type[EventSourcedEntity[Any, Any]] | Source[Any], only: type[M]
+) -> Table[M]: ...
+@overload
+def table(name: str, /, *, source: type[EventSourcedEntity[Any, E]]) -> Table[E]: ...
+@overload
+def table(name: str, /, *, source: type[ValueEntity[S] | Workflow[S]]) -> Table[S]: ...
+@overload
+def table(name: str, /, *, source: Source[M]) -> Table[M]: ...
+def table(name: str, /, *, source: Any, only: Any = None) -> Table[Any]:
+    """Keep the rows of a table from the changes of a source, a row for every entity.
+
+    Above a method, the method makes the rows: it gets the row as it is, or None, and the change,
+    and returns what becomes of it (`self.effects`). Several methods share a table when each takes
+    `only=` one type; at most one of them takes the rest. Where the state of a value entity or
+    workflow, or a topic's message, is the row already, no method is needed:
+
+        profiles = table("profiles", source=Profile)
+
+    A row belongs to its subject: the id of the entity or workflow, or the subject of the message.
+
+    Args:
+        name: of the table, as the view's SQL says it.
+        source: an entity or workflow class, `topic(...)`, or `stream(service, name)`.
+        only: changes of this type alone; the rest goes to another method of the table, or is
+            skipped.
+    """
+    caller = sys._getframe(1)
+    mark = SourceMark("table", source, only, table=name)
+    return Table(mark, caller.f_code.co_filename, caller.f_lineno)
+
+
+def on_delete(
+    name: str, /
+) -> Callable[
+    [Callable[[V, Row | None], RowEffect[Row]]], Callable[[V, Row | None], RowEffect[Row]]
+]:
+    """What happens to the row when its source entity is deleted; without it the row is removed.
+
+    Args:
+        name: of the table.
+    """
+
+    def add(
+        method: Callable[[V, Row | None], RowEffect[Row]],
+    ) -> Callable[[V, Row | None], RowEffect[Row]]:
+        return _marked(method, SourceMark("on_delete", table=name))
+
+    return add
+
+
+def on_snapshot(
+    name: str, /
+) -> Callable[[Callable[[V, S], RowEffect[Row]]], Callable[[V, S], RowEffect[Row]]]:
+    """Begin the row of an event sourced entity with its newest snapshot (VW-21).
+
+    A table that is new, or built anew, then reads no event from before the snapshot: the method
+    gets the state of the entity, what it returns is the first row, and later events follow.
+
+    Args:
+        name: of the table.
+    """
+
+    def add(method: Callable[[V, S], RowEffect[Row]]) -> Callable[[V, S], RowEffect[Row]]:
+        return _marked(method, SourceMark("on_snapshot", table=name))
+
+    return add
+
+
+def _marked(method: F, mark: SourceMark) -> F:
+    given: Any = method
+    if isinstance(given, type) or not (callable(given) or hasattr(given, "fn")):
+        raise DefinitionError(
+            f"@{mark.kind}({mark.table!r}) marks a method of a view, not {method!r}"
+        )
+    return add_mark(method, mark)

@@ -1,0 +1,154 @@
+"""The composition root inside a view's own process: it writes the view's file, for all hosts.
+
+`projecting` is named by the host that keeps the process (`rayhost.companion`) and called in it. It
+imports the service as hosts do and opens nothing; `open` takes the folder of the view. Batches of
+all hosts come as calls, and are applied one after the other on a thread, so that signs of life and
+questions are answered meanwhile. What it has answered is on disk, so it may end at any instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from actorkalix.errors import UnknownRoute, ViewIncomplete
+from actorkalix.runtime.loading import ServiceSpec, load
+from actorkalix.runtime.logs import log_to_stderr
+from actorkalix.views.files import ViewBusy, ViewFiles, folder_of
+from actorkalix_cluster.rayhost.contract import Beat, Fatal, Roll, Transport
+from actorkalix_cluster.rayhost.sockets import Taken
+
+log = logging.getLogger("actorkalix.views")
+
+T = TypeVar("T")
+
+
+class ViewConfig(msgspec.Struct, frozen=True):
+    """What a view's process is told to be; travels as msgpack.
+
+    Attributes:
+        spec: where the service is defined.
+        view: id of the view.
+        folder: of all views.
+    """
+
+    spec: ServiceSpec
+    view: str
+    folder: str
+
+
+class WriterStats(msgspec.Struct, frozen=True):
+    """What became of records since the process began, and who it is."""
+
+    pid: int
+    handled: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+    refused: int = 0
+    unseen_ends: int = 0
+    whole: bool = False
+
+
+def projecting(config: bytes, taken: Taken, fatal: Fatal) -> Projecting:
+    """The `Factory` of processes that write a view.
+
+    Args:
+        config: a `ViewConfig` in msgpack.
+        taken: sockets, which are not for views.
+        fatal: ends the process.
+
+    Raises:
+        DefinitionError: the service cannot be imported (any more), or has no such view.
+    """
+    log_to_stderr()
+    for each in taken.sockets():
+        each.close()
+    return Projecting(msgspec.msgpack.decode(config, type=ViewConfig))
+
+
+class Projecting:
+    """`Hosted`: one view's writer. All methods but `beat` run on its loop."""
+
+    def __init__(self, config: ViewConfig) -> None:
+        component = load(config.spec).service.descriptor.components.get(config.view)
+        if component is None or component.view is None:
+            raise UnknownRoute(f"the service has no view {config.view!r} any more")
+        self._component = component
+        self._folder = folder_of(Path(config.folder), config.view)
+        self._files: ViewFiles | None = None
+        self._thread = ThreadPoolExecutor(1, "view")
+        self._methods: Mapping[str, Callable[[bytes], Awaitable[bytes]]] = {
+            "open": self._open,
+            "apply": self._apply,
+            "stats": self._stats,
+            "rebuild": self._rebuild,
+        }
+
+    async def call(self, method: str, arguments: bytes) -> bytes:
+        """Do what hosts ask: `open`, `apply`, `stats`, `rebuild`."""
+        wanted = self._methods.get(method)
+        if wanted is None:
+            raise UnknownRoute(f"a view's process has no method {method!r}")
+        return await wanted(arguments)
+
+    def beat(self) -> Beat:
+        """A sign of life, from any thread."""
+        return Beat(os.getpid(), "serving", time_ms=time.time_ns() // 1_000_000)
+
+    def enroll(self, roll: Roll, ways: dict[int, Transport]) -> None:
+        """Views are told of nobody: hosts come to them."""
+        raise AssertionError("a view's process is not enrolled")
+
+    def take(self, batch: bytes) -> None:
+        """Batches come as calls, for they are answered."""
+        raise AssertionError("a view's process takes no batches of links")
+
+    async def _open(self, _: bytes) -> bytes:
+        if self._files is None:
+            try:
+                self._files = await self._on_thread(
+                    lambda: ViewFiles(self._folder, self._component)
+                )
+            except ViewBusy as busy:
+                raise ViewIncomplete(str(busy)) from busy
+            log.info("view %s is written by process %d", self._component.component_id, os.getpid())
+        return b""
+
+    async def _apply(self, batch: bytes) -> bytes:
+        files = self._opened()
+        return await self._on_thread(lambda: files.apply(batch))
+
+    async def _stats(self, _: bytes) -> bytes:
+        files = self._opened()
+        tally = files.projection.tally
+        return msgspec.msgpack.encode(
+            WriterStats(
+                os.getpid(),
+                tally.handled,
+                tally.duplicates,
+                tally.gaps,
+                tally.refused,
+                tally.unseen_ends,
+                files.projection.ready,
+            )
+        )
+
+    async def _rebuild(self, _: bytes) -> bytes:
+        await self._on_thread(self._opened().rebuild)
+        return b""
+
+    def _opened(self) -> ViewFiles:
+        if self._files is None:
+            raise ViewIncomplete("the view's process opens its file still")
+        return self._files
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,0 +1,96 @@
+"""Pages of the log for a feed that is not at its end. All of it is done on the reader's thread."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actorkalix_cluster.shardhost.feed_progress import Entry, size_of
+from actorkalix_cluster.shardhost.feeding import Again, Fed, FeedSource, Held, fed_of
+from actorkalix_cluster.shardhost.limits import FeedLimits
+from actorkalix_storage.api import Position, Store, StoredRecord
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What was read of a shard.
+
+    Attributes:
+        begin: behind which it was read.
+        compared: the log was compared with the history that led to `begin`.
+        parted: it is another one; nothing was read.
+        entries: wanted ones, each with its position and size.
+        through: all up to there is read.
+        whole: that was the end of the log.
+    """
+
+    begin: Position
+    compared: bool
+    parted: bool
+    entries: list[Entry]
+    through: Position
+    whole: bool
+
+
+def next_page(
+    store: Store,
+    source: FeedSource,
+    shard: int,
+    begin: Position,
+    compare: bool,
+    limits: FeedLimits,
+) -> Page:
+    """The wanted records of a shard beyond a position.
+
+    Raises:
+        StoreError: the shard cannot be read.
+    """
+    if compare and begin.offset > 0 and store.parting(shard, begin) != begin:
+        return Page(begin, True, True, [], begin, False)
+    newest = store.applied(shard)
+    entries: list[Entry] = []
+    size = 0
+    through = begin
+    while size < limits.page_bytes_max:
+        records = store.records(shard, through.offset, limit=limits.page)
+        for stored in records:
+            record = stored.record
+            if record.component in source.components and source.wants(record):
+                entry = _fed(stored)
+                entries.append((entry, stored.position, bytes_ := size_of(entry)))
+                size += bytes_
+        if records:
+            through = records[-1].position
+        if len(records) < limits.page:
+            # What landed between the two looks is among the records and beyond `newest`.
+            through = newest if newest.offset > through.offset else through
+            return Page(begin, compare, False, entries, through, True)
+        if len(entries) >= limits.page:
+            break
+    return Page(begin, compare, False, entries, through, False)
+
+
+def read_again(store: Store, source: FeedSource, held: Held, limits: FeedLimits) -> Again:
+    """Records of a subject that waits at the target, from the first that was not handled.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    newest = store.applied(held.shard).offset
+    records = store.history(
+        held.shard, held.component, held.entity, after=held.version, limit=limits.page
+    )
+    entries: list[Fed] = []
+    size = 0
+    for stored in records:
+        entry = _fed(stored)
+        size += size_of(entry)
+        if entries and size > limits.batch_bytes_max:
+            return Again(held, entries[-1].offset, tuple(entries))
+        if source.wants(stored.record):
+            entries.append(entry)
+    last = records[-1].position.offset if records else 0
+    through = last if len(records) == limits.page else max(newest, last)
+    return Again(held, through, tuple(entries))
+
+
+def _fed(stored: StoredRecord) -> Fed:
+    return fed_of(stored.record, stored.position, stored.version, stored.incarnation)

@@ -1,0 +1,31 @@
+"""Deletes of a table that is not there."""
+# expect: gone names the table 'row', which the view has not; did you mean 'rows'?
+
+from dataclasses import dataclass
+
+from actorkalix import RowEffect, ValueEntity, View, on_delete, query, sql, table
+
+
+@dataclass
+class Row:
+    n: int
+
+
+class Note(ValueEntity[Row], id="note"):
+    def empty_state(self) -> Row:
+        return Row(0)
+
+    @query
+    def get(self) -> Row:
+        return self.state
+
+
+class Rows(View, id="rows"):
+    rows = table("rows", source=Note)
+
+    @on_delete("row")  # here
+    def gone(self, row: Row | None) -> RowEffect[Row]: ...
+
+    @sql("SELECT * FROM rows")
+    def one(self) -> Row:
+        raise NotImplementedError

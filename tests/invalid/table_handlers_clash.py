@@ -1,0 +1,45 @@
+"""Two methods for the same events (VW-05)."""
+# expect: again takes Added of Count into 'rows', as added does; give each only= another type
+
+from dataclasses import dataclass
+
+from actorkalix import EventSourcedEntity, RowEffect, View, query, sql, table
+
+
+@dataclass
+class Row:
+    n: int
+
+
+@dataclass(frozen=True)
+class Added:
+    n: int
+
+
+@dataclass(frozen=True)
+class Removed:
+    n: int
+
+
+class Count(EventSourcedEntity[int, Added | Removed], id="count"):
+    def empty_state(self) -> int:
+        return 0
+
+    def apply_event(self, state: int, event: Added | Removed) -> int:
+        return state
+
+    @query
+    def get(self) -> int:
+        return self.state
+
+
+class Rows(View, id="rows"):
+    @table("rows", source=Count, only=Added)
+    def added(self, row: Row | None, event: Added) -> RowEffect[Row]: ...
+
+    @table("rows", source=Count, only=Added)  # here
+    def again(self, row: Row | None, event: Added) -> RowEffect[Row]: ...
+
+    @sql("SELECT * FROM rows")
+    def one(self) -> Row:
+        raise NotImplementedError

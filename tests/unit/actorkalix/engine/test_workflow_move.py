@@ -1,0 +1,50 @@
+"""Transitions: what is cut off leaves time to its calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorkalix.describe import descriptor_of
+from actorkalix.engine.workflow_control import Activity, Control, Flow, Status
+from actorkalix.engine.workflow_move import Move
+from actorkalix.engine.workflow_rules import Rules
+from tests.unit.actorkalix.engine.flows import Obedient
+
+RULES = Rules(descriptor_of(Obedient))
+
+
+@pytest.mark.parametrize(
+    "control,quiet_ms",
+    [
+        (Control(), 0),
+        (Control(Status.PAUSED, at_ms=99_000), 0),
+        (Control(Status.RUNNING, step="thrice", at_ms=9_000), 12_000),
+        (Control(Status.RUNNING, step="thrice", at_ms=11_000), 11_000),
+        (Control(Status.RUNNING, step="thrice", at_ms=15_000), 15_000),
+        (Control(Status.RETRYING, step="thrice", at_ms=11_000), 11_000),
+        (Control(Status.RETRYING, step="thrice", at_ms=90_000), 12_000),
+        (Control(Status.RUNNING, activity=Activity.UNDO, at_ms=1), 15_000),
+        (Control(Status.SUSPENDED, Status.RUNNING, step="thrice", at_ms=1), 12_000),
+    ],
+)
+def test_quiet(control: Control, quiet_ms: int) -> None:
+    assert Move(RULES, Flow("w", None, control=control), 10_000).quiet_ms() == quiet_ms
+
+
+def test_a_new_activity_has_a_number_and_an_execution_of_its_own() -> None:
+    move = Move(RULES, Flow("w", None), 10)
+    move.enter("plain", b"")
+    move.retry(50, "no", 1)
+    assert (move.control.number, move.control.run, move.control.failures) == (1, 2, 1)
+    move.enter("thrice", b"x", not_before_ms=20)
+    assert (move.control.number, move.control.run, move.control.failures) == (2, 3, 0)
+    assert (move.control.at_ms, move.control.failure) == (20, "")
+
+
+def test_compensation_without_anything_to_undo_is_over_at_once() -> None:
+    move = Move(RULES, Flow("w", None), 10)
+    move.undo("", Status.FAILED, "no", not_before_ms=30)
+    assert (move.control.status, move.control.quiet_ms) == (Status.FAILED, 30)
+    move = Move(RULES, Flow("w", None), 10)
+    move.undo("plain", Status.FAILED, "no", not_before_ms=30)
+    assert (move.control.step, move.control.at_ms) == ("plain", 30)

@@ -1,0 +1,166 @@
+"""A process that a service has once: made by whoever keeps it, found by all, made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actorkalix_cluster.rayhost import companion as module
+from actorkalix_cluster.rayhost.companion import Companion, CompanionAway
+from actorkalix_cluster.rayhost.members import Member
+from actorkalix_cluster.rayhost.sockets import Peer
+from tests.unit.cluster.rayhost.puppets import Puppet, Stage, stage
+
+
+class Directory:
+    """In place of Ray's: actors by name."""
+
+    def __init__(self, on: Stage) -> None:
+        self._on = on
+
+    def get_actor(self, name: str, namespace: str) -> Any:
+        """The newest one of this name that lives."""
+        for puppet in reversed(self._on.puppets):
+            if puppet.name == name and puppet.process.poll() is None:
+                return puppet
+        raise ValueError(name)
+
+
+@pytest.fixture
+def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with stage(tmp_path) as on:
+        for name, value in (
+            ("made", on._made),
+            ("found", on._found),
+            ("actor_error", lambda: ConnectionError),
+            ("module", lambda _: Directory(on)),
+        ):
+            monkeypatch.setattr(module, name, value)
+        yield on
+
+
+async def until(fits: Callable[[], object]) -> None:
+    """Let the loop run until it is so."""
+    async with asyncio.timeout(20):
+        turned = asyncio.Event()
+        while not fits():
+            asyncio.get_running_loop().call_soon(turned.set)
+            await turned.wait()
+            turned.clear()
+
+
+def companion(on: Stage, came: Callable[[], object] = lambda: None) -> Companion:
+    return Companion(on.making, "view-carts", "factory", b"", came, _no_time)
+
+
+async def _no_time(_: float) -> None:
+    """Pauses take none here."""
+
+
+def test_who_keeps_it_makes_it_and_others_find_it_by_its_name(on: Stage) -> None:
+    async def scenario() -> None:
+        keeper, other = companion(on), companion(on)
+        with pytest.raises(CompanionAway):
+            await other.call("apply")
+        keeper.keep(True)
+        await until(lambda: keeper.pid)
+        await other.call("apply")
+        await keeper.call("apply")
+        assert [puppet.name for puppet in on.puppets] == ["shop/view-carts"]
+        assert on.puppets[0].calls == ["open", "apply", "apply"]
+        await keeper.aclose()
+        await other.aclose()
+        assert on.puppets[0].process.poll() is None, "it lives on for the next keeper"
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_killed_is_made_anew_and_found_again(on: Stage) -> None:
+    async def scenario() -> None:
+        told: list[int] = []
+        keeper = companion(on, lambda: told.append(1))
+        keeper.keep(True)
+        await until(lambda: keeper.pid)
+        on.puppets[0].kill()
+        await until(lambda: len(on.puppets) == 2 and keeper.pid == on.puppets[1].pid)
+        await keeper.call("apply")
+        assert on.puppets[1].calls[-1] == "apply"
+        assert keeper.deaths == 1
+        assert len(told) == 2
+        await keeper.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_silent_is_killed(on: Stage) -> None:
+    async def scenario() -> None:
+        keeper = companion(on)
+        keeper.keep(True)
+        await until(lambda: keeper.pid)
+        on.puppets[0].still = True
+        await until(lambda: len(on.puppets) == 2 and keeper.pid)
+        assert on.puppets[0].process.wait() != 0
+        await keeper.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_hangs_while_it_opens_is_killed(on: Stage) -> None:
+    async def scenario() -> None:
+        on.prepare = _first_hangs
+        keeper = companion(on)
+        keeper.keep(True)
+        await until(lambda: len(on.puppets) == 2 and keeper.pid == on.puppets[1].pid)
+        await keeper.aclose()
+
+    asyncio.run(scenario())
+
+
+def _first_hangs(puppet: Puppet) -> None:
+    puppet.still = True
+    _first_hangs.__dict__.setdefault("seen", []).append(puppet)
+    if len(_first_hangs.__dict__["seen"]) > 1:
+        puppet.still = False
+
+
+def test_a_keeper_adopts_what_an_earlier_one_has_made(on: Stage) -> None:
+    async def scenario() -> None:
+        first = companion(on)
+        first.keep(True)
+        await until(lambda: first.pid)
+        await first.aclose()
+        pid = on.puppets[0].pid
+        stranger, held = os.pipe()
+        on.present = [
+            Member("shop/process-1", Peer(os.getpid(), stranger)),
+            Member("shop/view-carts", Peer(pid, os.pidfd_open(pid))),
+        ]
+        second = companion(on)
+        second.keep(True)
+        await until(lambda: second.pid == pid)
+        assert len(on.puppets) == 1
+        with pytest.raises(BrokenPipeError):  # its end was closed
+            os.write(held, b"x")
+        os.close(held)
+        await second.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_kept_by_another_one_from_now_on_is_left_alone(on: Stage) -> None:
+    async def scenario() -> None:
+        keeper = companion(on)
+        keeper.keep(True)
+        await until(lambda: keeper.pid)
+        keeper.keep(False)
+        on.puppets[0].kill()
+        await until(lambda: on.puppets[0].process.poll() is not None)
+        assert len(on.puppets) == 1
+        await keeper.aclose()
+
+    asyncio.run(scenario())

@@ -68,8 +68,7 @@ def build_host(
         watch: what a `Watchdog` looks at; it knows which components are blocked.
         attend: puts something around each subscriber; simulations note what it is handed.
         publishing: who publish to topics of brokers outside.
-        places: makes the places of entities with `hosting=Dedicated(...)`; in this process when not
-            given.
+        places: makes the places of entities with `hosting=Dedicated(...)`; here when not given.
         ran: is told of each step that was made there, with the records as they are written.
     """
     limits = limits or Limits()

@@ -1,9 +1,9 @@
-"""What is known of a handler of an action while it runs: what it changed, and how it holds the loop.
+"""What is known of an action's handler while it runs: what it changed, how it holds the loop.
 
 An entity's handler runs in one go; one of an action waits in between, and others run meanwhile. So
 the watchdog is told of each stretch that it runs in, from one wait to the next (`Watched`), as if
-each were a handler. And what its calls have changed stays changed when it fails afterwards: then its
-refusal must not say that nothing was executed (`Noting`).
+each were a handler. And what its calls have changed stays changed when it fails afterwards: then
+its refusal must not say that nothing was executed (`Noting`).
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def hosting_problems(hosting: Any) -> Iterator[str]:
     needs = {name: getattr(hosting, name) for name in asdict(Dedicated())}
     for problem in resource_problems(needs):
         yield f"hosting=Dedicated(...): {problem}"
-    env, stop = hosting.runtime_env, hosting.idle_stop
+    env: Any = hosting.runtime_env
+    stop: Any = hosting.idle_stop
     if isinstance(env, Mapping) and not _is_plain(env):
         yield "hosting=Dedicated(...): runtime_env has values that are no plain JSON"
     if not (isinstance(stop, timedelta) and stop > timedelta(0)):

@@ -138,8 +138,7 @@ class Transitions:
             raise ValueError("timeout= says when, on_timeout= with which step: give both or none")
         until = None if timeout is None else positive(timeout, "timeout of a promise")
         late = None if on_timeout is None else self._step(on_timeout, "on_timeout=")
-        if not isinstance(promise, Promise):
-            raise TypeError(f'wait_for(...) takes self.promise("its name"), got {promise!r}')
+        _check_promise(promise)
         return self._transition(WaitFor(promise.name, self._step(then, "then="), until, late))
 
     def start_child(self, call: Call[Any], /, *, then: BoundStep[[ChildEnd]]) -> Transition:
@@ -255,3 +254,8 @@ class WorkflowEffects(Effects, Transitions, Generic[S]):
             ValueError: the state is None.
         """
         return WorkflowUpdate(not_none(state), self._owner)
+
+
+def _check_promise(given: object) -> None:
+    if not isinstance(given, Promise):
+        raise TypeError(f'wait_for(...) takes self.promise("its name"), got {given!r}')

@@ -47,9 +47,9 @@ def build_host(
     wrap: Callable[[Behavior[Any]], Behavior[Any]] | None = None,
     watch: Watch | None = None,
     attend: Callable[[Subscriber], Subscriber] | None = None,
-    publishing: Sequence[Publishing] = (),
     places: Callable[[Mapping[str, Behavior[Any]]], Places] = Nearby,
     ran: Callable[[Message, Step[Any]], object] | None = None,
+    publishing: Sequence[Publishing] = (),
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -67,18 +67,13 @@ def build_host(
         wrap: puts something around each behavior; test kits and `--dev` use `development`.
         watch: what a `Watchdog` looks at; it knows which components are blocked.
         attend: puts something around each subscriber; simulations note what it is handed.
-        publishing: who publish to topics of brokers outside.
-        places: makes the places of entities with `hosting=Dedicated(...)`; here when not given.
+        places: makes the places of entities with `hosting=Dedicated(...)`; in this process when not
+            given.
         ran: is told of each step that was made there, with the records as they are written.
+        publishing: who publish to topics of brokers outside.
     """
     limits = limits or Limits()
-    behaviors = {
-        component_id: behavior_for(component, limits)
-        for component_id, component in service.components.items()
-        if component.kind not in ("action", "view")
-    }
-    if wrap is not None:
-        behaviors = {name: wrap(behavior) for name, behavior in behaviors.items()}
+    behaviors = _behaviors_of(service, limits, wrap)
     dedicated = dedicated_components(service)
     if dedicated:
         made = places({component_id: behaviors[component_id] for component_id in dedicated})
@@ -113,6 +108,21 @@ def _ours(limits: Limits) -> dict[str, Behavior[Any]]:
         TOPIC: TopicBehavior(limits),
         SENDING: SendingBehavior(limits),
     }
+
+
+def _behaviors_of(
+    service: ServiceDescriptor,
+    limits: Limits,
+    wrap: Callable[[Behavior[Any]], Behavior[Any]] | None,
+) -> dict[str, Behavior[Any]]:
+    behaviors = {
+        component_id: behavior_for(component, limits)
+        for component_id, component in service.components.items()
+        if component.kind not in ("action", "view")
+    }
+    if wrap is None:
+        return behaviors
+    return {component_id: wrap(behavior) for component_id, behavior in behaviors.items()}
 
 
 def dedicated_components(service: ServiceDescriptor) -> dict[str, Dedicated]:

@@ -276,8 +276,8 @@ class ServiceHost:
                 watch=watch,
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
-                publishing=self._links.publishing,
                 places=places_on_ray(service, self._config),
+                publishing=self._links.publishing,
             )
             await host.start()
             unowned.pop_all()

@@ -24,7 +24,7 @@ from actorkalix.sql.output import Output, Whole
 from actorkalix.sql.parsing import parse
 from actorkalix.sql.problems import Findings
 from actorkalix.sql.query import Amount, Query, Rows, Wrapper
-from actorkalix.sql.results import Declared, declared, fields
+from actorkalix.sql.results import Declared, declared, element_of, fields
 from actorkalix.sql.shapes import Column, ColumnKind, ShapeProblem, TableShape, column_of
 from actorkalix.sql.statements import Statements
 from actorkalix.sql.syntax import (
@@ -70,12 +70,18 @@ def compile_query(
         select = parse(text, findings)
         begin = Span(select.span.start, select.span.start + len("SELECT"))
         context = Context(tables, _parameters(findings, begin, parameters), findings, derive)
-        says = declared(result, streams)
+        element = None if streams else element_of(result)
+        says = declared(result if element is None else element, streams or element is not None)
         block = Block(context, select)
         if isinstance(says, str):
             findings.add(begin, says)
         elif block.whole:
-            found = _Compiler(context, block, says, streams).query(stream_updates)
+            one_by_one = streams or element is not None
+            found = _Compiler(context, block, says, one_by_one).query(stream_updates)
+            if found is not None and element is not None:
+                many: Any = list
+                rows = many[found.result]
+                return msgspec.structs.replace(found, streams=False, many=True, result=rows)
             if found is not None:
                 return found
     except RecursionError:
@@ -137,6 +143,9 @@ class _Compiler:
             mapping = Mapping(block, self._cells, Mapping(block, self._inner))
             element = mapping.element(items, self._says.type, self._select.items[0])
             self._group(others, collects=bool(lists))
+            if isinstance(element, Whole) and element.nullable:
+                text = "a join may leave this row out; give it a name that may be None, or use JOIN"
+                self._note(items[0], text)
         if self._findings:
             return None
         statements = Statements(
@@ -262,7 +271,7 @@ class _Compiler:
             text = f"a page token is a text; declare the parameter {argument.name} as str"
             self._note(argument, text)
         if self._streams:
-            self._note(node, "a stream has no pages; it goes on by itself")
+            self._note(node, "a stream, or a plain list, has no pages: it is all of the rows")
         elif not wraps:
             self._note(node, "pages are of a list of rows: SELECT * AS items ...")
         self._page = argument.name

@@ -96,10 +96,7 @@ class Wrapping:
             elif name in found:
                 self._note(item, f"two items are called {name}; give one another name with AS")
             found.add(name)
-        for field in self._known.values():
-            if field.required and field.name not in found:
-                text = f"the result has a field {field.name}, nothing selects it"
-                self._note(items[0], text)
+        self._lists.check_missing(self._known, found, items[0])
 
     def _check_paging(self, item: Item, call: Call, field: Field) -> None:
         if call.arguments or call.star:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .actions import action_inline, action_task
+from .deliveries import subscriptions, topics
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
 from .growth import log_growth
@@ -17,6 +18,7 @@ from .rows import Result, Setting
 from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
+from .views import view_lag, view_query, view_rebuild, view_rows
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -35,8 +37,14 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
+    "subscriptions": subscriptions,
+    "topics": topics,
     "log-growth": log_growth,
     "simulation": simulated,
+    "view-rebuild": view_rebuild,
+    "view-lag": view_lag,
+    "view-query": view_query,
+    "view-rows": view_rows,
     "group-commit": group_commit,
     "entities": entities,
 }

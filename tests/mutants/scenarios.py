@@ -19,6 +19,7 @@ from actorkalix.testkit.simulation.plan import Plan, draw_plan
 from actorkalix.testkit.simulation.run import Judge, Subject
 from actorkalix.testkit.simulation.simulating import subject_of
 from actorkalix.testkit.simulation.workload import Workload
+from tests.sim.flows import service as flows
 from tests.sim.followers import ringing, service
 
 from .rules import (
@@ -257,4 +258,47 @@ timers = Scenario(
     queries=0.5,
     wait_ms=30.0,
     judges={"timers_keep_their_time": timers_keep_their_time},
+)
+
+workflows = Scenario(
+    name="workflows",
+    service=flows,
+    faults=slow(
+        kill_every_ms=150,
+        replace_every_ms=400,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        delivery_fails=0.25,
+        crash_at={"after_write": 0.02},
+    ),
+    weights={
+        "purse.move": 0,
+        "purse.back": 0,
+        "move.late": 0,
+        "timed.late": 0,
+        "pair.resolve": 0,
+        "pair.suspend": 0,
+        "pair.resume": 0,
+        "pair.restart": 0,
+        "again": 3,
+        "suspend": 1,
+        "resume": 3,
+        "terminate": 0.3,
+        "restart": 0.5,
+        "resolve": 2,
+    },
+    values={
+        "start.amount": [1, 2, 3, 3],
+        "start.to": ["target", "target", "shut"],
+        "restart.step": ["", "take", "give"],
+        "resolve.name": ["word"],
+        "begin.amount": [3],
+        "suspend.reason": ["x"],
+        "terminate.reason": ["y"],
+        "resolve.value": [None],
+    },
+    entities=3,
+    clients=4,
+    queries=0.3,
+    wait_ms=40.0,
 )

@@ -141,7 +141,8 @@ class DedicatedPlace:
                 self._watch(begun.pid)
             await self._handle.here.remote()
         except asyncio.CancelledError:
-            making.add_done_callback(_killed)
+            if self._handle is None:
+                making.add_done_callback(_killed)
             raise
         except CallRefused as refused:
             self._end(f"it could not be made: {refused}")

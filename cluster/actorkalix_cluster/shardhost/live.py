@@ -222,7 +222,7 @@ class LiveActors:
         assert not actor.away, "what is elsewhere comes back first"
         if isinstance(actor.behavior, Elsewhere):
             self.away.stays_out(actor)
-            if turn in _ENDS_PLACE:
+            if turn in _ENDS_PLACE or not actor.shard.owned:
                 self.away.residences.leave((actor.component, actor.entity))
         self._loading -= actor.state is State.LOADING
         actor.turn(turn)

@@ -1,17 +1,41 @@
 """Places in the host's own process, for kits and simulations: the same port, without a process.
 
 Everything crosses as bytes, as it does to a process, and answers come later, never from inside of
-a call. Whoever plays chance ends a place with `end`, as if its process had been killed.
+a call. `Weather` says how much later, and which places end on the way, as if they had been killed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.resident import Resident
+
+
+class Weather(Protocol):
+    """What places have to go through."""
+
+    def delay_s(self) -> float:
+        """How long the next step of a place takes."""
+        ...
+
+    def ends(self) -> bool:
+        """A place ends now: it is asked before a request is run, and before its answer leaves."""
+        ...
+
+
+class Calm:
+    """Weather in which nothing takes time and nothing ends."""
+
+    def delay_s(self) -> float:
+        """None."""
+        return 0.0
+
+    def ends(self) -> bool:
+        """Never."""
+        return False
 
 
 class Nearby:
@@ -19,8 +43,7 @@ class Nearby:
 
     Args:
         behaviors: actor kinds by component id.
-        passes: is asked for each request whether its place lives on; one that does not ends
-            either before it has run the request or behind it, as the answer never comes.
+        weather: of its places.
 
     Attributes:
         open_now: places that are open.
@@ -28,10 +51,10 @@ class Nearby:
     """
 
     def __init__(
-        self, behaviors: Mapping[str, Behavior[Any]], passes: Callable[[str], bool] | None = None
+        self, behaviors: Mapping[str, Behavior[Any]], weather: Weather | None = None
     ) -> None:
         self._behaviors = behaviors
-        self.passes = passes
+        self.weather: Weather = weather or Calm()
         self.open_now: dict[tuple[str, str], NearbyPlace] = {}
         self.opened = 0
 
@@ -69,8 +92,12 @@ class NearbyPlace:
         self._open = True
 
     def soon(self, call: Callable[[], object]) -> None:
-        """Call in the next turn of the loop, unless the place has ended by then."""
-        asyncio.get_running_loop().call_soon(self._if_open, call)
+        """Call in a later turn of the loop, unless the place has ended by then."""
+        loop, delay_s = asyncio.get_running_loop(), self._places.weather.delay_s()
+        if delay_s:
+            loop.call_later(delay_s, self._if_open, call)
+        else:
+            loop.call_soon(self._if_open, call)
 
     def call(self, request: bytes, done: Callable[[bytes], object], /) -> None:
         """Answer a request, in a later turn of the loop."""
@@ -89,15 +116,15 @@ class NearbyPlace:
             del self._places.open_now[self._who]
 
     def _run(self, request: bytes, done: Callable[[bytes], object]) -> None:
-        passes = self._places.passes
-        if passes is not None and not passes("before"):
+        weather = self._places.weather
+        if weather.ends():
             self.end()
             return
         answer = self._resident.answer(request)
-        if passes is not None and not passes("behind"):
+        if weather.ends():
             self.end()
-            return
-        self.soon(lambda: done(answer))
+        else:
+            self.soon(lambda: done(answer))
 
     def _if_open(self, call: Callable[[], object]) -> None:
         if self._open:

@@ -14,7 +14,6 @@ import msgspec
 import uvloop
 
 from actorkalix.engine.topic import TopicMessage, publish_order
-from actorkalix.limits import Limits
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.resources import Resources
@@ -56,7 +55,7 @@ def _publish(number: int, keys: int) -> Message:
     data = msgspec.json.encode({"amount": number})
     subject = f"s{number % keys}"
     made = TopicMessage("Added", subject, f"m{number}", "bench", "application/json", (), data)
-    return publish_order("numbers", made, Limits().topic_partitions)
+    return publish_order("numbers", made, in_process.LIMITS.topic_partitions)
 
 
 # ---- subscriptions -------------------------------------------------------------------------------

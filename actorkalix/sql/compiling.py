@@ -136,7 +136,7 @@ class _Compiler:
         wrapper: Wrapper | None = None
         if wraps:
             wrapping = Wrapping(
-                block, self._fields, self._cells, self._inner, paged=bool(self._page)
+                block, self._says.type, self._cells, self._inner, paged=bool(self._page)
             )
             wrapper = wrapping.read(lists, others, paging)
             self._group_lists(lists)

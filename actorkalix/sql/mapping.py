@@ -11,7 +11,15 @@ from actorkalix.describe.shapes import name_of
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.output import Cell, Many, Object, Output, Part, Whole
 from actorkalix.sql.problems import meant
-from actorkalix.sql.results import Field, fields, fits, is_class_with_fields, misfit, zero
+from actorkalix.sql.results import (
+    Field,
+    fields,
+    fits,
+    is_array,
+    is_class_with_fields,
+    misfit,
+    zero,
+)
 from actorkalix.sql.scalars import is_null
 from actorkalix.sql.scope import Source, Value
 from actorkalix.sql.shapes import Column, ColumnKind
@@ -122,7 +130,7 @@ class Mapping:
         known = fields(cls)
         named = self._named(items, known)
         stars = self._starred([one for one in items if not name_of_item(one)])
-        self.check_missing(known, {*named, *stars}, where)
+        self.check_missing(known, {*named, *stars}, where, is_array(cls))
         parts: list[Part] = []
         for field in known.values():
             item = named.get(field.name)
@@ -141,13 +149,18 @@ class Mapping:
                 continue
             if out is not None:
                 parts.append(Part(field.key, out))
-        return Object(tuple(parts))
+        return Object(tuple(parts), as_array=is_array(cls))
 
     def check_missing(
-        self, known: Mapped[str, Field], selected: Collection[str], where: Item | Expr
+        self,
+        known: Mapped[str, Field],
+        selected: Collection[str],
+        where: Item | Expr,
+        as_array: bool = False,
     ) -> None:
-        """Say which fields of a result nothing selects."""
-        missing = [one.name for one in known.values() if one.required and one.name not in selected]
+        """Say which fields of a result nothing selects; an array has all of them."""
+        needed = [one for one in known.values() if one.required or as_array]
+        missing = [one.name for one in needed if one.name not in selected]
         if missing:
             near = meant(missing[0], selected) if len(missing) == 1 else ""
             self._note(where, f"nothing selects the result's {', '.join(missing)}{near}")
@@ -261,12 +274,13 @@ class Mapping:
             elif one.required:
                 near = meant(one.name, (c.path[-1] for c in value.column.fields))
                 self._note(where, f"{field.name} has no field {one.name}{near}")
+        as_array = is_array(field.column.type)
         if not value.column.nullable:
-            return Object(tuple(parts))
+            return Object(tuple(parts), as_array=as_array)
         if not field.column.nullable:
             self._note(where, _nothing(field.name))
         there = Value(f"({value.sql} IS NOT NULL)", value.column)
-        return Object(tuple(parts), (self._cells.add(there),))
+        return Object(tuple(parts), (self._cells.add(there),), as_array)
 
     # ---- rows that a join leaves out ------------------------------------------------------------
     def _missing(self, items: Sequence[Item]) -> list[Source]:

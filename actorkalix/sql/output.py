@@ -70,10 +70,12 @@ class Object(msgspec.Struct, frozen=True):
     Attributes:
         parts: of it.
         present: places of which one at least is true, or there is no object; empty for always.
+        as_array: JSON has the parts alone, in their order.
     """
 
     parts: tuple[Part, ...]
     present: tuple[int, ...] = ()
+    as_array: bool = False
 
 
 class Many(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ def maker(out: Output, of_groups: int | None = None) -> Make:
         case Whole(place=place):
             return lambda row: None if row[place] is None else _raw(row[place])
         case Object(parts=parts, present=present):
-            return _object([(one.key, maker(one.out)) for one in parts], present)
+            return _object([(one.key, maker(one.out)) for one in parts], present, out.as_array)
         case Many():
             raise AssertionError("a list is made of several rows")
 
@@ -144,7 +146,8 @@ def _of_group(out: Output, of_groups: int) -> Make:
             return lambda rows: many([row[of_groups:] for row in rows])
         case Object(parts=parts, present=present):
             # With the group itself at hand, lists are parts as others are.
-            made = _object([(one.key, _of_group(one.out, of_groups)) for one in parts], ())
+            keyed = [(one.key, _of_group(one.out, of_groups)) for one in parts]
+            made = _object(keyed, (), out.as_array)
             if not present:
                 return made
             return lambda rows: made(rows) if any(rows[0][one] for one in present) else None
@@ -153,8 +156,10 @@ def _of_group(out: Output, of_groups: int) -> Make:
             return lambda rows: make(rows[0])
 
 
-def _object(parts: list[tuple[str, Make]], present: tuple[int, ...]) -> Make:
-    def made(row: Row) -> dict[str, Any]:
+def _object(parts: list[tuple[str, Make]], present: tuple[int, ...], as_array: bool) -> Make:
+    def made(row: Row) -> Any:
+        if as_array:
+            return [make(row) for _, make in parts]
         return {key: make(row) for key, make in parts}
 
     if not present:

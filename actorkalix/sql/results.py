@@ -92,6 +92,15 @@ def is_class_with_fields(tp: Any) -> bool:
     return is_model(tp) or has_fields(get_origin(tp) or tp)
 
 
+def is_array(tp: Any) -> bool:
+    """Whether JSON has objects of a class as arrays, by the order of its fields."""
+    cls = get_origin(tp) or tp
+    config = getattr(cls, "__struct_config__", None)
+    return (isinstance(cls, type) and issubclass(cls, tuple)) or getattr(
+        config, "array_like", False
+    )
+
+
 def fields(tp: Any) -> dict[str, Field]:
     """The fields of a result's class by their names."""
     required = _required(tp)

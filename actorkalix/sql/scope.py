@@ -11,9 +11,11 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from actorkalix.describe.shapes import fields_of
 from actorkalix.sql.kinds import column_for
 from actorkalix.sql.paging import Key
 from actorkalix.sql.problems import Findings, meant
+from actorkalix.sql.results import is_array
 from actorkalix.sql.shapes import Column, ColumnKind, ShapeProblem, TableShape, column_of
 from actorkalix.sql.storage import quoted
 from actorkalix.sql.syntax import Path, Span, Star
@@ -118,16 +120,31 @@ class Source(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(column, nullable=True) if self.nullable else column
 
     def _object(self, column: Column) -> str:
-        if self.row:
-            return f"json_extract(CAST({self.row} AS TEXT), {json_path(column.keys)})"
+        if self.shape is not None:
+            steps = self._steps(column, self.shape.row, 0)
+            return f"json_extract(CAST({self.row} AS TEXT), {json_path(steps)})"
         whole = f"{self.name}.{quoted(column.path[0])}"
-        inside = len(column.path) - 1
-        return f"json_extract({whole}, {json_path(column.keys[-inside:])})" if inside else whole
+        if len(column.path) == 1:
+            return whole
+        top, _ = self.find(column.path[:1])
+        steps = self._steps(column, None if top is None else top.type, 1)
+        return f"json_extract({whole}, {json_path(steps)})"
+
+    def _steps(self, column: Column, around: Any, begin: int) -> list[str | int]:
+        """The way to a column in the JSON of what is around it."""
+        keys = column.keys[len(column.keys) - len(column.path) + begin :]
+        steps: list[str | int] = []
+        for depth, key in enumerate(keys, begin + 1):
+            names = [one.name for one in fields_of(around)] if is_array(around) else []
+            steps.append(names.index(column.path[depth - 1]) if names else key)
+            inner, _ = self.find(column.path[:depth])
+            around = None if inner is None else inner.type
+        return steps
 
 
-def json_path(keys: Sequence[str]) -> str:
+def json_path(keys: Sequence[str | int]) -> str:
     """A path into JSON as SQL."""
-    text = "$" + "".join(f'."{one}"' for one in keys)
+    text = "$" + "".join(f"[{one}]" if isinstance(one, int) else f'."{one}"' for one in keys)
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
+from typing import Any
 
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.calls import PAGING
@@ -11,7 +11,7 @@ from actorkalix.sql.mapping import Cells, Mapping, name_of_item
 from actorkalix.sql.output import Many, Output
 from actorkalix.sql.problems import meant
 from actorkalix.sql.query import Wrapper
-from actorkalix.sql.results import Field
+from actorkalix.sql.results import Field, fields, is_array
 from actorkalix.sql.shapes import ColumnKind
 from actorkalix.sql.syntax import Call, Expr, Item, Param
 
@@ -23,18 +23,17 @@ class Wrapping:
 
     Args:
         block: whose items they are.
-        known: fields of the result.
+        tp: class of the result.
         cells: of the rows or groups in its lists.
         inner: of rows in groups, which lists in these are made of.
         paged: there is a page token.
     """
 
-    def __init__(
-        self, block: Block, known: Mapped[str, Field], cells: Cells, inner: Cells, *, paged: bool
-    ) -> None:
+    def __init__(self, block: Block, tp: Any, cells: Cells, inner: Cells, *, paged: bool) -> None:
         self._block = block
         self._findings = block.context.findings
-        self._known = known
+        self._type = tp
+        self._known = fields(tp)
         self._paged = paged
         self._totals = Cells()
         inside = Mapping(block, cells, Mapping(block, inner))
@@ -51,6 +50,8 @@ class Wrapping:
     ) -> Wrapper:
         """The wrapper, without the statement of its totals."""
         self._check_names([*lists, *others, *paging])
+        if is_array(self._type):
+            self._note(lists[0], "a result with lists of rows has names in JSON; use a dataclass")
         made: list[tuple[str, Many]] = []
         for item, field in self._fielded(lists):
             many = self._lists.many(item, field)

@@ -171,7 +171,7 @@ def test_updates_of_a_stream_say_where_to_go_on() -> None:
     stream = Stream[int](Request(Shop, None, "rows"), None, ("file.py", 1))
     again = stream.updates(after="g-7")
     assert (again.request.updates, again.request.resume) == (True, "g-7")
-    with pytest.raises(RuntimeError, match="was already replaced by .updates"):
+    with pytest.raises(RuntimeError, match=r"was already replaced by \.updates"):
         stream.updates()
     fresh = again.with_timeout(timedelta(seconds=1)).updates()
     assert fresh.request.resume is None

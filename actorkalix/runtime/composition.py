@@ -80,9 +80,7 @@ def build_host(
         for component_id, hosting in dedicated.items():
             idle_stop_ms = max(1, _ms(hosting.idle_stop))
             behaviors[component_id] = Elsewhere(behaviors[component_id], made, idle_stop_ms, ran)
-    behaviors[TIMER] = TimerBehavior(limits)
-    behaviors[TOPIC] = TopicBehavior(limits)
-    behaviors[SENDING] = SendingBehavior(limits)
+    behaviors |= _ours(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
         found = subscribers_of(service, reach, publishing)
@@ -101,6 +99,15 @@ def build_host(
         subscribers=subscribers,
         feeds=sources_of(service),
     )
+
+
+def _ours(limits: Limits) -> dict[str, Behavior[Any]]:
+    """Behaviors of what is there in every service."""
+    return {
+        TIMER: TimerBehavior(limits),
+        TOPIC: TopicBehavior(limits),
+        SENDING: SendingBehavior(limits),
+    }
 
 
 def _behaviors_of(

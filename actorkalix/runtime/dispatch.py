@@ -43,6 +43,7 @@ from actorkalix.runtime.in_process import in_time
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.observer import Observer, SilentObserver
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
@@ -103,6 +104,7 @@ class Dispatch:
         clock: whose time deadlines are in.
         limits: of the service.
         outside: names of topics of brokers outside: what is published to them is queued.
+        observer: is told of what actions and views have answered; actors tell themselves.
     """
 
     def __init__(
@@ -111,7 +113,9 @@ class Dispatch:
         clock: Clock,
         limits: Limits,
         outside: frozenset[str] = frozenset(),
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer or SilentObserver()
         self._outside = outside
         self._actors = actors
         self._clock = clock
@@ -163,7 +167,18 @@ class Dispatch:
         runner = self._runners.get(message.component)
         if runner is None:
             return await self._actors.ask(self._queued(message))
-        return await self._whole(await runner.run(message, elements))
+        return await self._ran(runner, message, elements)
+
+    async def _ran(
+        self, runner: ActionRunner, message: Message, elements: Elements | None
+    ) -> Reply:
+        """The answer of a runner, when all that goes before it is done."""
+        begun_ms = self._clock.now_ms()
+        reply = await self._whole(await runner.run(message, elements))
+        number = "" if reply.failure is None else reply.failure.number
+        seconds = max(0, self._clock.now_ms() - begun_ms) / 1_000
+        self._observer.handled(message.component, message.method, seconds, number)
+        return reply
 
     async def _step(self, message: Message) -> Reply:
         steps = self._steps.get(message.component)
@@ -241,7 +256,7 @@ class Dispatch:
 
     async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
         try:
-            reply = await self._whole(await runner.run(message))
+            reply = await self._ran(runner, message, None)
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))

@@ -224,7 +224,7 @@ class ServiceHost:
         watchdog.start()
         opened.callback(watchdog.stop)
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
-        dispatch = self._dispatch = await self._open_actions(neighbours, opened)
+        dispatch = self._dispatch = await self._open_actions(neighbours, metrics, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
         metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
@@ -283,13 +283,15 @@ class ServiceHost:
             unowned.pop_all()
         return store, host
 
-    async def _open_actions(self, neighbours: Neighbours, opened: AsyncExitStack) -> Dispatch:
+    async def _open_actions(
+        self, neighbours: Neighbours, metrics: Metrics, opened: AsyncExitStack
+    ) -> Dispatch:
         """What answers messages here: the router, and the actions of the service."""
         service, limits, clock = self._service, self._service.limits, RealClock()
-        dispatch = Dispatch(neighbours.router, clock, limits, self._links.topics)
+        dispatch = Dispatch(neighbours.router, clock, limits, self._links.topics, metrics)
         resources = Resources(service.name, service.resources)
         opened.push_async_callback(resources.aclose)
-        around = Surroundings(dispatch, clock, limits, resources)
+        around = Surroundings(dispatch, clock, limits, resources, watch=self._watch)
         inline = run_inline(dispatch, service.descriptor, around)
         steps = run_steps(
             dispatch, service.descriptor, around, watch=self._watch, told=FieldsTold()

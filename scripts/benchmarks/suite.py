@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .actions import action_inline, action_task
+from .dedicated import dedicated
+from .deliveries import subscriptions, topics
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
 from .growth import log_growth
@@ -30,6 +32,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "hosts": hosts,
     "action-task": action_task,
     "action-inline": action_inline,
+    "dedicated": dedicated,
     "idle-memory": idle_memory,
     "entities-start": entities_start,
     "entities-cold": entities_cold,
@@ -40,6 +43,8 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "workflows": workflows,
     "workflow-memory": workflow_memory,
     "workflow-recovery": workflow_recovery,
+    "subscriptions": subscriptions,
+    "topics": topics,
     "log-growth": log_growth,
     "simulation": simulated,
     "view-rebuild": view_rebuild,

@@ -19,8 +19,8 @@ from tests.e2e.running import free_port
 MOCK = """
 import sys
 from confluent_kafka import Producer
-mock = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 3, "log_level": 0})
-brokers = mock.list_topics(timeout=30).brokers.values()
+cluster = Producer({"bootstrap.servers": "-", "test.%s.num.brokers" % "mock": 3, "log_level": 0})
+brokers = cluster.list_topics(timeout=30).brokers.values()
 print(",".join(f"{one.host}:{one.port}" for one in brokers), flush=True)
 sys.stdin.read()
 """

@@ -6,6 +6,7 @@ The way is entity -> subscription -> broker -> subscription -> entity.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -30,7 +31,7 @@ WAIT_S = 150
 async def _consumers(admin: str) -> dict[str, dict[str, Any]]:
     async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.get(f"{admin}/admin/consumers")
-    return {one["consumer"]: one for one in answer.json()["consumers"]} if answer.is_success else {}
+    return {one["consumer"]: one for one in answer.json()} if answer.is_success else {}
 
 
 async def _disturbed(
@@ -55,16 +56,17 @@ async def _disturbed(
     await flow.arrived(WAIT_S)
 
 
-def _listed(running: Running, what: str) -> str:
-    command = [sys.executable, "-m", "actorkalix", what, "--admin", running.admin]
+def _listed(running: Running, what: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "actorkalix", what, "--json", "--admin", running.admin]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return told.stdout
+    found: list[dict[str, Any]] = json.loads(told.stdout)
+    return found
 
 
 @pytest.mark.timeout(300)
 def test_kafka(tmp_path: Path) -> None:
     with MockKafka() as kafka:
-        environment = {"FLOW_BROKER": f"kafka {kafka.servers}", "COLUMNS": "250"}
+        environment = {"FLOW_BROKER": f"kafka {kafka.servers}"}
         running = Running(tmp_path / "data", SERVICE, "--hosts", "2", environment=environment)
 
         async def case() -> None:
@@ -72,8 +74,12 @@ def test_kafka(tmp_path: Path) -> None:
             await _disturbed(running, serving, kafka.away, kafka.back)
 
         asyncio.run(case())
-        assert "~from:numbers" in _listed(running, "consumers")
-        assert f"kafka {kafka.servers}" in _listed(running, "topics")
+        consumers = {one["consumer"]: one for one in _listed(running, "consumers")}
+        assert consumers["~from:numbers"]["handled"] > 0
+        assert consumers["~to:numbers"]["source"] == f"kafka {kafka.servers} numbers"
+        (topic,) = _listed(running, "topics")
+        assert topic["broker"] == f"kafka {kafka.servers}"
+        assert sum(topic["partitions"]) == ORIGINS * EVENTS
         assert running.stop() == 0
 
 

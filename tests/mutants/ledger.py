@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import (
+    dedicated_bugs,
     delivery_bugs,
     engine_bugs,
     host_bugs,
@@ -24,6 +25,7 @@ from .mutant import Catch, Mutant, hunt
 MUTANTS = (
     *storage_bugs.MUTANTS,
     *host_bugs.MUTANTS,
+    *dedicated_bugs.MUTANTS,
     *link_bugs.MUTANTS,
     *engine_bugs.MUTANTS,
     *service_bugs.MUTANTS,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actorkalix import Limits, Service
+from actorkalix import Dedicated, Limits, Service
 from actorkalix.testkit.invariants import Invariant
 from actorkalix.testkit.simulation.clients import Program
 from actorkalix.testkit.simulation.faults import Faults
@@ -137,6 +137,10 @@ def _service(**limits: Any) -> Service:
     return Service("mutants", components=[Account, Pad], limits=Limits(**limits))
 
 
+class FarAccount(Account, id="far-account", hosting=Dedicated()):
+    """An account whose instances run in processes of their own."""
+
+
 kills = Scenario(name="kills", service=_service(), faults=KILLS)
 full = Scenario(
     name="full",
@@ -144,6 +148,22 @@ full = Scenario(
     faults=slow(commit_fails=0.15),
     judges=LOST,
     timeout_ms=PATIENT_MS,
+)
+far_full = full.but(
+    name="far_full",
+    service=Service("mutants", components=[FarAccount]),
+    faults=slow(commit_fails=0.15, place_mean_us=300),
+)
+far_ends = far_full.but(
+    name="far_ends", faults=slow(commit_fails=0.05, place_mean_us=300, place_fails=0.1)
+)
+far_clocks = far_ends.but(
+    name="far_clocks",
+    faults=slow(clock_every_ms=10, clock_backward_ms=500, place_mean_us=5_000),
+    service=Service("mutants", components=[FarAccount, Account]),
+    entities=3,
+    shards=1,
+    judges=TIMES,
 )
 waiting = full.but(name="waiting", service=_service(speculation_max=1))
 broken = Scenario(

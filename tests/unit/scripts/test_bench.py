@@ -10,6 +10,7 @@ import pytest
 
 from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
+from scripts.benchmarks.deliveries import subscriptions, topics
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
 from scripts.benchmarks.growth import log_growth
@@ -150,6 +151,15 @@ def test_a_storm_of_activations(tiny: Setting) -> None:
 
 
 # ---- stock ------------------------------------------------------------------------------------
+def test_deliveries(tiny: Setting) -> None:
+    events, lag = subscriptions(tiny)
+    assert (events.unit, lag.unit, lag.percentile) == ("events/s", "ms", "p99")
+    assert events.value > 0
+    published, through = topics(tiny)
+    assert published.value > 0
+    assert 0 < through.value <= published.value * 1.01
+
+
 def test_timers(tiny: Setting) -> None:
     started, fired, waiting = timers(tiny)
     assert (started.unit, fired.unit, waiting.unit) == ("timers/s", "calls/s", "%")

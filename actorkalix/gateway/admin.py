@@ -10,7 +10,7 @@ is not this machine's (DNS rebinding) and an `Origin` of elsewhere are refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -105,11 +105,6 @@ def admin_app(
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
-    others = (
-        ConsumingAnswers(inspect.consuming),
-        ViewingAnswers(views),
-        WorkflowAnswers(inspect.workflows),
-    )
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
@@ -144,11 +139,20 @@ def admin_app(
         "/admin/timers/cancel": operations.cancel_timer,
         "/admin/topics/{name}": operations.publish,
     }
-    for other in others:
+    for other in _others(inspect, views):
         get.update(other.get)
         post.update(other.post)
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
     return Starlette(routes=routes, exception_handlers={404: _refused, 405: _refused})
+
+
+def _others(
+    inspect: Inspect, views: Views | None
+) -> Iterator[ConsumingAnswers | ViewingAnswers | WorkflowAnswers]:
+    """Answers of the paths that have modules of their own."""
+    yield ConsumingAnswers(inspect.consuming)
+    yield ViewingAnswers(views)
+    yield WorkflowAnswers(inspect.workflows)
 
 
 def _routes(answers: Mapping[str, Answer], verb: str, local: bool) -> list[Route]:

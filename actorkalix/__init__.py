@@ -32,6 +32,7 @@ from actorkalix.model.handlers import HandlerRef as HandlerRef
 from actorkalix.model.handlers import command as command
 from actorkalix.model.handlers import handler as handler
 from actorkalix.model.handlers import query as query
+from actorkalix.model.hosting import Dedicated as Dedicated
 from actorkalix.model.metadata import Metadata as Metadata
 from actorkalix.model.parallel import branch as branch
 from actorkalix.model.queries import sql as sql

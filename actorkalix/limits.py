@@ -16,6 +16,8 @@ VIEW_PAGE_ROWS = 100  # of a page without a LIMIT (Akka: 100)
 VIEW_SQL_CHARACTERS_MAX = 65_536  # of a query; SQLite takes 1,000,000 bytes
 VIEW_SQL_DEPTH_MAX = 8  # of sub-queries in one another
 VIEW_SQL_TABLES_MAX = 32  # of one SELECT; SQLite joins 64
+VIEW_SQL_NESTED_MAX = 24  # parentheses in one another; SQLite's parser takes some 30
+VIEW_SQL_TERMS_MAX = 500  # of one AND or OR; SQLite takes 1,000
 VIEW_STREAM_ROWS = 500  # that a stream reads at once: no read transaction outlives them
 TOPIC_NAME_BYTES_MAX = 128  # an entity id holds it and the number of a partition
 VIEW_PARKED_MAX = 10_000  # subjects that wait; some 4 MB in the view's process and in each feed
@@ -70,6 +72,11 @@ class Limits:
             it may use (a handler that computes fills one; raise it for handlers that wait).
         tasks_waiting_max: calls that wait for one of these, of each depth of calls and each set of
             options; beyond it 503 (some 1 kB each, beside their payloads).
+        dedicated_max: entities of a host that have a process of their own (43 MB each, so 5.5 GB);
+            beyond it idle ones are stopped, or 503.
+        dedicated_start: until a caller is told that no node has the resources for such a process
+            (longer than `ask_timeout` for those who wait longer; an image of a runtime_env is made
+            in minutes, and goes on being made).
         call_depth_max: calls that lead to one another; beyond it AK2016 (a service whose calls go
             deeper has a circle in them).
         topic_partitions: of every topic: messages of so many subjects are handled at once, and a
@@ -119,6 +126,8 @@ class Limits:
     actions_max: int = 4_096
     tasks_per_core_max: int = 1
     tasks_waiting_max: int = 4_096
+    dedicated_max: int = 128
+    dedicated_start: timedelta = timedelta(seconds=30)
     call_depth_max: int = 8
     topic_partitions: int = 16
     view_query_timeout: timedelta = timedelta(seconds=4.5)

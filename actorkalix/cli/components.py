@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.describe.shapes import name_of
 from actorkalix.gateway.routes import RouteTable
+from actorkalix.model.hosting import Dedicated
 from actorkalix.runtime.loading import load, resolve
 
 if TYPE_CHECKING:
@@ -65,8 +66,18 @@ class StoredInfo(msgspec.Struct, frozen=True):
     migrates_from: list[int]
 
 
+class HostingInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What each live instance has for itself; `runtime_env` as it is given to Ray."""
+
+    num_cpus: float
+    idle_stop_s: float
+    num_gpus: float = 0
+    memory: int = 0
+    runtime_env: dict[str, Any] = {}
+
+
 class ComponentInfo(msgspec.Struct, frozen=True):
-    """A component of a service."""
+    """A component of a service; `dedicated` where its instances run in processes of their own."""
 
     id: str
     kind: str
@@ -75,6 +86,7 @@ class ComponentInfo(msgspec.Struct, frozen=True):
     handlers: list[HandlerInfo]
     stored: list[StoredInfo]
     snapshot_every: int
+    dedicated: HostingInfo | None = None
 
 
 class ServiceInfo(msgspec.Struct, frozen=True):
@@ -125,6 +137,19 @@ def _component(
         ],
         stored,
         component.snapshot_every if component.kind == "event_sourced" else 0,
+        _hosting(component.options.get("hosting")),
+    )
+
+
+def _hosting(hosting: object) -> HostingInfo | None:
+    if not isinstance(hosting, Dedicated):
+        return None
+    return HostingInfo(
+        hosting.num_cpus,
+        hosting.idle_stop.total_seconds(),
+        hosting.num_gpus,
+        hosting.memory or 0,
+        dict(hosting.runtime_env or {}),
     )
 
 
@@ -166,8 +191,16 @@ def _shown(service: ServiceInfo) -> Iterable[RenderableType]:
         every = component.snapshot_every
         facts = [component.kind.replace("_", " "), component.type, component.place]
         facts += [f"snapshot every {every}"] if every else []
+        facts += [_needs(component.dedicated)] if component.dedicated is not None else []
         yield Text.assemble("\n", (component.id, "bold"), "  ", (" · ".join(facts), "dim"))
         yield _handlers(component)
+
+
+def _needs(dedicated: HostingInfo) -> str:
+    needs = [f"{dedicated.num_cpus:g} CPU"]
+    needs += [f"{dedicated.num_gpus:g} GPU"] if dedicated.num_gpus else []
+    needs += [f"{dedicated.memory:,} bytes"] if dedicated.memory else []
+    return f"a process an instance ({', '.join(needs)})"
 
 
 def _handlers(component: ComponentInfo) -> RenderableType:

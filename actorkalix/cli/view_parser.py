@@ -40,7 +40,7 @@ def _rows(text: str) -> int:
 VIEWING = (
     Command(
         "views",
-        "list views, explain their queries, show what is parked, rebuild, drop or export one",
+        "list views, explain, rebuild, drop or export one",
         "actorkalix.cli.views:execute",
         _views,
     ),

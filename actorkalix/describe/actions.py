@@ -9,6 +9,7 @@ from typing import Any
 from actorkalix.describe.descriptors import HandlerDescriptor
 from actorkalix.describe.handlers import Scope
 from actorkalix.describe.marked import marked_methods
+from actorkalix.describe.needs import resource_problems
 from actorkalix.describe.shapes import is_flat, name_of
 
 _OF_TASKS = ("num_cpus", "num_gpus", "memory", "runtime_env", "max_retries")
@@ -68,20 +69,6 @@ def _check_streamed(scope: Scope, handler: HandlerDescriptor, inline: bool) -> N
                 f'@http.get("{route.path}"): {streamed} is a stream, and a GET has no body; '
                 "use @http.post",
             )
-
-
-def resource_problems(options: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong about what tasks are to have of Ray."""
-    for name in ("num_cpus", "num_gpus"):
-        value = options.get(name, 0)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
-            yield f"{name} is a number from 0 up, got {value!r}"
-    memory = options.get("memory")
-    if memory is not None and (type(memory) is not int or memory < 1):
-        yield f"memory is a number of bytes above 0, got {memory!r}"
-    env = options.get("runtime_env")
-    if env is not None and not isinstance(env, Mapping):
-        yield f"runtime_env is a dict, as Ray takes it, got {env!r}"
 
 
 def _options(options: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from actorkalix.describe.descriptors import ComponentKind, Place
+from actorkalix.describe.needs import hosting_problems
 from actorkalix.describe.problems import Problems
 
 COMPONENT_ID_BYTES_MAX = 64
@@ -17,8 +18,8 @@ COMPONENT_ID_BYTES_MAX = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
-    "event_sourced": ("id", "snapshot_every", "abstract"),
-    "value": ("id", "abstract"),
+    "event_sourced": ("id", "snapshot_every", "hosting", "abstract"),
+    "value": ("id", "hosting", "abstract"),
     "replicated": ("id", "write_consistency", "abstract"),
     "action": (
         *("id", "runs", "timeout", "num_cpus", "num_gpus", "memory", "runtime_env"),
@@ -82,6 +83,9 @@ def check_options(
     level = options.get("write_consistency", "local")
     if "write_consistency" in known and level not in ("local", "majority", "all"):
         problems.add(place, f'write_consistency is "local", "majority" or "all", got {level!r}')
+    if "hosting" in known:
+        for problem in hosting_problems(options.get("hosting", "sharded")):
+            problems.add(place, problem)
     runs = options.get("runs", "task")
     if "runs" in known and runs not in ("task", "inline"):
         problems.add(place, f'runs is "task" or "inline", got {runs!r}')

@@ -109,6 +109,8 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield f"subscribes to {source.__name__}, which has no changes; name an entity's class"
     elif described(source) is None:
         yield f"subscribes to {source.__name__}, which is abstract; name a class with an id"
+    else:
+        yield from _wrong_type(source, mark.only)
     if inspect.isasyncgenfunction(value) or inspect.isgeneratorfunction(value):
         yield "is a generator; a change is handled once, write async def"
     if type(mark.batch_max) is not int or not 0 <= mark.batch_max <= BATCH_MAX:
@@ -123,6 +125,17 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield f'takes start_from={start!r}; it is "beginning", "now" or a datetime'
     if group is not None and not (isinstance(group, str) and group.strip()):
         yield f"takes group={group!r}; it is a name"
+
+
+def _wrong_type(source: Any, only: Any) -> Iterator[str]:
+    component = described(source)
+    if only is None or component is None or component.kind != "event_sourced":
+        return
+    events = [one.type for one in component.events]
+    if only not in events:
+        union = " | ".join(name_of(one) for one in events)
+        said = f"takes only={name_of(only)}, which {source.__name__} never persists"
+        yield f"{said}; its events are {union}"
 
 
 def _wrong_with_topic(mark: SourceMark) -> Iterator[str]:

@@ -13,7 +13,6 @@ from typing import Any, get_origin
 
 import msgspec
 
-from actorkalix.describe.actions import resource_problems
 from actorkalix.describe.descriptors import (
     HandlerDescriptor,
     Parameter,
@@ -22,6 +21,7 @@ from actorkalix.describe.descriptors import (
     StepDescriptor,
 )
 from actorkalix.describe.handlers import Scope, parameters_of
+from actorkalix.describe.needs import resource_problems
 from actorkalix.describe.problems import place_of
 from actorkalix.describe.shapes import name_of
 from actorkalix.limits import ENTITY_ID_BYTES_MAX, STEP_TIMEOUT

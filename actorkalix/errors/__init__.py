@@ -124,10 +124,16 @@ from .running import (
     DurabilityLost as DurabilityLost,
 )
 from .running import (
+    EntityProcessEnded as EntityProcessEnded,
+)
+from .running import (
     HostKeepsDying as HostKeepsDying,
 )
 from .running import (
     InvalidCommandLine as InvalidCommandLine,
+)
+from .running import (
+    NoRoomForEntity as NoRoomForEntity,
 )
 from .running import (
     NotCommitted as NotCommitted,

@@ -89,6 +89,38 @@ class ComponentBlocked(ActorkalixError):
     http_status = 503
 
 
+class EntityProcessEnded(ActorkalixError):
+    """The process of its own in which the entity runs ended, or could not be started.
+
+    It was killed (the machine may be out of memory), a handler ended it, or a handler had not come
+    back after `handler_hang` and it was killed for that. What ran there was not stored, and nothing
+    that was stored is lost: the next command finds the entity in a new process.
+
+    What to do: send it again. If it goes on, the log says how the process ended, and what it
+    printed.
+    """
+
+    number = "AK3008"
+    code = "unavailable"
+    http_status = 503
+
+
+class NoRoomForEntity(ActorkalixError):
+    """No node has the resources that the process of the entity needs; nothing was executed.
+
+    `hosting=Dedicated(num_cpus=..., num_gpus=..., memory=...)` sets them aside for each live
+    instance, and others hold them now. They are given back when an instance was idle for
+    `idle_stop`, and before that where one waits on the same host.
+
+    What to do: send it again after `Retry-After`. Where it happens often: ask for less, shorten
+    `idle_stop`, or add a node.
+    """
+
+    number = "AK3009"
+    code = "unavailable"
+    http_status = 503
+
+
 class OutcomeUnknown(ActorkalixError):
     """Nobody knows whether the command was executed.
 

@@ -10,7 +10,7 @@ is not this machine's (DNS rebinding) and an `Origin` of elsewhere are refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -105,23 +105,21 @@ def admin_app(
         local: the port is bound to loopback, so only names of this machine are taken for it.
     """
     admin = _Admin(service, inspect)
+    consuming, viewing = ConsumingAnswers(inspect.consuming), ViewingAnswers(views)
+    workflows = WorkflowAnswers(inspect.workflows)
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
-    async def live(_: Request) -> Response:
-        return json_response({"status": "live"})
-
     async def ready(_: Request) -> Response:
         reasons = [*health(), *unready(fleet.fleet(), unready_after)]
-        status = "not ready" if reasons else "ready"
-        return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        return _readiness(reasons)
 
     async def scrape(request: Request) -> Response:
         text, content_type = await metrics(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
     get: dict[str, Answer] = {
-        "/health/live": live,
+        "/health/live": _live,
         "/health/ready": ready,
         "/metrics": scrape,
         "/admin/components": admin.components,
@@ -131,28 +129,36 @@ def admin_app(
         "/admin/timers": admin.timers,
         "/admin/topics": operations.topics,
         "/admin/status": admin.status,
+        **consuming.get,
+        **viewing.get,
+        **workflows.get,
     }
     post: dict[str, Answer] = {
         "/admin/verify": operations.verify,
         "/admin/backup": operations.backup,
         "/admin/replace": operations.replace,
         "/admin/timers/cancel": operations.cancel_timer,
+        **consuming.post,
+        **viewing.post,
+        **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
-    for other in _others(inspect, views):
-        get.update(other.get)
-        post.update(other.post)
+    return _app(get, post, local)
+
+
+def _app(get: Mapping[str, Answer], post: Mapping[str, Answer], local: bool) -> ASGIApp:
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
-    return Starlette(routes=routes, exception_handlers={404: _refused, 405: _refused})
+    refusals = {404: _refused, 405: _refused}
+    return Starlette(routes=routes, exception_handlers=refusals)
 
 
-def _others(
-    inspect: Inspect, views: Views | None
-) -> Iterator[ConsumingAnswers | ViewingAnswers | WorkflowAnswers]:
-    """Answers of the paths that have modules of their own."""
-    yield ConsumingAnswers(inspect.consuming)
-    yield ViewingAnswers(views)
-    yield WorkflowAnswers(inspect.workflows)
+def _readiness(reasons: list[str]) -> Response:
+    status = "not ready" if reasons else "ready"
+    return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
+
+
+async def _live(_: Request) -> Response:
+    return json_response({"status": "live"})
 
 
 def _routes(answers: Mapping[str, Answer], verb: str, local: bool) -> list[Route]:

@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from actorkalix.gateway.view_metrics import ViewUse, of_feeds, of_views
 from actorkalix_cluster.shardhost.observer import ConsumerStats, Fired, HostStats
 
 SECONDS = (
@@ -127,10 +128,12 @@ class Metrics:
         self,
         stats: Callable[[], HostStats],
         folder: Callable[[], FolderUse] | None = None,
+        views: Callable[[], Sequence[ViewUse]] | None = None,
     ) -> None:
-        """Names what is asked at every scrape: the host, and the use of its data folder."""
+        """Names what is asked at every scrape: the host, the use of its data folder, its views."""
         self._gauges.stats = stats
         self._gauges.folder = folder
+        self._gauges.views = views
 
     def handled(self, component: str, method: str, seconds: float, number: str) -> None:
         """A message was answered; `number` is "" or the AK number of its failure."""
@@ -220,6 +223,7 @@ class _Gauges:
 
     stats: Callable[[], HostStats] | None = None
     folder: Callable[[], FolderUse] | None = None
+    views: Callable[[], Sequence[ViewUse]] | None = None
 
     def collect(self) -> Iterator[Metric]:
         if self.stats is not None:
@@ -236,6 +240,9 @@ class _Gauges:
             damaged = len(stats.damaged)
             yield _gauge("damaged_shards", "Shards not served for damage.", damaged)
             yield from _of_consumers(stats.consumers)
+            yield from of_feeds(stats.feeds)
+        if self.views is not None:
+            yield from of_views(self.views())
         if self.folder is not None:
             use = self.folder()
             yield _gauge("data_bytes", "Bytes of the data folder.", use.used_bytes)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from actorkalix.crdt import Crdt
+    from actorkalix.model.hosting import Dedicated
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -51,14 +52,21 @@ class EventSourcedEntity(Entity, Generic[S, E]):
     """An entity whose state is a fold of its events.
 
     Class options: `id`, the stable name under which its events are stored, 1 to 64 bytes;
-    `snapshot_every`, events between two snapshots, 0 for never; or `abstract=True` for a base of
-    your own.
+    `snapshot_every`, events between two snapshots, 0 for never; `hosting`, where instances run: in
+    their host, or `Dedicated(...)` in processes of their own; or `abstract=True` for a base of your
+    own.
     """
 
     if TYPE_CHECKING:
 
         @overload
-        def __init_subclass__(cls, *, id: str, snapshot_every: int = 100) -> None: ...
+        def __init_subclass__(
+            cls,
+            *,
+            id: str,
+            snapshot_every: int = 100,
+            hosting: Literal["sharded"] | Dedicated = "sharded",
+        ) -> None: ...
         @overload
         def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...
@@ -102,14 +110,16 @@ class EventSourcedEntity(Entity, Generic[S, E]):
 class ValueEntity(Entity, Generic[S]):
     """An entity whose state is stored as a whole.
 
-    Class options: `id`, the stable name under which its states are stored, 1 to 64 bytes; or
-    `abstract=True` for a base of your own.
+    Class options: `id`, the stable name under which its states are stored, 1 to 64 bytes;
+    `hosting`, as event sourced entities have it; or `abstract=True` for a base of your own.
     """
 
     if TYPE_CHECKING:
 
         @overload
-        def __init_subclass__(cls, *, id: str) -> None: ...
+        def __init_subclass__(
+            cls, *, id: str, hosting: Literal["sharded"] | Dedicated = "sharded"
+        ) -> None: ...
         @overload
         def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...

@@ -8,6 +8,7 @@ file lies on this node, so every host reads it itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +18,7 @@ import msgspec
 
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.errors import ViewIncomplete
+from actorkalix.gateway.view_metrics import ViewUse
 from actorkalix.limits import Limits
 from actorkalix.ports import HostMethod
 from actorkalix.runtime.host_methods import host_method
@@ -37,6 +39,7 @@ from actorkalix_storage.api import HomeTable, Store
 
 log = logging.getLogger("actorkalix.views")
 
+STATS_EVERY_S = 2.0  # scrapes come each 10 s or so
 FACTORY = "actorkalix.runtime.projecting:projecting"
 STATS, REBUILD, FEEDS = "views.stats", "views.rebuild", "views.feeds"
 
@@ -80,6 +83,8 @@ class ViewHosting:
         self._own = store.identity.number
         self._neighbours = neighbours
         self._feeds = feeds
+        self._last: dict[str, WriterStats] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._companions: dict[str, Companion] = {}
         self.desks: dict[str, ViewDesk] = {}
         places = ServicePlaces(store, homes, neighbours.call)
@@ -104,9 +109,36 @@ class ViewHosting:
 
     def enroll(self) -> None:
         """The hosts that are there may be others now."""
+        if self._watching is None and self._companions:
+            self._watching = asyncio.create_task(self._watch(), name="views")
         present = self._neighbours.present
         for name, companion in self._companions.items():
             companion.keep(keeper_of(f"view {name}", present) == self._own)
+
+    def uses(self) -> list[ViewUse]:
+        """What metrics show of views; of those that are kept here, as they were lately."""
+        found: list[ViewUse] = []
+        for name, desk in self.desks.items():
+            companion, stats = self._companions.get(name), self._last.get(name)
+            if companion is None or not companion.pid or stats is None:
+                found.append(ViewUse(name, dict(desk.runner.failed)))
+                continue
+            found.append(
+                ViewUse(
+                    *(name, dict(desk.runner.failed), True, companion.deaths),
+                    *(stats.handled, stats.duplicates, stats.gaps, stats.whole),
+                )
+            )
+        return found
+
+    async def _watch(self) -> None:
+        """Remember what became of records, for `uses`."""
+        while True:
+            for name, companion in self._companions.items():
+                if companion.pid:
+                    with contextlib.suppress(ViewIncomplete):
+                        self._last[name] = await self._stats(name)
+            await asyncio.sleep(STATS_EVERY_S)
 
     async def apply(self, feed: str, batch: bytes, /) -> bytes:
         """Hand a batch over; see `FeedTarget`."""
@@ -114,6 +146,10 @@ class ViewHosting:
 
     async def aclose(self) -> None:
         """Answer no more queries. The views' processes live on, for the hosts that are left."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         await asyncio.gather(*(each.aclose() for each in self._companions.values()))
         for desk in self.desks.values():
             await desk.aclose()

@@ -2,7 +2,9 @@
 
 A runner of the dispatch, as actions have theirs. A small query is answered in the very call in
 which it is asked (`begin`); where it waits for a change (`Message.after`), or is too much for the
-loop, it is a task. Results are JSON already, which HTTP hands on as it is.
+loop, it is a task. Results are JSON already, which HTTP hands on as it is. While a host has just
+begun (`PATIENCE_MS`), a query waits for the view's file instead of saying that there is none: the
+view's process takes some seconds to start.
 
 Every answer carries a token: "heads at this time". That is more than the view has passed, so
 whoever brings it back, to this view or to another, sees nothing older than here.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -23,10 +25,17 @@ from actorkalix.codec.arguments import ArgumentCodec
 from actorkalix.codec.replies import ReplyCodec
 from actorkalix.describe.descriptors import ComponentDescriptor, QueryDescriptor
 from actorkalix.engine.action import Elements
-from actorkalix.errors import ActorkalixError, QueryTooLarge, RowNotFound, UnknownRoute
+from actorkalix.errors import (
+    ActorkalixError,
+    QueryTooLarge,
+    RowNotFound,
+    UnknownRoute,
+    ViewIncomplete,
+)
 from actorkalix.failures import failure_of
 from actorkalix.gateway import tokens
 from actorkalix.limits import Limits
+from actorkalix.runtime.until import Until
 from actorkalix.runtime.view_waits import Waits
 from actorkalix.sql.answers import Answer
 from actorkalix.views.reading import Read, ReaderPool, TooMuch
@@ -38,6 +47,10 @@ from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
 log = logging.getLogger("actorkalix.views")
+
+
+PATIENCE_MS = 15_000
+LOOK_MS = 50
 
 
 class Asked:
@@ -131,6 +144,7 @@ class ViewRunner:
         self._rows_max = limits.view_rows_max
         self._bytes_max = limits.payload_bytes_max
         self._token = (0, b"")
+        self._patient_until_ms = clock.now_ms() + PATIENCE_MS
         self.failed: dict[str, int] = {}
 
     # ---- answers ------------------------------------------------------------------------------
@@ -143,6 +157,8 @@ class ViewRunner:
         except TooMuch:
             return None
         except ActorkalixError as error:
+            if isinstance(error, ViewIncomplete) and self._clock.now_ms() < self._patient_until_ms:
+                return None
             return self._refused(error)
 
     async def run(self, message: Message, elements: Elements | None = None, /) -> Reply:
@@ -151,6 +167,7 @@ class ViewRunner:
         Cancellation: what runs on a thread runs on to its deadline, for nobody.
         """
         try:
+            await self._there(message)
             if message.after:
                 await self._waits.until(message.after, message.deadline_ms)
             try:
@@ -164,6 +181,24 @@ class ViewRunner:
                 )
         except ActorkalixError as error:
             return self._refused(error)
+
+    async def _there(self, message: Message) -> None:
+        """Return when the view has a file, or it is not worth waiting for."""
+        now_ms = self._clock.now_ms()
+        left_ms = self._patient_until_ms - now_ms
+        if left_ms <= 0 or self._is_there():
+            return
+        left_ms = min(left_ms, int(self._left_s(message) * 1000) - LOOK_MS)
+        with suppress(TimeoutError), Until(self._clock, max(0, left_ms)):
+            while not self._is_there():
+                await self._watcher.beyond(self._watcher.look())
+
+    def _is_there(self) -> bool:
+        try:
+            self._pool.reader()
+        except ViewIncomplete:
+            return False
+        return True
 
     def _at_once(self, message: Message) -> Reply:
         asked = self._asked(message)
@@ -215,6 +250,7 @@ class ViewRunner:
         """The elements of an answer; a failure is the last."""
         try:
             asked = self._asked(message)
+            await self._there(message)
             if message.after:
                 await self._waits.until(message.after, message.deadline_ms)
             replies = (

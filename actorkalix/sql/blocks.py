@@ -34,6 +34,8 @@ from actorkalix.sql.syntax import (
     Order,
     Path,
     Select,
+    Star,
+    parts,
 )
 from actorkalix.sql.words import TextSearch
 
@@ -171,9 +173,8 @@ class Block:
             self.where = "" if where is None else where.sql
             self.whole = self.whole and where is not None
             if where is not None:
-                self._present = frozenset.intersection(
-                    *(_never_null(one) for one in branches(self.scope, select.where))
-                )
+                each = [_never_null(one) for one in branches(self.scope, select.where)]
+                self._present = each[0].intersection(*each[1:])
         aliases = _aliases(select.items)
         for node in select.group_by:
             found = node
@@ -186,10 +187,10 @@ class Block:
             self.whole = self.whole and value is not None
             if value is not None:
                 self.groups.append(value)
-        if select.having is not None:
-            having = self.many(lambda: expressions.condition(select.having))  # type: ignore[arg-type]
+        if (condition := select.having) is not None:
+            having = self.many(lambda: expressions.condition(condition))
             self.having = "" if having is None else having.sql
-            self.whole = self.whole and having is not None and self.is_grouped(select.having)
+            self.whole = self.whole and having is not None and self.is_grouped(condition)
         for order in select.order_by:
             self._read_order(order, aliases)
 
@@ -237,18 +238,16 @@ class Block:
         if isinstance(node, Call) and node.name in AGGREGATES:
             return
         if not is_loose(node):
-            value = self.expressions.value(node) if not _is_list(node) else None
+            value = self.many(lambda: self.expressions.value(node)) if not _is_list(node) else None
             if value is not None and value.sql in {one.sql for one in self.groups}:
                 return
-        if isinstance(node, Path) or type(node).__name__ == "Star":
+        if isinstance(node, Path | Star):
             yield node
             return
-        for field in node.__struct_fields__:
-            part = getattr(node, field)
-            for one in part if isinstance(part, tuple) else (part,):
-                inner = one.value if isinstance(one, Item) else one
-                if hasattr(inner, "span"):
-                    yield from self._ungrouped(inner)
+        for one in parts(node):
+            inner = one.value if isinstance(one, Item) else one
+            if isinstance(inner, Expr):
+                yield from self._ungrouped(inner)
 
     # ---- order ----------------------------------------------------------------------------------
     def row_keys(self) -> tuple[Key, ...]:
@@ -339,7 +338,7 @@ def _never_null(compared: Mapping[Leaf, str]) -> frozenset[Leaf]:
 
 
 def _is_list(node: Expr) -> bool:
-    return isinstance(node, Group | Collect) or type(node).__name__ == "Star"
+    return isinstance(node, Group | Collect | Star)
 
 
 def _missing_sides(joins: Sequence[Join]) -> list[bool]:

@@ -6,11 +6,21 @@ from actorkalix.sql.binding import whole_number
 from actorkalix.sql.blocks import Block, Context
 from actorkalix.sql.calls import AGGREGATES
 from actorkalix.sql.paging import Key
-from actorkalix.sql.parsing import walk
 from actorkalix.sql.scope import Source, Value, below, rooted
 from actorkalix.sql.shapes import Column, ColumnKind
 from actorkalix.sql.storage import quoted
-from actorkalix.sql.syntax import Call, Collect, Constant, Derived, Expr, Group, Item, Param, Star
+from actorkalix.sql.syntax import (
+    Call,
+    Collect,
+    Constant,
+    Derived,
+    Expr,
+    Group,
+    Item,
+    Param,
+    Star,
+    walk,
+)
 
 
 def derive(context: Context, node: Derived, number: int, nullable: bool) -> Source | None:

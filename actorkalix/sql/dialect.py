@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import TokenError
-from sqlglot.tokens import Tokenizer, TokenType
+from sqlglot import Dialect, TokenError, TokenType
+from sqlglot import Tokenizer as BaseTokenizer
 
 from actorkalix.sql.problems import Findings
 from actorkalix.sql.syntax import Span
@@ -23,7 +22,7 @@ WORD, QUOTED, TEXT, NUMBER, SIGN, END = "word", "quoted", "text", "number", "sig
 class ViewSql(Dialect):
     """Backticks around names, quotes around texts, no keywords of other dialects."""
 
-    class Tokenizer(Tokenizer):
+    class Tokenizer(BaseTokenizer):
         """Signs of two characters; words are told apart by the grammar, where they stand."""
 
         IDENTIFIERS = ["`"]
@@ -98,12 +97,19 @@ def _opened(text: str) -> int | None:
     while position < len(text):
         character = text[position]
         if mark:
-            if character == mark:
+            if text.startswith(mark * 2, position):
+                position += 1  # a quote in quotes
+            elif character == mark:
                 mark = ""
         elif character in "'`":
             mark, open_at = character, position
         elif text.startswith("--", position):
             end = text.find("\n", position)
             position = len(text) if end < 0 else end
+        elif text.startswith("/*", position):
+            end = text.find("*/", position)
+            if end < 0:
+                return position
+            position = end + 1
         position += 1
     return open_at if mark else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Mapping as Mapped
 
 import msgspec
 
@@ -67,6 +68,18 @@ def is_list(item: Item, known: dict[str, Field], block: Block) -> bool:
     return value is not None and value.kind is not ColumnKind.LIST
 
 
+def nested_lists(items: Sequence[Item], known: dict[str, Field], block: Block) -> list[Item]:
+    """Items in lists that are lists themselves."""
+    found: list[Item] = []
+    for item in items:
+        field = known.get(name_of_item(item))
+        element = field.column.element if field is not None and field.column is not None else None
+        if element is not None and element.kind is ColumnKind.OBJECT:
+            inside = fields(element.type)
+            found += [one for one in inner_items(item) if is_list(one, inside, block)]
+    return found
+
+
 class Mapping:
     """Maps items onto classes, and says what does not fit.
 
@@ -83,24 +96,35 @@ class Mapping:
         self._inside = inside
         self.whole = True
 
+    @property
+    def aggregates(self) -> bool:
+        """Whether a row is made of many."""
+        return any(one.aggregate for one in self._cells.values)
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether what it maps may be groups."""
+        return self._inside is not None
+
     def element(self, items: Sequence[Item], cls: object, where: Item | Expr) -> Output | None:
         """An object of a class; None when something does not fit, which is noted."""
         only = items[0].value if len(items) == 1 and items[0].alias is None else None
         if isinstance(only, Star):
             sources = self._block.scope.table(only)
             if len(sources) == 1 and sources[0].shape and sources[0].shape.row == cls:
-                return Whole(self._cells.add(_row(sources[0])))
+                return Whole(self._cells.add(_row(sources[0])), sources[0].nullable)
         if not is_class_with_fields(cls):
             self._note(where, f"several values do not fit into {cls!r}; declare a class for them")
             return None
         known = fields(cls)
         named = self._named(items, known)
         stars = self._starred([one for one in items if not name_of_item(one)])
+        self.check_missing(known, {*named, *stars}, where)
         parts: list[Part] = []
         for field in known.values():
             item = named.get(field.name)
             if item is not None:
-                out = self._item(item, field)
+                out = self.item(item, field)
             elif field.name in stars:
                 found = stars[field.name]
                 if len(found) > 1:
@@ -110,15 +134,20 @@ class Mapping:
                     continue
                 source, column = found[0]
                 out = self._value(source.value(column), field, where)
-            elif field.required:
-                near = meant(field.name, [*named, *stars])
-                self._note(where, f"the result has a field {field.name}, nothing selects it{near}")
-                continue
             else:
                 continue
             if out is not None:
                 parts.append(Part(field.key, out))
         return Object(tuple(parts))
+
+    def check_missing(
+        self, known: Mapped[str, Field], selected: Collection[str], where: Item | Expr
+    ) -> None:
+        """Say which fields of a result nothing selects."""
+        missing = [one.name for one in known.values() if one.required and one.name not in selected]
+        if missing:
+            near = meant(missing[0], selected) if len(missing) == 1 else ""
+            self._note(where, f"nothing selects the result's {', '.join(missing)}{near}")
 
     def _named(self, items: Sequence[Item], known: dict[str, Field]) -> dict[str, Item]:
         found: dict[str, Item] = {}
@@ -146,7 +175,7 @@ class Mapping:
                         found.setdefault(column.path[-1], []).append((source, column))
         return found
 
-    def _item(self, item: Item, field: Field) -> Output | None:
+    def item(self, item: Item, field: Field) -> Output | None:
         column = field.column
         if column is None:
             self._note(item, f"the result's field {field.problem}")
@@ -192,7 +221,13 @@ class Mapping:
         if out is None:
             return None
         distinct = isinstance(node, Collect) and node.distinct
-        return Many(out, distinct, _places(out), inside._present(inside._missing(items)))
+        of_groups = inside.takes_lists and (
+            self._block.groups
+            or inside.aggregates
+            or nested_lists([item], {field.name: field}, self._block)
+        )
+        missing = [] if of_groups else inside._missing(items)
+        return Many(out, distinct, _places(out), inside._present(missing))
 
     def _value(self, value: Value, field: Field, where: Item | Expr) -> Output | None:
         column = field.column
@@ -233,7 +268,7 @@ class Mapping:
     # ---- rows that a join leaves out ------------------------------------------------------------
     def _missing(self, items: Sequence[Item]) -> list[Source]:
         """The sources of items, where a join may leave all of them without a row."""
-        numbers = frozenset().union(*(self._sources(one) for one in items))
+        numbers = {number for one in items for number in self._sources(one)}
         found = [one for one in self._block.scope.sources if one.number in numbers]
         return found if all(one.nullable for one in found) else []
 
@@ -242,7 +277,7 @@ class Mapping:
         if isinstance(node, Star):
             return frozenset(one.number for one in self._block.scope.table(node))
         if isinstance(node, Group | Collect):
-            return frozenset().union(*(self._sources(one) for one in node.items))
+            return frozenset(number for one in node.items for number in self._sources(one))
         value = self._block.many(lambda: self._block.expressions.value(node))
         return frozenset() if value is None else value.sources
 

@@ -7,6 +7,7 @@ HTTP it is sent as it is. A whole row is in the file as JSON, so it is handed on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ _AS_IT_IS = frozenset(
         ColumnKind.BYTES,
     }
 )
+_DIGITS_SHOWN = 40  # of a decimal before its point
 _JSON = frozenset({ColumnKind.OBJECT, ColumnKind.JSON})
 
 
@@ -44,9 +46,15 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """Something that is JSON already: a row, an object in one."""
+    """A whole row, which is JSON already.
+
+    Attributes:
+        place: of it.
+        nullable: a join may leave it out.
+    """
 
     place: int
+    nullable: bool = False
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -163,7 +171,14 @@ def _cell(cell: Cell) -> Make:
         if zero is None:
             return lambda row: row[place]
         return lambda row: zero if row[place] is None else row[place]
+    if kind is ColumnKind.DECIMAL:
+        return lambda row: zero if row[place] is None else _decimal(from_column(column, row[place]))
     return lambda row: zero if row[place] is None else from_column(column, row[place])
+
+
+def _decimal(value: Decimal) -> Decimal:
+    """10 is written so, not as 1E+1, while it has no more digits than people read."""
+    return Decimal(f"{value:f}") if value.adjusted() < _DIGITS_SHOWN else value
 
 
 def _is_plain(column: Column) -> bool:

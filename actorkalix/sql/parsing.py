@@ -13,11 +13,11 @@ first word that does not fit ends the reading: what follows it could only be gue
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from actorkalix.limits import VIEW_SQL_CHARACTERS_MAX, VIEW_SQL_DEPTH_MAX
-from actorkalix.sql.problems import Findings, meant
+from actorkalix.sql.problems import Findings
 from actorkalix.sql.syntax import (
     Derived,
     Expr,
@@ -31,10 +31,10 @@ from actorkalix.sql.syntax import (
     Span,
     Star,
 )
-from actorkalix.sql.terms import RESERVED, Terms
+from actorkalix.sql.terms import Terms
 
 T = TypeVar("T")
-_JOINS: Sequence[Joining] = ("INNER", "LEFT", "RIGHT", "FULL")
+_JOINS: tuple[Joining, ...] = ("INNER", "LEFT", "RIGHT", "FULL")
 _CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "OFFSET", "LIMIT")
 _ELSEWHERE = {
     "UNION": "UNION is not part of the query language; ask two queries",
@@ -66,8 +66,8 @@ class Parser(Terms):
     def whole(self) -> Select:
         """The query that is the whole text."""
         if not self.is_word("SELECT"):
-            word = self.here.upper
-            self.fail(_ELSEWHERE.get(word, "a query begins with SELECT"))
+            begins = f"a query begins with SELECT{self.near('SELECT')}"
+            self.fail(_ELSEWHERE.get(self.here.upper, begins))
         found = self.select()
         self.take_sign(";")
         if self.here.span.start < len(self.text):
@@ -153,15 +153,15 @@ class Parser(Terms):
         table = self.name("the name of a table")
         alias = self.name("the name behind AS") if self.take_word("AS") else table
         if self.is_name() and not self._clause_next():
-            near = meant(self.here.text, (*_CLAUSES, *_JOINS, "JOIN", "ON"))
-            self.fail(f"AS is missing before {self.here.text}{near if 'did' in near else ''}")
+            near = self.near(*_CLAUSES, *_JOINS, "JOIN", "ON")
+            self.fail(f"AS is missing before {self.here.text}{near}")
         return Named(span=begun.to(self.before.span), table=table, alias=alias)
 
     def _join(self) -> Join | None:
         begun = self.here.span
         if self.take_sign(","):
             self.fail("a join says how rows meet: JOIN ... ON ..., not a comma", begun)
-        kind = next((one for one in _JOINS if self.take_word(one)), None)
+        kind: Joining | None = next((one for one in _JOINS if self.take_word(one)), None)
         if kind not in (None, "INNER"):
             self.take_word("OUTER")
         if not self.take_word("JOIN"):
@@ -173,7 +173,7 @@ class Parser(Terms):
             self.fail("a join says how rows meet: ON is missing")
         on = self.expr()
         span = begun.to(self.before.span)
-        return Join(span=span, kind=kind or "INNER", source=source, on=on)
+        return Join(span=span, kind="INNER" if kind is None else kind, source=source, on=on)
 
     def _order(self) -> Order:
         begun = self.here.span
@@ -196,20 +196,4 @@ class Parser(Terms):
         if word in _ELSEWHERE:
             self.fail(_ELSEWHERE[word])
         words = (*_CLAUSES, "AND", "OR", "ON", "IS", "IN", "LIKE", "JOIN", "AS", "ASC", "DESC")
-        near = meant(self.here.text, words) if word else ""
-        self.fail(f"{self.shown()} does not fit here{near if 'did' in near else ''}")
-
-
-def is_reserved(name: str) -> bool:
-    """Whether a name needs backticks in a query."""
-    return name.upper() in RESERVED
-
-
-def walk(node: Any) -> Any:
-    """A node and all nodes in it, sub-queries too."""
-    yield node
-    for field in node.__struct_fields__:
-        value = getattr(node, field)
-        for one in value if isinstance(value, tuple) else (value,):
-            if hasattr(one, "span"):
-                yield from walk(one)
+        self.fail(f"{self.shown()} does not fit here{self.near(*words)}")

@@ -74,8 +74,8 @@ class Scalars(ABC):
                 return self.scope.value(node)
             case Constant(value=None):
                 return self._null()
-            case Constant():
-                return self._constant(node, column_for(natural(node.value), False))
+            case Constant(value=given):
+                return self._constant(node, column_for(natural(given), False))
             case Param():
                 parameter = self.parameter(node)
                 return None if parameter is None else self._argument(node, parameter, parameter)
@@ -293,6 +293,7 @@ def is_loose(node: Expr) -> bool:
 
 
 def is_null(value: Value) -> bool:
+    """Whether a value is the literal NULL, which is of any kind."""
     return value.sql == "NULL"
 
 

@@ -89,7 +89,8 @@ class Source(msgspec.Struct, frozen=True):
 
     def find(self, path: Sequence[str]) -> tuple[Column | None, int]:
         """The column under these names, or under the first of them, and how many they are."""
-        columns, found, depth = self.columns, None, 0
+        columns, depth = self.columns, 0
+        found: Column | None = None
         for name in path:
             one = next((one for one in columns if one.path[-1] == name), None)
             if one is None:
@@ -166,9 +167,9 @@ class Scope:
 
     def value(self, path: Path) -> Value | None:
         """What a path names; None when it names nothing, which is noted."""
-        parts = path.parts
+        parts: Sequence[str] = path.parts
         for source in self.seen():
-            if source.alias == parts[0] and len(parts) > 1:
+            if len(parts) > 1 and source.alias == parts[0]:
                 found = self._inside(source, parts[1:])
                 if found is not None:
                     return found
@@ -197,7 +198,8 @@ class Scope:
 
     def _missing(self, path: Path) -> None:
         """Say which part of a path is not there."""
-        parts, offset = path.parts, 0
+        parts: Sequence[str] = path.parts
+        offset = 0
         sources = [one for one in self.seen() if one.alias == parts[0]]
         if sources and len(parts) == 1:
             text = f"{parts[0]} is a table; write {parts[0]}.* or one of its columns"
@@ -276,6 +278,6 @@ def computed(
     column = column_for(kind, nullable)
     if like is not None:
         column = msgspec.structs.replace(like, path=(), keys=(), nullable=nullable)
-    sources = frozenset().union(*(one.sources for one in parts))
+    sources: frozenset[int] = frozenset(one for part in parts for one in part.sources)
     many = any(one.aggregate for one in parts) if aggregate is None else aggregate
     return Value(sql, column, name, None, sources, many)

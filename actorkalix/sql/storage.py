@@ -25,6 +25,7 @@ from actorkalix.sql.shapes import Column, ColumnKind, TableShape
 from actorkalix.sql.values import as_builtins, to_column, writer_of
 from actorkalix.sql.words import words_of
 
+_SEARCH = "$search "
 Parameters = tuple[Any, ...]
 Words = Callable[[str, str], str]
 """From a text and a language to its words, normalised, with blanks between."""
@@ -158,6 +159,23 @@ class TableStorage:
         """
         return tuple(one for one in self._searches if one.name not in there)
 
+    def idle(self, there: Collection[str]) -> tuple[str, ...]:
+        """Statements that drop searches which no query needs any more.
+
+        Nobody would keep them in step with the rows, and a query that comes later would believe
+        them.
+
+        Args:
+            there: names of the file's tables.
+        """
+        needed = {one.name for one in self._searches}
+        ours = f"{_SEARCH}{quoted(self.shape.name)} "
+        return tuple(
+            f"DROP TABLE {quoted(name)}"
+            for name in sorted(there)
+            if name.startswith(ours) and name not in needed and f"{name}_data" in there
+        )
+
     def _written(self, row: Any) -> tuple[Any, str]:
         """The row as it reads back, and its JSON."""
         what = f"row of {self.shape.name}"
@@ -229,7 +247,7 @@ class SearchStorage:
 
 def search_table(search: Search) -> str:
     """Name of the FTS5 table of a search."""
-    return f"$search {search.table} {search.column} {search.language}"
+    return f"{_SEARCH}{quoted(search.table)} {search.column} {search.language}"
 
 
 def quoted(name: str) -> str:

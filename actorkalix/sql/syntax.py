@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
+
+Arithmetic = Literal["+", "-", "*", "/", "%", "||"]
+Comparison = Literal["=", "!=", "<", "<=", ">", ">="]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -23,6 +27,24 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a query."""
 
     span: Span
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """The nodes directly in a node."""
+    for field in node.__struct_fields__:
+        value: object = getattr(node, field)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            several = cast("Iterable[object]", value)
+            yield from (one for one in several if isinstance(one, Node))
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and all nodes in it, sub-queries too."""
+    yield node
+    for one in parts(node):
+        yield from walk(one)
 
 
 class Constant(Node, frozen=True):
@@ -77,7 +99,7 @@ class Negative(Node, frozen=True):
 class Binary(Node, frozen=True):
     """Arithmetic and `||`."""
 
-    operator: Literal["+", "-", "*", "/", "%", "||"]
+    operator: Arithmetic
     left: Expr
     right: Expr
     at: Span
@@ -86,18 +108,17 @@ class Binary(Node, frozen=True):
 class Compare(Node, frozen=True):
     """`left = right` and its like; `!=` also stands for `<>`."""
 
-    operator: Literal["=", "!=", "<", "<=", ">", ">="]
+    operator: Comparison
     left: Expr
     right: Expr
     at: Span
 
 
 class Logic(Node, frozen=True):
-    """`a AND b`, `a OR b`."""
+    """`a AND b AND c`, `a OR b`: two values or more."""
 
     operator: Literal["AND", "OR"]
-    left: Expr
-    right: Expr
+    values: tuple[Expr, ...]
 
 
 class Not(Node, frozen=True):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import NoReturn
+from typing import Literal, NoReturn
 
-from actorkalix.sql.dialect import END, NUMBER, QUOTED, SIGN, TEXT, WORD, Token, tokens_of
-from actorkalix.sql.problems import Findings, meant
+from actorkalix.limits import VIEW_SQL_TERMS_MAX
+from actorkalix.sql.cursor import RESERVED, Cursor
+from actorkalix.sql.dialect import NUMBER, QUOTED, SIGN, TEXT, WORD
 from actorkalix.sql.syntax import (
     AnyOf,
+    Arithmetic,
     Binary,
     Call,
     Cast,
     Collect,
     Compare,
+    Comparison,
     Constant,
     Expr,
     Group,
@@ -29,171 +31,46 @@ from actorkalix.sql.syntax import (
     Param,
     Path,
     Span,
+    Star,
 )
 
-RESERVED = frozenset(
-    [
-        "SELECT",
-        "FROM",
-        "WHERE",
-        "GROUP",
-        "BY",
-        "HAVING",
-        "ORDER",
-        "OFFSET",
-        "LIMIT",
-        "JOIN",
-        "INNER",
-        "LEFT",
-        "RIGHT",
-        "FULL",
-        "OUTER",
-        "ON",
-        "AND",
-        "OR",
-        "NOT",
-        "IN",
-        "IS",
-        "LIKE",
-        "ILIKE",
-        "BETWEEN",
-        "AS",
-        "ASC",
-        "DESC",
-        "ANY",
-        "NULL",
-        "TRUE",
-        "FALSE",
-        "DISTINCT",
-    ]
-)
 _CONSTANTS = {"NULL": None, "TRUE": True, "FALSE": False}
-_COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_WORD = re.compile(r"[^\W\d]\w*")
+_COMPARISONS: dict[str, Comparison] = {
+    "=": "=",
+    "!=": "!=",
+    "<>": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
+_ARITHMETIC: dict[str, Arithmetic] = {one: one for one in ("+", "-", "*", "/", "%", "||")}
 
 
-class Terms:
-    """A cursor over tokens, and the values that it reads."""
+class Terms(Cursor):
+    """Reads values and conditions."""
 
     item: Callable[[], Item]
-
-    def __init__(self, text: str, findings: Findings) -> None:
-        self.text = text
-        self.depth = 0
-        self._findings = findings
-        self._tokens = tokens_of(text, findings)
-        self._at = 0
-
-    # ---- the cursor -----------------------------------------------------------------------------
-    @property
-    def here(self) -> Token:
-        """The token that comes next."""
-        return self._tokens[self._at]
-
-    @property
-    def before(self) -> Token:
-        """The token that was read last."""
-        return self._tokens[max(self._at - 1, 0)]
-
-    def next(self) -> Token:
-        """Read a token."""
-        token = self.here
-        self._at += token.kind != END
-        return token
-
-    def fail(self, message: str, where: Span | None = None) -> NoReturn:
-        """Say what does not fit, and end."""
-        self._findings.add(where or self.here.span, message)
-        self._findings.raise_if_any()
-        raise AssertionError
-
-    def shown(self) -> str:
-        """The next token as a reader sees it."""
-        token = self.here
-        return "the end of the query" if token.kind == END else self.text[_slice(token.span)]
-
-    def is_word(self, word: str) -> bool:
-        """Whether a keyword comes next."""
-        return self.here.upper == word
-
-    def take_word(self, word: str) -> bool:
-        """Read a keyword if it comes next."""
-        found = self.is_word(word)
-        self._at += found
-        return found
-
-    def take_words(self, first: str, second: str) -> bool:
-        """Read a keyword of two words if it comes next."""
-        if not self.take_word(first):
-            return False
-        if not self.take_word(second):
-            self.fail(f"{second} is missing behind {first}")
-        return True
-
-    def word(self, word: str) -> Span:
-        """Read a keyword that has to come."""
-        if not self.is_word(word):
-            self.fail(f"{word} is missing, there is {self.shown()}{self.near(word)}")
-        return self.next().span
-
-    def near(self, word: str) -> str:
-        """What to say where another word stands in a keyword's place."""
-        found = meant(self.here.text, [word]) if self.here.kind == WORD else ""
-        return found if "did you mean" in found else ""
-
-    def sign_at(self, ahead: int, sign: str) -> bool:
-        """Whether a sign comes so many tokens ahead."""
-        token = self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
-        return token.kind == SIGN and token.text == sign
-
-    def is_sign(self, sign: str) -> bool:
-        """Whether a sign comes next."""
-        return self.sign_at(0, sign)
-
-    def take_sign(self, sign: str) -> bool:
-        """Read a sign if it comes next."""
-        found = self.is_sign(sign)
-        self._at += found
-        return found
-
-    def sign(self, sign: str) -> Span:
-        """Read a sign that has to come."""
-        if not self.is_sign(sign):
-            self.fail(f"{sign} is missing, there is {self.shown()}")
-        return self.next().span
-
-    def is_name(self) -> bool:
-        """Whether a name comes next."""
-        token = self.here
-        return token.kind == QUOTED or (token.kind == WORD and token.upper not in RESERVED)
-
-    def name(self, what: str) -> str:
-        """Read a name that has to come."""
-        if not self.is_name():
-            if self.here.upper in RESERVED:
-                self.fail(
-                    f"{what} is missing; {self.shown()} is a keyword, as a name it needs backticks"
-                )
-            if self.is_sign('"'):
-                self.fail("names stand in backticks, texts in single quotes")
-            self.fail(f"{what} is missing, there is {self.shown()}")
-        return self.next().text
+    """Reads what is selected; the clauses know how."""
 
     # ---- conditions -----------------------------------------------------------------------------
     def expr(self) -> Expr:
         """A condition or a value."""
-        found = self._and()
-        while self.take_word("OR"):
-            right = self._and()
-            found = Logic(span=found.span.to(right.span), operator="OR", left=found, right=right)
-        return found
+        return self._chain("OR", self._and)
 
     def _and(self) -> Expr:
-        found = self._not()
-        while self.take_word("AND"):
-            right = self._not()
-            found = Logic(span=found.span.to(right.span), operator="AND", left=found, right=right)
-        return found
+        return self._chain("AND", self._not)
+
+    def _chain(self, word: Literal["AND", "OR"], read: Callable[[], Expr]) -> Expr:
+        found = [read()]
+        while self.take_word(word):
+            found.append(read())
+            if len(found) > VIEW_SQL_TERMS_MAX:
+                self.fail(f"there are {VIEW_SQL_TERMS_MAX} conditions in a row at most; use IN")
+        if len(found) == 1:
+            return found[0]
+        span = found[0].span.to(found[-1].span)
+        return Logic(span=span, operator=word, values=tuple(found))
 
     def _not(self) -> Expr:
         begun = self.here.span
@@ -236,7 +113,7 @@ class Terms:
         if self.here.kind == SIGN and self.here.text in _COMPARISONS:
             self.fail("comparisons do not chain; put AND between two of them")
         span = left.span.to(right.span)
-        return Compare(span=span, operator=operator, left=left, right=right, at=sign.span)  # type: ignore[arg-type]
+        return Compare(span=span, operator=operator, left=left, right=right, at=sign.span)
 
     def _tested(self, left: Expr, word: str) -> Expr:
         at = self.before.span
@@ -258,7 +135,7 @@ class Terms:
         last = self.value()
         low = Compare(span=left.span.to(right.span), operator=">=", left=left, right=right, at=at)
         high = Compare(span=left.span.to(last.span), operator="<=", left=left, right=last, at=at)
-        return Logic(span=left.span.to(last.span), operator="AND", left=low, right=high)
+        return Logic(span=left.span.to(last.span), operator="AND", values=(low, high))
 
     # ---- values ---------------------------------------------------------------------------------
     def value(self) -> Expr:
@@ -284,7 +161,9 @@ class Terms:
         sign = self.next()
         right = read()
         span = left.span.to(right.span)
-        return Binary(span=span, operator=sign.text, left=left, right=right, at=sign.span)  # type: ignore[arg-type]
+        return Binary(
+            span=span, operator=_ARITHMETIC[sign.text], left=left, right=right, at=sign.span
+        )
 
     def _signed(self) -> Expr:
         begun = self.here.span
@@ -293,16 +172,11 @@ class Terms:
             return self._cast()
         value = self._signed()
         span = begun.to(value.span)
-        if (
-            isinstance(value, Constant)
-            and isinstance(value.value, int | Decimal)
-            and not isinstance(value.value, bool)
-        ):
-            return (
-                Constant(span=span, value=value.value.copy_negate())
-                if isinstance(value.value, Decimal)
-                else Constant(span=span, value=-value.value)
-            )
+        number = value.value if isinstance(value, Constant) else None
+        if isinstance(number, Decimal):
+            return Constant(span=span, value=number.copy_negate())
+        if isinstance(number, int) and not isinstance(number, bool):
+            return Constant(span=span, value=-number)
         return Negative(span=span, value=value)
 
     def _cast(self) -> Expr:
@@ -327,8 +201,12 @@ class Terms:
             return self._parenthesis()
         if token.kind == WORD and self.sign_at(1, "("):
             return self._call()
-        if self.is_name():
-            return self._path()
+        if not self.is_name():
+            self._no_value()
+        return self._path()
+
+    def _no_value(self) -> NoReturn:
+        token = self.here
         if token.upper in RESERVED:
             self.fail(
                 f"a value is missing; {token.text} is a keyword, as a name it needs backticks"
@@ -396,20 +274,9 @@ class Terms:
         self.sign("(")
         distinct = self.take_word("DISTINCT")
         if name == "collect":
-            items = [self.item()]
-            while self.take_sign(","):
-                items.append(self.item())
-            span = token.span.to(self.sign(")"))
-            only = items[0].value
-            if len(items) == 1 and isinstance(only, Group) and items[0].alias is None:
-                return Collect(span=span, items=only.items, distinct=distinct)
-            return Collect(span=span, items=tuple(items), distinct=distinct)
+            return self._collect(token.span, distinct)
         if name == "cast":
-            value = self.expr()
-            self.word("AS")
-            at = self.here.span
-            kind = self.name("the type behind AS").lower()
-            return Cast(span=token.span.to(self.sign(")")), value=value, type=kind, at=at)
+            return self._cast_call(token.span)
         star = not distinct and self.take_sign("*")
         arguments: list[Expr] = []
         if not star and not self.is_sign(")"):
@@ -419,10 +286,24 @@ class Terms:
         span = token.span.to(self.sign(")"))
         return Call(span=span, name=name, arguments=tuple(arguments), distinct=distinct, star=star)
 
+    def _collect(self, begun: Span, distinct: bool) -> Expr:
+        items = [self.item()]
+        while self.take_sign(","):
+            items.append(self.item())
+        span = begun.to(self.sign(")"))
+        only = items[0]
+        inner = only.value
+        if len(items) == 1 and isinstance(inner, Group) and only.alias is None:
+            return Collect(span=span, items=inner.items, distinct=distinct)
+        return Collect(span=span, items=tuple(items), distinct=distinct)
+
+    def _cast_call(self, begun: Span) -> Expr:
+        value = self.expr()
+        self.word("AS")
+        at = self.here.span
+        kind = self.name("the type behind AS").lower()
+        return Cast(span=begun.to(self.sign(")")), value=value, type=kind, at=at)
+
 
 def _is_star(item: Item) -> bool:
-    return type(item.value).__name__ == "Star"
-
-
-def _slice(span: Span) -> slice:
-    return slice(span.start, span.end)
+    return isinstance(item.value, Star)

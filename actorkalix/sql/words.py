@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -35,6 +35,7 @@ LANGUAGES = (
     "swedish",
     "turkish",
 )
+_NOTHING = '"_"'  # no word has a line; a query that is empty is an error
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -63,25 +64,27 @@ def words_of(text: str, language: str) -> str:
 
 
 def match_of(text: str, language: str) -> str:
-    """A query of FTS5 for rows that have all words of a text; empty, which finds none, without."""
-    return " ".join(f'"{word}"' for word in dict.fromkeys(_stems(text, language)))
+    """A query of FTS5 for rows that have all words of a text; without words it finds none."""
+    return " ".join(f'"{word}"' for word in dict.fromkeys(_stems(text, language))) or _NOTHING
 
 
 def _stems(text: str, language: str) -> Iterable[str]:
     # NFC: é as one letter and as e with an accent are one word.
     plain = unicodedata.normalize("NFC", text)
     if language == "turkish":
-        plain = plain.replace("I", "ı").replace("İ", "i")  # which lower() does not know
+        plain = plain.replace("I", "\u0131").replace("\u0130", "i")  # which lower() does not know
     words = _WORD.findall(unicodedata.normalize("NFC", plain.lower()))
     if language == "simple":
         return words
     stops = STOP_WORDS[language]
-    stem = _stemmer(language).stemWord
+    stem = _stemmer(language)
     return [stem(word) for word in words if word not in stops]
 
 
 @cache
-def _stemmer(language: str) -> Any:
+def _stemmer(language: str) -> Callable[[str], str]:
     import snowballstemmer  # 30 ms, for those who search
 
-    return snowballstemmer.stemmer(language)
+    module: Any = snowballstemmer
+    stem: Callable[[str], str] = module.stemmer(language).stemWord
+    return stem

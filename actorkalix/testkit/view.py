@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
@@ -15,8 +16,6 @@ from actorkalix.describe import descriptor_of
 from actorkalix.describe.descriptors import (
     ComponentDescriptor,
     TableDescriptor,
-    TableHandler,
-    ViewDescriptor,
     described,
 )
 from actorkalix.engine.publishing import topic_message
@@ -89,8 +88,8 @@ class ViewTestKit(Generic[C]):
         self._name = view.__name__
         self._component = component
         self._view = component.view
-        self._raised: list[BaseException] = []
-        self._memory = MemoryView(_watched(component, component.view, self._raised))
+        self._memory = MemoryView(component)
+        weakref.finalize(self, self._memory.close)
         self._answers: dict[str, Answer] = {}
         self._place: Place = BEGINNING
         self._lives: dict[tuple[str, str], _Life] = {}
@@ -272,7 +271,6 @@ class ViewTestKit(Generic[C]):
             *(1, through[2], self._now_ms, payload),
         )
         part = Range(_SHARD, begin, through, through[2], (fed,))
-        self._raised.clear()
         answer = self._send(ranges=(part,))
         held = [one for standing in answer.standings for one in standing.held]
         if not answer.reason:
@@ -280,50 +278,15 @@ class ViewTestKit(Generic[C]):
         if not held and not answer.reason:
             self._lives[key] = life
             return
+        failed = [error for _, error in self._memory.projection.failed if error is not None]
         self._send(again=tuple(Again(one, through[2], ()) for one in held))
-        if self._raised:
-            raise self._raised[-1]
+        if failed:
+            raise failed[-1]
         raise HandlerFailed(answer.reason or held[-1].failure)
 
     def _send(self, *, ranges: tuple[Range, ...] = (), again: tuple[Again, ...] = ()) -> Reached:
         batch = Batch(FEED_VERSION, 0, 1, self._now_ms, ranges=ranges, again=again)
         return self._memory.projection.apply(batch)
-
-
-class _Watched:
-    """A handler that leaves what it raises; the projection keeps only its text."""
-
-    def __init__(self, fn: Callable[..., Any], raised: list[BaseException]) -> None:
-        self._fn = fn
-        self._raised = raised
-
-    def __call__(self, *args: Any) -> Any:
-        try:
-            return self._fn(*args)
-        except Exception as error:
-            self._raised.append(error)
-            raise
-
-
-def _watched(
-    component: ComponentDescriptor, view: ViewDescriptor, raised: list[BaseException]
-) -> ComponentDescriptor:
-    """The view, whose handlers leave what they raise; the projection keeps only its text."""
-
-    def watch(handler: TableHandler | None) -> TableHandler | None:
-        return None if handler is None else replace(handler, fn=_Watched(handler.fn, raised))
-
-    replace = msgspec.structs.replace
-    tables = {
-        name: replace(
-            one,
-            handlers=tuple(replace(each, fn=_Watched(each.fn, raised)) for each in one.handlers),
-            on_delete=watch(one.on_delete),
-            on_snapshot=watch(one.on_snapshot),
-        )
-        for name, one in view.tables.items()
-    }
-    return replace(component, view=replace(view, tables=tables))
 
 
 def _is_topic(source: Any, name: str) -> bool:

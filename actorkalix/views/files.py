@@ -88,7 +88,7 @@ def connect_writer(uri: str, **options: Any) -> sqlite3.Connection:
     Raises:
         sqlite3.DatabaseError: it is no such file, or damaged.
     """
-    connection = sqlite3.connect(
+    connection: sqlite3.Connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False, **options
     )
     connection.execute("PRAGMA journal_mode=WAL")

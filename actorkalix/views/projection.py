@@ -257,11 +257,10 @@ class Projection:
                 )
                 continue
             subject = subjects[name]
-            if subject.held is None:
-                fold.take(subject, fed, tally, now_ms)
-                if subject.held is not None:
-                    failed.append(subject.held)
-                    self.failed.append((subject.held, fold.raised))
+            waits = None if subject.held else fold.take(subject, fed, tally, now_ms)
+            if waits is not None:
+                failed.append(waits)
+                self.failed.append((waits, fold.raised))
         for name, subject in subjects.items():
             if subject.held is not None:
                 held[fold.name, name] = subject.held

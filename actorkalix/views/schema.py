@@ -59,7 +59,7 @@ def prepare(
 
 def _prepare_table(connection: sqlite3.Connection, fold: TableFold, there: set[str]) -> None:
     missing = fold.storage.missing(there) if fold.name in there else ()
-    for statement in fold.storage.create:
+    for statement in (*fold.storage.idle(there), *fold.storage.create):
         connection.execute(statement)
     if fold.keeps_removed:
         connection.execute(fold.index)

@@ -19,6 +19,7 @@ first for ids that begin anew.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -34,6 +35,8 @@ from actorkalix_cluster.shardhost.subscriber import reason_of
 from .changes import CLEANED, DELETED, SourceReader, reader_of
 from .positions import chunks
 from .subjects import Subject, Tally
+
+log = logging.getLogger("actorkalix.views")
 
 CREATE = (
     'CREATE TABLE IF NOT EXISTS "$subjects"("table" TEXT NOT NULL, "subject" TEXT NOT NULL, '
@@ -118,20 +121,20 @@ class TableFold:
         return found
 
     # ---- one record -----------------------------------------------------------------------------
-    def take(self, subject: Subject, fed: Fed, tally: Tally, now_ms: int) -> None:
-        """Take a record; where it cannot be handled the subject is parked."""
-        if subject.held is not None:
-            return
+    def take(self, subject: Subject, fed: Fed, tally: Tally, now_ms: int) -> Held | None:
+        """Take a record of a subject that does not wait; where that fails, it waits as returned."""
         version = subject.version if subject.incarnation == fed.incarnation else 0
         gaps = tally.gaps
         failure = self.handle(subject, fed, tally)
-        if failure:
-            if tally.gaps == gaps:
-                version = fed.version - 1
-            subject.held = Held(
-                *(subject.shard, fed.component, fed.entity, self.name, subject.name),
-                *(version, fed.offset, 1, now_ms, failure),
-            )
+        if not failure:
+            return None
+        if tally.gaps == gaps:
+            version = fed.version - 1
+        subject.held = Held(
+            *(subject.shard, fed.component, fed.entity, self.name, subject.name),
+            *(version, fed.offset, 1, now_ms, failure),
+        )
+        return subject.held
 
     def handle(self, subject: Subject, fed: Fed, tally: Tally) -> str:
         """Handle a record if it is the next one; why that failed, or nothing."""
@@ -149,7 +152,8 @@ class TableFold:
             self.raised = gap
             tally.gaps += 1
             return str(gap)
-        except Exception as error:  # noqa: BLE001  whatever the user's handler raises
+        except Exception as error:  # whatever the user's handler raises
+            log.debug("%s fails on %r", self.name, subject.name, exc_info=True)
             self.raised = error
             return reason_of(error)
         return ""
@@ -205,7 +209,7 @@ class TableFold:
         handler = taken.handler
         if handler is not None:
             self._run(subject, handler.name, handler.fn, taken.context, (taken.value,))
-        elif self._table.pass_through:
+        elif self._table.pass_through and taken.value is not None:
             self._put(subject, taken.value)
 
     def _delete(self, subject: Subject, fed: Fed) -> None:

@@ -22,10 +22,13 @@ ON_HTTP_OR_RAY = {
     "host-hop": 1,
     "hosts": 2,
     "action-task": 2,
+    "dedicated": 7,
     "action-inline": 1,
     "entities-start": 1,
     "entities-cold": 1,
     "entities-rate": 2,
+    "view-lag": 1,
+    "view-query": 2,
 }
 
 
@@ -43,6 +46,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
         entities=(5, 20),
         cold=5,
         hosts=(1, 2),
+        view_rate=100,
     )
 
 

@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "late_call_after_undo",
         "what was done is undone while calls of the failed step are still on their way",
-        "undone_is_undone",
+        "undone_in_time",
         late_calls,
         edit(
             f"{ENGINE}.workflow_attempt:attempt_failed",

@@ -10,7 +10,7 @@ view says that it stands.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -40,8 +40,13 @@ NUMBERS = iter(range(1 << 60))
 class Feed:
     """What a feed knows: where the view stands, and who waits there."""
 
-    told: dict[int, Place] = field(default_factory=dict)
-    held: dict[tuple[str, str], Held] = field(default_factory=dict)
+    told: dict[int, Place]
+    held: dict[tuple[str, str], Held]
+
+    @classmethod
+    def new(cls) -> Feed:
+        """Nothing yet."""
+        return cls({}, {})
 
 
 class ViewOfLogs(RuleBasedStateMachine):
@@ -54,7 +59,7 @@ class ViewOfLogs(RuleBasedStateMachine):
         self.keeper = sqlite3.connect(self.uri, uri=True)
         self.projections: list[Projection] = []
         self.logs = [Log(shard) for shard in range(SHARDS)]
-        self.feeds = [Feed(), Feed()]
+        self.feeds = [Feed.new(), Feed.new()]
         self.flying: list[tuple[int, Batch]] = []
         self.deleted: dict[str, bool] = {}
 
@@ -72,9 +77,9 @@ class ViewOfLogs(RuleBasedStateMachine):
     def _log(self, name: str) -> Log:
         return self.logs[NAMES.index(name) % SHARDS]
 
-    @rule(name=st.sampled_from(NAMES), quantity=st.integers(0, 9), count=st.integers(1, 4))
-    def add(self, name: str, quantity: int, count: int) -> None:
-        for _ in range(count):
+    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1), quantity=st.integers(0, 9))
+    def add(self, names: list[str], quantity: int) -> None:
+        for name in names:
             if not self.deleted.get(name):
                 self._log(name).add(name, quantity)
 
@@ -146,22 +151,24 @@ class ViewOfLogs(RuleBasedStateMachine):
             self.flying.append((feed, batch(again=(again,), shards=SHARDS)))
 
     @rule(
-        which=st.integers(0, 1 << 16),
-        by=st.integers(0, 1),
-        heard=st.booleans(),
-        stays=st.booleans(),
+        arrivals=st.lists(
+            st.tuples(st.integers(0, 1 << 16), st.integers(0, 1), st.booleans(), st.booleans()),
+            min_size=1,
+        )
     )
-    def arrive(self, which: int, by: int, heard: bool, stays: bool) -> None:
-        """Some batch under way arrives; it may come again, and its answer may be lost."""
-        if not self.flying:
-            return
-        at = which % len(self.flying)
-        feed, made = self.flying[at]
-        if not stays:
-            del self.flying[at]
-        answer = self.projections[by].apply(made)
-        if heard:
-            self._hear(feed, answer)
+    def arrive(self, arrivals: list[tuple[int, int, bool, bool]]) -> None:
+        """Some of what is under way arrives; it may come again, and its answer may be lost."""
+        for which, by, heard, stays in arrivals:
+            if not self.flying:
+                return
+            at = which % len(self.flying)
+            feed, made = self.flying[at]
+            if not stays:
+                del self.flying[at]
+            answer = self.projections[by].apply(made)
+            if heard:
+                self._hear(feed, answer)
+            self.rows_are_the_fold_up_to_the_positions()
 
     def _hear(self, feed: int, answer: Answer) -> None:
         known = self.feeds[feed]
@@ -191,7 +198,7 @@ class ViewOfLogs(RuleBasedStateMachine):
     @rule(feed=st.integers(0, 1))
     def restart(self, feed: int) -> None:
         """A host begins anew, or a shard moves: it knows nothing of the view."""
-        self.feeds[feed] = Feed()
+        self.feeds[feed] = Feed.new()
 
     # ---- what must hold -----------------------------------------------------------------------
     def _ask(self, *shards: int) -> Answer:
@@ -214,7 +221,7 @@ class ViewOfLogs(RuleBasedStateMachine):
     def all_is_well_at_last(self) -> None:
         FAILING.clear()
         self.flying.clear()
-        self.feeds[0] = Feed()
+        self.feeds[0] = Feed.new()
         projection = self.projections[0]
         self._hear(0, self._ask(*range(SHARDS)))
         told = self.feeds[0].told
@@ -284,8 +291,8 @@ def rows(connection: sqlite3.Connection, log: Log) -> dict[str, tuple[int, int]]
 
 TestViewOfLogs = ViewOfLogs.TestCase
 TestViewOfLogs.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
+    max_examples=100,
+    stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -97,6 +97,8 @@ class Move(Workflow[Moving], id="move", snapshot_every=4, step_timeout=timedelta
 
     @command
     def late(self) -> Effect[str]:
+        if self.state is None or self.state.status != "rests":
+            return self.effects.reply("no")
         state = replace(self.state, status="late")
         return self.effects.update_state(state).transition_to(self.give).then_reply("late")
 

@@ -142,6 +142,21 @@ class Caused(msgspec.Struct, frozen=True):
     number: int
 
 
+class Viewed(msgspec.Struct, frozen=True):
+    """A row of a view, and what the log makes of its subject; None where there is none.
+
+    Attributes:
+        view, table, subject: whose row.
+        found, expected: the row as it is stored, and as it ought to be.
+    """
+
+    view: str
+    table: str
+    subject: str
+    found: str | None
+    expected: str | None
+
+
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """An execution of a workflow's step.
 
@@ -190,6 +205,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         wanted: which stored records they want, in the order of the log.
         caused: calls that deliveries made.
         at_rest: at the end consumers had nothing more to do.
+        viewed: rows of views, those that ought to be there among them.
         acting: ids of components that write records that nobody has asked for: workflows.
         executions: of steps, in the order in which they began.
         flows: records of workflows, in the order of the log.
@@ -206,6 +222,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     wanted: tuple[Wanted, ...] = ()
     caused: tuple[Caused, ...] = ()
     at_rest: bool = False
+    viewed: tuple[Viewed, ...] = ()
     acting: frozenset[str] = frozenset()
     executions: tuple[Execution, ...] = ()
     flows: tuple[Flowed, ...] = ()

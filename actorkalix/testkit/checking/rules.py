@@ -22,6 +22,7 @@ from .evidence import Evidence
 from .flowing import records_follow, steps_follow_records
 from .storing import acknowledged_is_stored, durable_before_shown, no_gaps, one_writer_per_epoch
 from .verdicts import Finding, Verdict, too_few
+from .viewing import views_are_folds
 
 FINDINGS_MAX = 100
 """Of one rule: whoever reads them mends the first, and the rest are mostly the same."""
@@ -57,6 +58,9 @@ DELIVERY_RULES = (
 )
 """Rules of what consumers do with what is stored."""
 
+VIEW_RULES = (Rule("views_are_folds", "a view is the fold of its sources' logs", views_are_folds),)
+"""Rules of what views make of what is stored."""
+
 STORE_RULES = (
     Rule("durability", "acknowledged is stored, stored was attempted", acknowledged_is_stored),
     Rule("no_gaps", "versions and sequence numbers have no gaps", no_gaps),
@@ -72,7 +76,7 @@ WORKFLOW_RULES = (
 )
 """Rules of workflows and of who runs their steps."""
 
-RULES = (*STORE_RULES, *DELIVERY_RULES, *WORKFLOW_RULES)
+RULES = (*STORE_RULES, *DELIVERY_RULES, *VIEW_RULES, *WORKFLOW_RULES)
 
 
 def judge(

@@ -12,7 +12,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.steps import run_steps
 from actorkalix.runtime.virtual import START_MS
+from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Assignment
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
 from actorkalix_cluster.shardhost.clock import Handle
@@ -37,7 +38,9 @@ from actorkalix_storage.memorystore import MemoryStore
 
 from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
+from .places import SimulatedWeather
 from .processes import Process
+from .projections import SimulatedViews
 from .steps import workflows_of
 from .trace import Trace
 
@@ -111,7 +114,10 @@ class SimulatedHost:
         wrap: puts something around each behavior.
         attend: puts something around each subscriber.
         attend_steps: puts something around each runner of steps.
+        weather: of the places of dedicated entities.
+        written: is told where their records come from.
         inside: is told what its own calls are.
+        views: that its feeds go to.
         on_fatal: is told why the process has to end.
     """
 
@@ -130,7 +136,10 @@ class SimulatedHost:
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
         attend: Callable[[Subscriber], Subscriber],
         attend_steps: Callable[[Steps], Steps],
+        weather: SimulatedWeather,
+        written: Written,
         inside: Inside,
+        views: SimulatedViews,
         on_fatal: Callable[[str], object],
     ) -> None:
         self.number = number
@@ -138,6 +147,7 @@ class SimulatedHost:
         self.process = process
         self.store = store
         self.clock = clock
+        self._views = views
         self._requests = 0
         self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
         self._idle = asyncio.Event()
@@ -152,6 +162,8 @@ class SimulatedHost:
             on_fatal=on_fatal,
             wrap=wrap,
             attend=attend,
+            places=weather.places,
+            ran=partial(_note, written, process),
         )
         assignment = Assignment(number, incarnation, b"")
         self.neighbours = Neighbours(assignment, self.host, homes, clock, limits)
@@ -171,7 +183,8 @@ class SimulatedHost:
             StoreError: the shards could not be opened.
         """
         await self.host.start()
-        self.host.connect(self._dispatch)
+        self.host.connect(self._dispatch, self._views.target(self.process))
+        self._views.attend(self.process, self.host)
 
     def receive(self, batch: bytes) -> None:
         """A batch of another host. In this process."""
@@ -212,9 +225,21 @@ class SimulatedHost:
         await self.neighbours.flushed(grace_s)
 
 
+def _note(written: Written, process: Process, message: Message, step: Step[Any]) -> None:
+    """A step of a dedicated entity is back, with its records as they will be written."""
+    for record in step.records:
+        written.note(record, operation_of(message.correlation_id), process.name)
+
+
 async def _at_once(work: Callable[[], Any]) -> Any:
     """There are no threads: a plain function runs where it is called."""
     return work()
+
+
+@cache
+def homes_of(stores: int, shards: int) -> tuple[tuple[int, ...], ...]:
+    """Where the shards of a new service are; thousands of runs ask for the same."""
+    return propose([RingStore(number) for number in range(stores)], shards)
 
 
 class Watched(Around[Any]):

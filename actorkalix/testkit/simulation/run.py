@@ -25,6 +25,8 @@ from actorkalix.testkit.checking import (
     Evidence,
     Finding,
     Verdict,
+    Viewed,
+    folded,
     judge,
     linearizability,
     model_of,
@@ -87,6 +89,7 @@ class Played(msgspec.Struct):
 
     Attributes:
         at_rest: consumers had nothing more to do.
+        viewed: rows of views, and what they ought to be.
         world: at its end; its disks have what is stored.
         history: what was asked and answered.
         records: all that are stored, by shard, in order; each with the operation that it comes
@@ -99,6 +102,7 @@ class Played(msgspec.Struct):
     records: tuple[tuple[StoredRecord, int | None, str], ...]
     findings: list[Finding]
     at_rest: bool = True
+    viewed: tuple[Viewed, ...] = ()
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -138,6 +142,7 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
         wanted=tuple(wanted_of(service, (record for record, _, _ in played.records))),
         caused=tuple(world.inside.caused),
         at_rest=played.at_rest,
+        viewed=played.viewed,
         acting=acting,
         executions=tuple(world.inside.executions),
         flows=tuple(
@@ -179,7 +184,9 @@ def play(subject: Subject, plan: Plan) -> Played:
     findings += [Finding(f"an exception that nobody took: {text}") for text in loop.problems]
     findings += [Finding(f"{type(error).__name__}: {error}") for error in world.findings.take()]
     records = tuple(_records(world, findings))
-    return Played(world, clients.history, records, findings, world.at_rest)
+    viewed = tuple(_viewed(service, world, [each for each, _, _ in records]))
+    world.views.end()
+    return Played(world, clients.history, records, findings, world.at_rest, viewed)
 
 
 async def _play(
@@ -266,11 +273,25 @@ def _records(
         yield from ((each, *world.written.of(each.record)) for each in records)
 
 
+def _viewed(
+    service: ServiceDescriptor, world: World, records: Sequence[StoredRecord]
+) -> Iterator[Viewed]:
+    """Rows of all views beside what the log makes of them."""
+    for name, view in world.views.views.items():
+        expected = folded(service.components[name], records)
+        found = {(table, subject): row for table, subject, row in view.rows()}
+        for table, subject in dict.fromkeys((*expected, *found)):
+            key = (table, subject)
+            yield Viewed(name, table, subject, found.get(key), expected.get(key))
+
+
 def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:
     acting = frozenset(one.component_id for one in workflows_of(service))
     operations = tuple(  # what goes on by itself has no sequential model
         one for one in _of_entities(service, history) if one.component not in acting
     )
+    if history.operations and not operations:
+        return Verdict(LINEARIZABILITY, "not_judged", note="nothing was asked that has a model")
     models = {
         component: model_of(service.components[component].cls, limits=limits)
         for component in dict.fromkeys(operation.component for operation in operations)

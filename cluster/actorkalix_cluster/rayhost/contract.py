@@ -66,6 +66,12 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Answer = Answered | Refused
 
 
+class NotPrepared(Exception):
+    """The process imports still; it was found by its name before it could answer."""
+
+    number = "AK3002"
+
+
 class CallRefused(Exception):
     """A `Refused` on its way up."""
 

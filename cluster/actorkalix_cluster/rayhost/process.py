@@ -39,6 +39,7 @@ from actorkalix_cluster.rayhost.contract import (
     Answered,
     Beat,
     Hosted,
+    NotPrepared,
     ProcessSpec,
     Refused,
     Roll,
@@ -72,16 +73,18 @@ class Process:
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="loop", daemon=True)
         self._hosted: Hosted | None = None
+        self._preparing = threading.Lock()
         self._batches: collections.deque[bytes] = collections.deque()
         self._told = False  # the loop will look at the batches
 
     def prepare(self) -> bytes:
-        """Import everything and fetch the sockets; an `Answer` with a `Beat`."""
-        return _told(self._prepare)
+        """Import everything and fetch the sockets, once; an `Answer` with a `Beat`."""
+        with self._preparing:
+            return told(self._prepare if self._hosted is None else self.beat)
 
     def call(self, method: str, arguments: bytes) -> bytes:
         """Ask what runs here; an `Answer`."""
-        return _told(lambda: self._on_loop(self._prepared().call(method, arguments)))
+        return told(lambda: self._on_loop(self._prepared().call(method, arguments)))
 
     def beat(self) -> bytes:
         """A `Beat`, whatever the loop does."""
@@ -93,7 +96,7 @@ class Process:
             store: RayTransport(handle, self._loop) for store, handle in handles.items()
         }
         called = msgspec.msgpack.decode(roll, type=Roll)
-        return _told(lambda: self._on_loop(_enrolled(self._prepared(), called, ways)))
+        return told(lambda: self._on_loop(_enrolled(self._prepared(), called, ways)))
 
     def take(self, batch: bytes) -> bytes:
         """A batch of another host, which is here when this returns b""."""
@@ -126,7 +129,8 @@ class Process:
         return msgspec.msgpack.encode(Beat(os.getpid()))
 
     def _prepared(self) -> Hosted:
-        assert self._hosted is not None, "prepare comes first"
+        if self._hosted is None:
+            raise NotPrepared("the process is starting")
         return self._hosted
 
     def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
@@ -166,7 +170,7 @@ def die_with(pidfd: int) -> NoReturn:
     os._exit(EXIT_ORPHANED)
 
 
-def _told(work: Callable[[], bytes]) -> bytes:
+def told(work: Callable[[], bytes]) -> bytes:
     """An `Answer` in msgpack: what the work returned, or why it could not."""
     answer: Answer
     try:

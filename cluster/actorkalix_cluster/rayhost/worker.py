@@ -12,25 +12,19 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import io
 import logging
-import os
 import queue
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
-from actorkalix_cluster.rayhost import members
-from actorkalix_cluster.rayhost.actors import Making
 from actorkalix_cluster.rayhost.batching import ALONE_MS
 from actorkalix_cluster.rayhost.contract import CallRefused, value_of
+from actorkalix_cluster.rayhost.entering import enter
 from actorkalix_cluster.rayhost.errands import (
     METHOD,
     PROTOCOL,
@@ -46,16 +40,14 @@ from actorkalix_cluster.rayhost.errands import (
     factory_named,
 )
 from actorkalix_cluster.rayhost.launch import module
-from actorkalix_cluster.rayhost.process import TASKS, die_with
+from actorkalix_cluster.rayhost.process import TASKS
 from actorkalix_cluster.rayhost.slips import Slip
-from actorkalix_cluster.rayhost.sockets import take
 
 log = logging.getLogger("actorkalix.tasks")
 
 T = TypeVar("T")
 
 POLL_S = 0.05  # until a wait looks whether it was interrupted
-RAYS_MARKS = (":task_name:", ":job_id:", ":actor_name:")
 LOOK_MS = 10.0  # twice the budget of a batch: who waits longer than that waits for too long
 
 Call = Callable[[bytes], "concurrent.futures.Future[bytes]"]
@@ -92,7 +84,7 @@ class Worker:
     def __init__(self, crew: Crew) -> None:
         if crew.protocol != PROTOCOL:
             raise RuntimeError(f"protocol {crew.protocol} of the host, {PROTOCOL} of this worker")
-        _enter(crew.making)
+        enter(crew.making, "worker")
         self._namespace = crew.making.namespace
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
@@ -176,39 +168,6 @@ class Worker:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-
-
-def _enter(making: Making) -> None:
-    """Belong to the run as its other processes do; see `process`.
-
-    A run that was started in the background ignores SIGINT (nohup), and so would this process. But
-    an interrupt is how Ray cancels: it calls Python's handler of that signal, if there is one.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.path[:] = [path for path in sys.path if path not in making.unwanted_paths]
-    global _member  # open as long as the process lives
-    _member = members.enter(Path(making.scratch), f"{making.prefix}worker-{os.getpid()}")
-    try:
-        taken = take(Path(making.handover), making.ticket)
-    except OSError:  # the run process stands still
-        log.warning("what this worker prints goes to Ray's files", exc_info=True)
-        return
-    for listening in taken.listening:
-        os.close(listening)
-    threading.Thread(target=die_with, args=(taken.run,), name="run-watch", daemon=True).start()
-    log_file = os.fdopen(taken.log, "wb", buffering=0)
-    sys.stdout = sys.stderr = Printed(log_file, errors="replace", line_buffering=True)
-
-
-_member = -1
-
-
-class Printed(io.TextIOWrapper):
-    """What works print, without what Ray prints at the start of each task for its own log files."""
-
-    def write(self, text: str) -> int:
-        """Write it, unless it is a mark of Ray's."""
-        return len(text) if text.startswith(RAYS_MARKS) else super().write(text)
 
 
 class Raised:

@@ -15,9 +15,10 @@ leaving takes no time:
                              ABSENT <--landed--- BROKEN
 
 A message waits in the mailbox while its actor is LOADING or BROKEN, or has no room for another
-flight. An append that is refused takes the actor and everything in flight behind it along: LIVE,
-BROKEN -> ABSENT. A shard that is lost takes its actors along from every state. An actor that
-becomes ABSENT with messages in its mailbox is loaded again at once.
+flight; of a kind that runs elsewhere, also while another message is there. An append that is
+refused takes the actor and everything in flight behind it along: LIVE, BROKEN -> ABSENT. A shard
+that is lost takes its actors along from every state. An actor that becomes ABSENT with messages in
+its mailbox is loaded again at once.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Actor:
     """One live actor. See the head of this file."""
 
     __slots__ = (
+        "away",
         "behavior",
         "component",
         "durable",
@@ -107,12 +109,14 @@ class Actor:
         self.mailbox: list[Ticket] = []
         self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
+        self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
         self.used_ms = 0
 
     @property
     def busy(self) -> bool:
         """Something is under way: it must not leave memory."""
-        return bool(self.flights or self.mailbox or self.keys) or self.state is not State.LIVE
+        at_work = self.flights or self.mailbox or self.keys or self.away
+        return bool(at_work) or self.state is not State.LIVE
 
     def turn(self, turn: Turn) -> None:
         """Go where the table says."""

@@ -22,6 +22,9 @@ Idempotency keys (architecture 12). A key at work in the actor is joined; else t
 unless the actor has no record at all. A key counts for `keys_kept_ms` by record time. What is
 remembered under it is the behavior's business; the host only finds it.
 
+An actor kind that runs elsewhere is stepped there, one message at a time; what comes back goes the
+same way (`away`).
+
 Commands that are held (`Step.hold`) stay in the mailbox, in order, until a record of the actor has
 landed; queries, and what the host itself tells the actor, pass them.
 
@@ -33,12 +36,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from functools import partial
 from typing import Any
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, Lookup, State, Turn
 from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, Step
 from actorkalix_cluster.shardhost.commits import CommitQueue
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
@@ -67,7 +72,7 @@ class Driver:
     def take(self, actor: Actor, ticket: Ticket) -> None:
         """A message for an actor in memory."""
         self._live.used(actor)
-        if actor.state is State.LIVE:
+        if actor.state is State.LIVE and not actor.away:
             if ticket.message.kind is MessageKind.QUERY:
                 self._query(actor, ticket)
                 return
@@ -87,7 +92,7 @@ class Driver:
 
     def go_on(self, actor: Actor) -> None:
         """Something changed for an actor: it was loaded, flights have landed, a key was found."""
-        while actor.state is State.LIVE and (ticket := _next(actor)) is not None:
+        while actor.state is State.LIVE and not actor.away and (ticket := _next(actor)) is not None:
             query = ticket.message.kind is MessageKind.QUERY
             if ticket.stage is Stage.WAITING and not query and not self._has_room(actor):
                 return
@@ -102,7 +107,7 @@ class Driver:
 
     def _drop_if_over(self, actor: Actor) -> None:
         """A broken actor with nothing in flight is rebuilt; on a lost shard nothing stays."""
-        if actor.flights or not self._live.has(actor):
+        if actor.flights or actor.away or not self._live.has(actor):
             return
         if actor.state is State.BROKEN:
             self._live.drop(actor, Turn.LANDED)
@@ -156,7 +161,13 @@ class Driver:
             return
         ticket.begin()
         now_ms = self._shards.now_ms(actor.shard)
-        step = self._run(actor, actor.durable, ticket.message, now_ms)
+        if isinstance(actor.behavior, Elsewhere):
+            self._live.away.run(actor, actor.durable, ticket, now_ms, self._queried)
+        else:
+            step = self._run(actor, actor.durable, ticket.message, now_ms)
+            self._queried(actor, ticket, step)
+
+    def _queried(self, actor: Actor, ticket: Ticket, step: Step[Any] | Reply) -> None:
         if isinstance(step, Reply):
             self.leave(actor, ticket, step)
             self._drop_if_over(actor)
@@ -189,14 +200,25 @@ class Driver:
         if self._commits.full:
             self._refuse_load(ticket, "too many commands wait for the disk")
             return
-        message, behavior, shard = ticket.message, actor.behavior, actor.shard
-        now_ms = self._shards.now_ms(shard)
-        step = self._run(actor, actor.speculative, message, now_ms)
-        if isinstance(step, Step) and step.hold:
-            actor.held = True  # whoever waits for a flight is told by its landing
-            actor.mailbox.insert(0, ticket)
-            return
-        ticket.begin()
+        now_ms = self._shards.now_ms(actor.shard)
+        if isinstance(actor.behavior, Elsewhere):
+            ticket.begin()
+            then = partial(self._stepped, key=key)
+            self._live.away.run(actor, actor.speculative, ticket, now_ms, then)
+        else:
+            step = self._run(actor, actor.speculative, ticket.message, now_ms)
+            if isinstance(step, Step) and step.hold:
+                actor.held = True  # whoever waits for a flight is told by its landing
+                actor.mailbox.insert(0, ticket)
+                return
+            ticket.begin()
+            self._stepped(actor, ticket, step, key=key)
+
+    def _stepped(
+        self, actor: Actor, ticket: Ticket, step: Step[Any] | Reply, *, key: bytes
+    ) -> None:
+        """What a command has come to: an append that leaves, or an answer."""
+        behavior, shard = actor.behavior, actor.shard
         if isinstance(step, Reply):
             self._answer_after_flights(actor, ticket, step)
             self._drop_if_over(actor)
@@ -216,7 +238,7 @@ class Driver:
             actor.keys[key] = flight
         actor.speculative = step.instance
         actor.flights.append(flight)
-        shard.time_ms = now_ms
+        shard.time_ms = step.records[-1].time_ms
         self._commits.put(flight)
 
     def _answer_after_flights(self, actor: Actor, ticket: Ticket, reply: Reply) -> None:
@@ -241,6 +263,7 @@ class Driver:
         lookup = Lookup(ticket)
         actor.keys[key] = lookup
         actor.resting += 1
+        actor.away = isinstance(actor.behavior, Elsewhere)  # else others would always go first
         shard, component, entity = actor.shard.number, actor.component, actor.entity
         self._committer.read(
             lambda: self._store.remembered(shard, component, entity, key),
@@ -251,6 +274,7 @@ class Driver:
         self, actor: Actor, key: bytes, lookup: Lookup, found: StoredRecord | Exception | None
     ) -> None:
         del actor.keys[key]
+        actor.away = False
         actor.resting -= len(lookup.joined)
         waiting = [ticket for ticket in lookup.joined if ticket.stage is Stage.WAITING]
         if isinstance(found, Exception):

@@ -92,6 +92,27 @@ def component_blocked(component: str) -> Failure:
     )
 
 
+def process_ended(component: str, entity: str, reason: str, retry_after_ms: int) -> Failure:
+    """The process of its own in which an actor ran is not there; what it did is not stored."""
+    return Failure(
+        "AK3008",
+        "unavailable",
+        f"the process of {component} {entity!r} has no answer, {reason}; nothing was executed",
+        retry_after_ms=retry_after_ms,
+    )
+
+
+def no_room(component: str, entity: str, retry_after_ms: int = RETRY_AFTER_MS) -> Failure:
+    """No node had room for the process of an actor, for as long as its callers could wait."""
+    return Failure(
+        "AK3009",
+        "unavailable",
+        f"the process of {component} {entity!r} has not started in time, for it may ask for more "
+        "than any node has now; nothing was executed",
+        retry_after_ms=retry_after_ms,
+    )
+
+
 def outcome_unknown(reason: str) -> Failure:
     """It was started, and nobody knows how it ended."""
     return Failure("AK3101", "deadline_exceeded", reason, outcome="unknown")

@@ -238,11 +238,9 @@ class Feed:
         progress.state = FeedState.READING
         progress.reading += 1
         self._reads += 1
-        page = partial(
-            *(next_page, self._store, self._source, progress.shard),
-            at_place(at) if at is not None else progress.read,
-            *(at is not None, self._limits),
-        )
+        begin, compare = (progress.read, False) if at is None else (at_place(at), True)
+        shard, limits = progress.shard, self._limits
+        page = partial(next_page, self._store, self._source, shard, begin, compare, limits)
         self._committer.read(page, partial(self._was_read, progress, progress.reading))
 
     def _was_read(self, progress: FeedProgress, reading: int, page: Page | Exception) -> None:

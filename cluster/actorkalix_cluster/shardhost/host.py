@@ -139,7 +139,7 @@ class ShardHost:
             parts, self._driver, self._live, self._upkeep, self._timers, self._fatal
         )
         self._commits.settle = self._settle
-        self._live.on_live = self._go_on
+        self._live.on_live = self._live.away.on_back = self._go_on
 
     # ---- life ---------------------------------------------------------------------------------
     async def start(self) -> None:

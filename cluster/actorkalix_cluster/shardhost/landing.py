@@ -20,12 +20,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, State, Turn
+from actorkalix_cluster.shardhost.away import broken
 from actorkalix_cluster.shardhost.committer import Outcomes
 from actorkalix_cluster.shardhost.consumers import Consumers
 from actorkalix_cluster.shardhost.driver import Driver, placed
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.live import LiveActors
 from actorkalix_cluster.shardhost.messages import Failure, Reply
@@ -109,7 +112,7 @@ class Landing:
         for ticket, reply in flight.rests:
             self._driver.leave(actor, ticket, reply)
         if flight.snapshot_due:
-            self._upkeep.snapshot(actor, flight.instance, position)
+            self._snapshot(actor, flight.instance, position)
         self._look_at_times(flight)
         if self.consumers is not None:
             self.consumers.landed(append, position)
@@ -117,6 +120,15 @@ class Landing:
             self.feeds.landed(append, position, actor.incarnation)
         if flight.forget and not actor.busy:
             self._live.drop(actor, Turn.FORGOTTEN)
+
+    def _snapshot(self, actor: Actor, instance: Any, position: Position) -> None:
+        if isinstance(actor.behavior, Elsewhere):
+            incarnation, keep = actor.incarnation, self._upkeep.keep
+            self._live.away.snapshot(
+                actor, instance, lambda made: keep(actor, made, incarnation, position)
+            )
+        else:
+            self._upkeep.snapshot(actor, instance, position)
 
     def _look_at_times(self, flight: Flight) -> None:
         actor = flight.actor
@@ -160,4 +172,7 @@ class Landing:
                 self._desk.answer(ticket, reply)
             if flight.key:
                 del actor.keys[flight.key]
-        self._live.drop(actor, Turn.REFUSED)
+        if actor.away:
+            broken(actor)  # it goes when its message is back
+        else:
+            self._live.drop(actor, Turn.REFUSED)

@@ -103,6 +103,10 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
         handler_unready_ms: a step that holds it for this long makes the host unready.
         handler_hang_ms: a step that holds it for this long ends the host.
         handler_strikes_max: slow handlers of a component until it is blocked.
+        residences_max: actors that run elsewhere, each in a process of its own.
+        residence_start_ms: until who waits for such a process is told that there is no room.
+        residence_room_ms: between two ends of idle ones while others wait for room (a process that
+            has room is there in 1 to 2 s).
         consumers: what each consumer takes.
         feeds: what each feed takes.
     """
@@ -130,6 +134,9 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     handler_unready_ms: int = 2_000
     handler_hang_ms: int = 10_000
     handler_strikes_max: int = 3
+    residences_max: int = 128
+    residence_start_ms: int = 30_000
+    residence_room_ms: int = 1_500
     consumers: ConsumerLimits = ConsumerLimits()
     feeds: FeedLimits = FeedLimits()
 

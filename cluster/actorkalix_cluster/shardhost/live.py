@@ -13,6 +13,9 @@ comes, and whatever has kept one is over. So beyond `actors_max` there are only 
 those are bounded by the queues that they are in. Those that are still to be loaded do not count: a
 storm of them must not drive out, before any of it is here, what is in use meanwhile.
 
+An actor of a kind that runs elsewhere has its place first (`away`), then its history is read and
+sent there; it is idle when its place is, not by the order of use.
+
 An actor that is dropped with messages in its mailbox makes room for a new one that takes them
 over. A late answer of the store finds that its actor is not the one in the table, and is
 nobody's.
@@ -28,20 +31,23 @@ from typing import Any
 
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, State, Turn
+from actorkalix_cluster.shardhost.away import Away
 from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_cluster.shardhost.clock import Handle
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere, Shadow
 from actorkalix_cluster.shardhost.loads import Found, LoadQueue
-from actorkalix_cluster.shardhost.messages import Reply
+from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
-from actorkalix_storage.api import Damaged, Position, StoreError
+from actorkalix_storage.api import Damaged, History, Position, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
 BUSY_SKIPPED_MAX = 16  # how many busy actors are passed over in one look for room
 SWEPT_MAX = 256  # actors that leave memory in one turn of the loop: some 1 ms
+_ENDS_PLACE = (Turn.IDLE, Turn.FORGOTTEN, Turn.LOST)
 SWEEP_EVERY_MS = 100  # after a storm each millisecond would have some that are due
 
 
@@ -58,6 +64,9 @@ class LiveActors:
         self._limits = parts.limits
         self._observer = parts.observer
         self._watch = parts.watch
+        self.away = Away(parts)
+        self.away.residences.may_leave = self._may_leave
+        self.away.residences.lost = self._lost_place
         self.on_live: Callable[[Actor], object] = _nothing  # set by the host: who goes on with it
         self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
         self._sweep: Handle | None = None
@@ -108,7 +117,23 @@ class LiveActors:
         if self._sweep is None:
             self._sweep_after(self._limits.passivate_after_ms)
         started = perf_counter()
-        self._loads.put(shard, component, entity, lambda found: self._loaded(actor, found, started))
+        if isinstance(actor.behavior, Elsewhere):
+            self.away.enter(actor, lambda failure: self._entered(actor, failure, started))
+        else:
+            self._loads.put(
+                shard, component, entity, lambda found: self._loaded(actor, found, started)
+            )
+
+    def _entered(self, actor: Actor, failure: Failure | None, started: float) -> None:
+        """There is a place for an actor, or none."""
+        if failure is not None:
+            self._unreadable(actor, lambda _: Reply(failure=failure))
+            return
+        self._loads.put(
+            actor.shard.number,
+            *(actor.component, actor.entity),
+            lambda found: self._loaded(actor, found, started),
+        )
 
     def _loaded(self, actor: Actor, found: Found, started: float) -> None:
         if not self.has(actor):
@@ -116,17 +141,17 @@ class LiveActors:
         if isinstance(found, Exception):
             self._not_loaded(actor, found)
             return
+        if isinstance(actor.behavior, Elsewhere):
+            self.away.load(
+                actor, found, lambda loaded: self._loaded_elsewhere(actor, found, loaded, started)
+            )
+            return
         try:
             with self._watch.doing(Doing.LOAD, actor.component, actor.entity, self._clock.now_ms()):
                 if found is None:
                     instance = actor.behavior.empty(actor.entity)
                 else:
                     instance = actor.behavior.restore(actor.entity, found)
-            if found is not None:
-                head = found.head
-                lineage = self._store.identity.lineage
-                actor.position = Position(lineage, head.epoch, head.offset)
-                actor.incarnation = head.incarnation
         except BehaviorError as error:
             log.error("%s %r cannot be loaded: %s", actor.component, actor.entity, error)
             reply = error.reply
@@ -139,6 +164,30 @@ class LiveActors:
                 actor, lambda t: Reply(failure=failures.unexpected(t.message.correlation_id))
             )
             return
+        self._goes_live(actor, found, instance, started)
+
+    def _loaded_elsewhere(
+        self,
+        actor: Actor,
+        found: History | None,
+        loaded: Shadow | Callable[[Ticket], Reply],
+        started: float,
+    ) -> None:
+        if not self.has(actor):
+            return
+        if isinstance(loaded, Shadow):
+            self._goes_live(actor, found, loaded, started)
+        else:
+            self._unreadable(actor, loaded)
+
+    def _goes_live(
+        self, actor: Actor, found: History | None, instance: Any, started: float
+    ) -> None:
+        if found is not None:
+            head = found.head
+            lineage = self._store.identity.lineage
+            actor.position = Position(lineage, head.epoch, head.offset)
+            actor.incarnation = head.incarnation
         actor.speculative = actor.durable = instance
         actor.turn(Turn.LOADED)
         self._loading -= 1
@@ -170,6 +219,11 @@ class LiveActors:
     def drop(self, actor: Actor, turn: Turn) -> None:
         """Take an actor out of memory; messages in its mailbox bring it back at once."""
         assert not actor.flights, "whoever drops an actor has settled its flights"
+        assert not actor.away, "what is elsewhere comes back first"
+        if isinstance(actor.behavior, Elsewhere):
+            self.away.stays_out(actor)
+            if turn in _ENDS_PLACE or not actor.shard.owned:
+                self.away.residences.leave((actor.component, actor.entity))
         self._loading -= actor.state is State.LOADING
         actor.turn(turn)
         assert actor.state is State.ABSENT, "a turn that drops ends in ABSENT"
@@ -191,12 +245,13 @@ class LiveActors:
             waiting, actor.mailbox = actor.mailbox, []
             for ticket in waiting:
                 self._desk.answer(ticket, reply)
-            if not actor.flights:
+            if not actor.flights and not actor.away:
                 self.drop(actor, Turn.LOST)
 
     def clear(self) -> None:
         """The host has ended: forget all."""
         self._loads.close()
+        self.away.clear()
         self._loading = 0
         for component, count in self.counts.items():
             for _ in range(count):
@@ -211,7 +266,7 @@ class LiveActors:
         passed_over, actors_max = 0, self._limits.actors_max
         while len(self._actors) - self._loading > actors_max and passed_over < BUSY_SKIPPED_MAX:
             oldest = next(iter(self._actors.values()))
-            if oldest.busy:
+            if oldest.busy or isinstance(oldest.behavior, Elsewhere):
                 self._actors.move_to_end((oldest.component, oldest.entity))
                 passed_over += 1
             else:
@@ -233,11 +288,32 @@ class LiveActors:
             if rest_ms > 0:
                 self._sweep_after(max(rest_ms, min(SWEEP_EVERY_MS, after_ms)))
                 return
-            if oldest.busy:
+            if oldest.busy or isinstance(oldest.behavior, Elsewhere):
                 self.used(oldest)
             else:
                 self.drop(oldest, Turn.IDLE)
         self._sweep_after(1)
+
+    # ---- places elsewhere ---------------------------------------------------------------------
+    def _may_leave(self, who: tuple[str, str]) -> bool:
+        """Whether nobody needs a place; its actor leaves memory then."""
+        actor = self._actors.get(who)
+        if actor is None:
+            return True
+        if actor.busy:
+            return False
+        self.drop(actor, Turn.IDLE)
+        return True
+
+    def _lost_place(self, who: tuple[str, str]) -> None:
+        """A place has ended by itself while no message was there."""
+        actor = self._actors.get(who)
+        if actor is None or actor.state is not State.LIVE:
+            return
+        if actor.flights or actor.away:  # they were good; what comes next must not rest on them
+            actor.turn(Turn.BROKE)
+        else:
+            self.drop(actor, Turn.REFUSED)
 
     def _set_back(self, now_ms: int) -> None:
         """The clock was set back: who was used after this, by what it says now, rests from now."""

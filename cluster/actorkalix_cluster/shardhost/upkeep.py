@@ -66,9 +66,13 @@ class Upkeep:
         except Exception:
             log.exception("no snapshot of %s %r", actor.component, actor.entity)
             return
-        snapshot = msgspec.structs.replace(
-            made, incarnation=actor.incarnation, offset=position.offset
-        )
+        self.keep(actor, made, actor.incarnation, position)
+
+    def keep(self, actor: Actor, made: Snapshot, incarnation: int, position: Position) -> None:
+        """Store a snapshot of the actor as `position` has led to it, some time."""
+        if self._stopped:
+            return
+        snapshot = msgspec.structs.replace(made, incarnation=incarnation, offset=position.offset)
         subject = (actor.shard.number, actor.component, actor.entity)
         with self._lock:
             first = not self._waiting

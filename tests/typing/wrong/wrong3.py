@@ -1,9 +1,27 @@
 """Wrong uses of services, metadata, effects, stored types and replicated data."""
+
 from datetime import timedelta
 from typing import Any
 from actorkalix import (
-    Client, Context, Effect, Metadata, Reply, ReplicatedEntity, Service, StepEffect, ValueEntity, Workflow, allow_all, command,
-    failover_to, http, max_retries, migrate, query, step, type_name,
+    Client,
+    Context,
+    Effect,
+    Metadata,
+    Reply,
+    ReplicatedEntity,
+    Service,
+    StepEffect,
+    ValueEntity,
+    Workflow,
+    allow_all,
+    command,
+    failover_to,
+    http,
+    max_retries,
+    migrate,
+    query,
+    step,
+    type_name,
 )
 from actorkalix.crdt import CounterMap, GCounter, ORMap, ORSet, PNCounter, Vote
 from actorkalix.testkit import ActionTestKit, EntityTestKit, ViewTestKit, WorkflowTestKit
@@ -210,6 +228,12 @@ def services() -> None:
     WorkflowTestKit(Transfer, "t").run_step(Transfer.start)
     # case: view kit asked for another view's query
     ViewTestKit(Carts).query(ShoppingCart.get_cart)
+    # case: view kit with an argument of another type
+    ViewTestKit(Carts).query(Carts.by_id, 3)
+    # case: view kit with an event of another entity
+    ViewTestKit(Carts).event(ShoppingCart, "c1", Cart("c1"))
+    # case: view kit with a state of an event sourced entity
+    ViewTestKit(Carts).state(ShoppingCart, "c1", Cart("c1"))
     # case: action kit asked for an entity's handler
     ActionTestKit(Checkout).call(ShoppingCart.get_cart)
     # case: action kit with an argument of another type

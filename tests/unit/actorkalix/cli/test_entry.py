@@ -24,8 +24,8 @@ def test_errors_of_the_command_line_have_code_2(cli: Callable[..., Ran]) -> None
     ran = cli("stat")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("AK5003 there is no command 'stat'")
-    assert cli("submit", "--json").error["message"] == (
-        "`actorkalix submit` comes with a later version"
+    assert cli("openapi", "--json").error["message"] == (
+        "`actorkalix openapi` comes with a later version"
     )
 
 

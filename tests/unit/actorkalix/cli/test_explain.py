@@ -41,5 +41,5 @@ def test_the_list_of_all(cli: Callable[..., Ran]) -> None:
 def test_an_unknown_number(cli: Callable[..., Ran]) -> None:
     ran = cli("explain", "AK2999")
     assert (ran.code, ran.out) == (2, "")
-    assert "there is no error 'AK2999'; near it: AK20" in ran.err
+    assert "there is no error 'AK2999'; near it: AK2019" in ran.err
     assert cli("explain", "AK2999", "--json").error["number"] == "AK5003"

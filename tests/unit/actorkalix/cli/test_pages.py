@@ -36,9 +36,9 @@ def test_a_page_is_found_by_number_or_name(typed: str) -> None:
     assert find(typed).number == "AK2003"
 
 
-@pytest.mark.parametrize("typed", ["AK2093", "2093", "", "AK", "\x00", "🙂", "x" * 10_000])
+@pytest.mark.parametrize("typed", ["AK2903", "2930", "", "AK", "\x00", "🙂", "x" * 10_000])
 def test_an_unknown_number_is_answered_with_the_nearest(typed: str) -> None:
     with pytest.raises(InvalidCommandLine, match=r"`actorkalix explain` lists all"):
         find(typed)
-    with pytest.raises(InvalidCommandLine, match=r"near it: .*AK2003"):
-        find("AK2033")
+    with pytest.raises(InvalidCommandLine, match=r"near it: AK20\d\d"):
+        find("AK2903")

@@ -46,13 +46,20 @@ class Rows(View, id="queries-rows"):
         raise NotImplementedError
 
     @sql("SELECT * FROM rows WHERE id = :id AND n > :n")
-    def wanted(self, wanted: Wanted) -> Row | None: ...
+    def wanted(self, wanted: Wanted) -> Row | None:
+        raise NotImplementedError
 
     @sql("SELECT * FROM rows WHERE id = :id")
-    def typed(self, wanted: Typed) -> Row | None: ...
+    def typed(self, wanted: Typed) -> Row | None:
+        raise NotImplementedError
 
     @sql("SELECT * AS rows, next_page_token() AS next_page FROM rows OFFSET page_token_offset(:p)")
-    def page(self, p: str = "") -> Page: ...
+    def page(self, p: str = "") -> Page:
+        raise NotImplementedError
+
+    @sql("SELECT * FROM rows ORDER BY n LIMIT 5")
+    def some(self) -> list[Row]:
+        raise NotImplementedError
 
     @sql("SELECT * FROM rows")
     def all(self) -> AsyncIterator[Row]:
@@ -72,12 +79,13 @@ def query(name: str) -> QueryDescriptor:
 def test_queries_are_compiled() -> None:
     view = descriptor_of(Rows).view
     assert view is not None
-    assert list(view.queries) == ["one", "wanted", "typed", "page", "all", "watch"]
-    assert [one.streams for one in view.queries.values()] == [False] * 4 + [True] * 2
-    assert [one.stream_updates for one in view.queries.values()] == [False] * 5 + [True]
+    assert list(view.queries) == ["one", "wanted", "typed", "page", "some", "all", "watch"]
+    assert [one.streams for one in view.queries.values()] == [False] * 5 + [True] * 2
+    assert [one.stream_updates for one in view.queries.values()] == [False] * 6 + [True]
     assert query("one").query.optional is False
     assert query("wanted").query.optional is True
     assert query("watch").query.changes
+    assert query("some").query.many
     assert query("one").handler.routes[0].path == "/rows/{id}"
     assert query("all").handler.reply is Row
 
@@ -103,6 +111,7 @@ def broken() -> type[View]:
         rows = table("rows", source=topic("rows"))
 
         @sql("SELECT nothing FROM rows")
-        def one(self) -> Row: ...
+        def one(self) -> Row:
+            raise NotImplementedError
 
     return Broken

@@ -221,6 +221,10 @@ class Unfit:
     how: complex
 
 
+Dots = TypedDict("Dots", {"a.b": int})
+Ours = TypedDict("Ours", {"$id": int})
+
+
 @pytest.mark.parametrize(
     "row, said",
     [
@@ -231,8 +235,8 @@ class Unfit:
         (Any, "Any has no fields"),
         (Empty, "Empty has no fields; a row has at least one"),
         (Unfit, r"Unfit\.how: complex cannot be encoded|objects of type complex"),
-        (TypedDict("Dots", {"a.b": int}), r"Dots\.a\.b: names of columns have no dots"),
-        (TypedDict("Ours", {"$id": int}), r"Ours\.\$id: names of columns .* begin with \$"),
+        (Dots, r"Dots\.a\.b: names of columns have no dots"),
+        (Ours, r"Ours\.\$id: names of columns .* begin with \$"),
     ],
 )
 def test_no_rows(row: Any, said: str) -> None:

@@ -164,6 +164,32 @@ def test_a_search_may_come_later() -> None:
     assert new.missing([*there, search_table(CITIES)]) == ()
 
 
+def test_a_search_that_nobody_needs_goes() -> None:
+    """Else it would be out of step with the rows when a query needs it again."""
+    old = File(storage())
+    old.put("a", Row("pen", home=Address("Köln")))
+    names = "SELECT name FROM sqlite_master"
+    there = [one for (one,) in old.connection.execute(names)]
+    assert old.storage.idle(there) == ()
+    new = storage((NAMES,))
+    for statement in new.idle(there):
+        old.connection.execute(statement)
+    left = {one for (one,) in old.connection.execute(names)}
+    assert {one for one in left if one.startswith("$search")} == {
+        one for one in there if one.startswith(search_table(NAMES))
+    }
+    assert [one.name for one in storage().missing(left)] == [
+        search_table(one) for one in (CITIES, TAGS)
+    ]
+
+
+def test_names_of_searches_are_apart() -> None:
+    """A table's name may be the beginning of another's."""
+    longer = TextSearch("rows name", "x", "simple")
+    there = [search_table(longer), f"{search_table(longer)}_data"]
+    assert storage(()).idle(there) == ()
+
+
 class Words(TypedDict):
     text: str
 

@@ -23,7 +23,7 @@ from actorkalix import (
     table,
     topic,
 )
-from actorkalix.errors import HandlerFailed, InvalidEffect, InvalidPayload, NotEncodable
+from actorkalix.errors import InvalidEffect, InvalidPayload, NotEncodable, QueryTooLarge
 from actorkalix.testkit import ViewTestKit
 
 
@@ -126,6 +126,14 @@ class Rows(View, id="kit-rows"):
     def holding(self, item: str) -> Carts:
         raise NotImplementedError
 
+    @sql("SELECT name FROM people WHERE name >= :least ORDER BY name LIMIT :most")
+    def names(self, least: str = "", most: int = 10) -> list[Named]:
+        raise NotImplementedError
+
+    @sql("SELECT * FROM people")
+    def everybody(self) -> list[Named]:
+        raise NotImplementedError
+
     @sql("SELECT * FROM people WHERE text_search(name, :words, 'english') ORDER BY name")
     def search(self, words: str) -> AsyncIterator[Named]:
         raise NotImplementedError
@@ -206,6 +214,18 @@ def test_streams_are_lists(kit: ViewTestKit[Rows]) -> None:
     assert kit.query(Rows.watch, "y") == []
 
 
+def test_lists_are_whole(kit: ViewTestKit[Rows]) -> None:
+    """VW-95: a list without a LIMIT has its bound, one with a LIMIT has that."""
+    assert kit.query(Rows.names) == kit.query(Rows.everybody) == []
+    for number in range(1_001):
+        kit.state(Person, str(number), Named(f"{number:04}"))
+    assert kit.query(Rows.names, "0997") == [Named(f"{n:04}") for n in range(997, 1_001)]
+    assert kit.query(Rows.names, most=2) == [Named("0000"), Named("0001")]
+    assert len(kit.query(Rows.names, most=1_001)) == 1_001
+    with pytest.raises(QueryTooLarge, match="more than 1,000 rows; give it a LIMIT"):
+        kit.query(Rows.everybody)
+
+
 def test_what_a_handler_raises(kit: ViewTestKit[Rows]) -> None:
     """VW-18: a test sees the error; the change counts as never made."""
     kit.event(Shop, "a", Added("pen"))
@@ -224,7 +244,7 @@ def test_what_cannot_be_handed_in(kit: ViewTestKit[Rows]) -> None:
         kit.event(Shop, "a", other)
     with pytest.raises(NotEncodable):
         kit.state(Person, "p", other and Named(other))
-    with pytest.raises(HandlerFailed, match="name"):
+    with pytest.raises(InvalidPayload, match="name: missing, expected str"):
         kit.message("orders", "o", {"nome": "x"})
     number: Any = 3
     with pytest.raises((InvalidPayload, TypeError)):

@@ -43,6 +43,10 @@ def total(uri: str) -> int:
         connection.close()
 
 
+def is_current(files: ViewFiles) -> bool:
+    return files.served.current
+
+
 @pytest.fixture
 def log() -> Log:
     made = Log()
@@ -100,10 +104,10 @@ def test_a_rebuild_that_was_interrupted_goes_on(tmp_path: Path, log: Log) -> Non
     apply(files, batch(log.part(0, 2), shards=1))
     files.close()
     files = opened(tmp_path, "two")
-    assert not files.served.current
+    assert not is_current(files)
     assert total(files.served.uri) == 6
     apply(files, batch(log.part(2), shards=1))
-    assert files.served.current
+    assert is_current(files)
     assert total(files.served.uri) == 6
     files.close()
 
@@ -175,12 +179,12 @@ def test_an_operator_can_have_it_made_anew(tmp_path: Path, log: Log) -> None:
     files = opened(tmp_path)
     first = apply(files, batch(log.part(0), shards=1))
     files.rebuild()
-    assert not files.served.current
+    assert not is_current(files)
     assert total(files.served.uri) == 6
     answer = apply(files, batch(asked=(0,), shards=1))
     assert answer.generation != first.generation
     apply(files, batch(log.part(0), shards=1))
-    assert files.served.current
+    assert is_current(files)
     assert len(list(tmp_path.glob("*.sqlite"))) == 1
     files.close()
 
@@ -196,7 +200,7 @@ def test_a_view_that_was_away_is_made_anew(tmp_path: Path, log: Log) -> None:
     assert (folder / AWAY).exists()
     files = opened(folder)
     assert not (folder / AWAY).exists()
-    assert not files.served.current
+    assert not is_current(files)
     assert apply(files, batch(asked=(0,))).standings[0].place == (0, 0, 0)
     files.close()
 

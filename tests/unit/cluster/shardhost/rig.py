@@ -10,12 +10,15 @@ from typing import Any, TypeVar
 from actorkalix.engine.timer import TimerBehavior
 from actorkalix.limits import Limits
 from actorkalix.runtime.virtual import VirtualClock, settle
+from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.committer import InlineCommitter, Outcomes
+from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.feeding import FeedSource, FeedTarget
 from actorkalix_cluster.shardhost.fired import TIMER
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.limits import HostLimits
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.nearby import Nearby
 from actorkalix_cluster.shardhost.observer import Fired, SilentObserver
 from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_cluster.shardhost.ticket import Ticket
@@ -27,6 +30,8 @@ from tests.unit.cluster.shardhost.counter import COUNTER, CounterBehavior
 T = TypeVar("T")
 SHARDS = 16
 LINEAGE = 7
+ELSEWHERE = False  # counters run in places of their own; see the fixture `hosting`
+IDLE_STOP_MS = 60_000
 
 
 class HeldCommitter(InlineCommitter):
@@ -119,9 +124,13 @@ class Rig:
         self.committer = HeldCommitter(store)
         self.watcher = Watcher(lambda: self.on_answer())
         self.watch = Watch(self.limits, self.blocked)
+        self.places = Nearby({COUNTER: self.behavior})
+        counters: Behavior[Any] = self.behavior
+        if ELSEWHERE:
+            counters = Elsewhere(self.behavior, self.places, IDLE_STOP_MS)
         self.host = ShardHost(
             store,
-            {COUNTER: self.behavior, TIMER: TimerBehavior(Limits())},
+            {COUNTER: counters, TIMER: TimerBehavior(Limits())},
             clock=self.clock,
             limits=self.limits,
             committer=self.committer,

@@ -11,6 +11,8 @@ from actorkalix_cluster.shardhost.messages import MessageKind
 from actorkalix_cluster.shardhost.ticket import Stage
 from tests.unit.cluster.shardhost.rig import number_of, rig, run, total_of
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 
 def test_es_04_commands_are_handled_one_at_a_time_in_order() -> None:
     async def case() -> None:
@@ -45,6 +47,7 @@ def test_es_22_no_reply_leaves_before_its_append_is_durable() -> None:
             assert [t.reply for t in (first, second, plain, refused)] == [None] * 4
             assert await r.query() == 1  # queries see what is durable
             await r.committer.release()
+            await r.committer.release()  # elsewhere they left one by one
             assert total_of(first.reply) == 11
             assert total_of(second.reply) == 111
             assert total_of(plain.reply) == 111
@@ -86,6 +89,7 @@ def test_replies_carry_the_position_they_rest_on() -> None:
     run(case())
 
 
+@pytest.mark.here_only  # elsewhere one message is away, and the rest waits for it
 def test_speculation_is_bounded_and_the_rest_waits() -> None:
     async def case() -> None:
         async with rig(speculation_max=3, mailbox_max=2) as r:
@@ -252,6 +256,7 @@ def test_keys_count_for_a_day_by_record_time() -> None:
     run(case())
 
 
+@pytest.mark.here_only  # elsewhere nothing is stepped meanwhile
 def test_a_lookup_survives_that_its_actor_is_dropped() -> None:
     async def case() -> None:
         async with rig() as r:

@@ -11,6 +11,8 @@ from actorkalix_storage.api import RecordKind
 from tests.unit.cluster.shardhost.counter import COUNTER
 from tests.unit.cluster.shardhost.rig import SHARDS, Rig, number_of, rig, run, total_of
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 SHARD = shard_of(COUNTER, "a", SHARDS)
 
 
@@ -62,6 +64,7 @@ def test_the_same_when_its_actor_had_to_be_loaded() -> None:
             await r.crash()
             r.committer.hold_reads = True
             asked = r.send("tell", kind=MessageKind.QUERY)
+            await settle()
             lose(r)
             await r.committer.release()
             assert number_of(asked.reply) == "AK3004"
@@ -123,6 +126,7 @@ def test_an_append_that_came_too_late_is_refused_with_all_that_joined_or_rests_o
             wrote, joined = r.send("add", 5, key="k"), r.send("add", 5, key="k")
             await settle()
             plain = r.send("tell")
+            await settle()
             lose_for_good(r)
             await r.committer.release()
             tickets = (wrote, joined, plain)

@@ -42,7 +42,7 @@ def test_each_feed_has_a_pace_of_its_own() -> None:
             assert both.of["second"].of("a") == []
             passed = feeds.passed(HERE)
             assert (passed["view totals"].offset, passed["view second"].offset) == (2, 1)
-            assert not feeds.caught_up
+            assert [one.caught_up for one in feeds.feeds.values()] == [True, False]
             both.of["second"].refusing = ""
             feeds.begin_again("second")
             await settle()

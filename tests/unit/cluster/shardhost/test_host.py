@@ -17,6 +17,8 @@ from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.cluster.shardhost.counter import COUNTER, CounterBehavior
 from tests.unit.cluster.shardhost.rig import SHARDS, Rig, new_store, number_of, rig, run, total_of
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 
 def test_it_opens_all_shards_with_new_epochs() -> None:
     async def case() -> None:
@@ -165,6 +167,7 @@ def test_stats_and_observer() -> None:
             assert r.watcher.loads == 2
             r.committer.hold_commits = True
             r.send("add", 1)
+            await settle()
             assert r.host.stats().commit_queue == 1
 
     run(case())

@@ -19,6 +19,8 @@ from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.cluster.shardhost.counter import COUNTER
 from tests.unit.cluster.shardhost.rig import SHARDS, number_of, rig, run, total_of
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 
 def test_es_23_a_full_store_fails_all_that_rested_on_it_and_goes_on() -> None:
     async def case() -> None:
@@ -29,6 +31,7 @@ def test_es_23_a_full_store_fails_all_that_rested_on_it_and_goes_on() -> None:
             first = r.send("add", 10)
             await settle()
             second, plain, other = r.send("add", 100), r.send("tell"), r.send("add", 1, "b")
+            await settle()
             r.store.fail_next_commit(StoreFull("no space"))
             await r.committer.release()
             assert [number_of(t.reply) for t in (first, second, plain)] == ["AK3003"] * 3
@@ -54,6 +57,7 @@ def test_a_stale_epoch_loses_the_shard(caplog: pytest.LogCaptureFixture) -> None
             first, second = r.send("add", 1), r.send("add", 1)
             await settle()
             resting = r.send("tell")
+            await settle()
             r.store.open_shards([reply.shard], r.clock.now_ms())  # another owner
             r.committer.hold_commits = False
             await r.committer.release()

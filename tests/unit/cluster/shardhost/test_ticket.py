@@ -10,6 +10,8 @@ from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Answered, Desk, Stage
 from tests.unit.cluster.shardhost.rig import Watcher, run
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 MESSAGE = Message(MessageKind.COMMAND, "c", "e", "m")
 
 

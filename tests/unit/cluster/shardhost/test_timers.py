@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actorkalix_cluster.shardhost.messages import MessageKind
 from actorkalix_storage.api import StoreFull
 from tests.unit.cluster.shardhost.rig import Rig, number_of, rig, run
+
+pytestmark = pytest.mark.usefixtures("hosting")
 
 DAY_MS = 86_400_000
 
@@ -67,7 +71,7 @@ def test_what_became_due_while_nobody_ran_fires_at_the_start() -> None:
 
 def test_many_that_are_due_at_once_all_fire() -> None:
     async def case() -> None:
-        async with rig() as r:
+        async with rig(residences_max=1_000) as r:
             for n in range(600):
                 await r.ask("lend", 5_000, f"e{n}")
             await r.clock.advance(5_000)

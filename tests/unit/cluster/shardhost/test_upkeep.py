@@ -10,6 +10,8 @@ from actorkalix.runtime.virtual import settle
 from actorkalix_storage.api import DurabilityLost, StoreFull
 from tests.unit.cluster.shardhost.rig import Rig, number_of, rig, run, total_of
 
+pytestmark = pytest.mark.usefixtures("hosting")
+
 
 def snapshot_number(r: Rig, shard: int, entity: str = "a") -> int:
     """Number of changes in the newest snapshot."""
@@ -39,9 +41,10 @@ def test_es_40_a_snapshot_is_stored_when_its_append_is_durable() -> None:
             await settle()
             assert snapshot_number(r, reply.shard) == 0
             await r.committer.release()
+            r.committer.hold_commits = False
+            await r.committer.release()
             assert (total_of(fifth.reply), total_of(sixth.reply)) == (15, 21)
             assert snapshot_number(r, reply.shard) == 5
-            r.committer.hold_commits = False
             await r.crash()
             assert await r.add(1) == 22  # ES-41
 
@@ -70,6 +73,7 @@ def test_snapshots_that_wait_are_bounded_and_the_newest_of_an_actor_counts(
             b = await r.ask("add_each", "10 10 10 10 10", "b")  # "5" and "50"
             c = await r.ask("add_each", "100 100 100 100 100", "c")  # "500" is too much
             await r.ask("add_each", "1 1 1 1 1", "a")
+            await settle()
             (put_one,) = slices
             while put_one():
                 pass
@@ -87,6 +91,7 @@ def test_what_waits_when_the_host_stops_is_left_out(
         async with rig() as r:
             slices = kept_slices(r, monkeypatch)
             reply = await r.ask("add_each", "1 1 1 1 1")
+            await settle()
             store = r.store
             await r.host.stop()
             assert slices[0]() is False
@@ -111,6 +116,7 @@ def test_a_full_disk_leaves_snapshots_out_and_later_ones_come_again(
                 await settle()
             assert snapshot_number(r, reply.shard) == 0
             await r.ask("add_each", "1 1 1 1 1")
+            await settle()
             assert snapshot_number(r, reply.shard) == 10
 
     run(case())

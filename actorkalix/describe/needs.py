@@ -47,7 +47,7 @@ def hosting_problems(hosting: Any) -> Iterator[str]:
         yield f"hosting=Dedicated(...): idle_stop is a timedelta above 0, got {stop!r}"
 
 
-def _is_plain(env: Mapping[str, Any]) -> bool:
+def _is_plain(env: Any) -> bool:
     try:
         msgspec.json.encode(dict(env))
     except (TypeError, ValueError):

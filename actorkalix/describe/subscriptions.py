@@ -16,6 +16,7 @@ from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
 from actorkalix.model.names import topic_problem
 from actorkalix.model.sources import OnFailure, SourceMark
+from actorkalix.model.workflows import Workflow
 
 CONSUMER_BYTES_MAX = 200
 """Dead letters have it in their ids, which have 256 bytes, beside a shard and an offset."""
@@ -104,7 +105,7 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield from _wrong_with_topic(mark)
     elif not (isinstance(source, type) and issubclass(source, Component)):
         yield f"subscribes to {source!r}, which is no source; name an entity's class"
-    elif not issubclass(source, (EventSourcedEntity, ValueEntity)):
+    elif not issubclass(source, (EventSourcedEntity, ValueEntity, Workflow)):
         yield f"subscribes to {source.__name__}, which has no changes; name an entity's class"
     elif described(source) is None:
         yield f"subscribes to {source.__name__}, which is abstract; name a class with an id"

@@ -18,8 +18,8 @@ class Dedicated:
     For handlers that need a GPU, much memory or other packages, or that compute for long (up to
     `Limits.handler_hang`): they hold up nobody but their own instance. Log, mailbox and replies
     stay where they are for every entity, so guarantees and behaviour are the same; a command takes
-    some milliseconds longer, a first one a second or two. When no node has what it needs, its callers are answered 503 with Retry-After, at
-    the latest after `Limits.dedicated_start`.
+    some milliseconds longer, a first one a second or two. When no node has what it needs, its
+    callers are answered 503 with Retry-After, at the latest after `Limits.dedicated_start`.
 
     Attributes:
         num_cpus: that Ray sets aside for each instance, 0 and up.

@@ -110,8 +110,9 @@ def on_snapshot(
 ) -> Callable[[Callable[[V, S], RowEffect[Row]]], Callable[[V, S], RowEffect[Row]]]:
     """Begin the row of an event sourced entity with its newest snapshot (VW-21).
 
-    A table that is new, or built anew, then reads no event from before the snapshot: the method
-    gets the state of the entity, what it returns is the first row, and later events follow.
+    In a later version: a service with such a method does not start yet. A table that is new, or
+    built anew, then reads no event from before the snapshot: the method gets the state of the
+    entity, what it returns is the first row, and later events follow.
 
     Args:
         name: of the table.

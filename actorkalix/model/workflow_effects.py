@@ -232,7 +232,7 @@ class WorkflowUpdate(Transitions, Generic[S]):
     def with_undo(self, call: Call[Any], /) -> WorkflowUpdate[S]:
         """Register how to undo what this step has done; see `effects.compensate`."""
         call.spend("handed to .with_undo(...)")
-        made = WorkflowUpdate[S](self._decision.state, self._owner)
+        made: WorkflowUpdate[S] = WorkflowUpdate(self._decision.state, self._owner)
         undo = (*self._decision.undo, call)
         made._decision = msgspec.structs.replace(self._decision, undo=undo)
         return made

@@ -112,9 +112,12 @@ class ActionSubscriber:
 
     def _change(self, entry: Entry) -> Change:
         record, at = entry.record, entry.position
-        payload = b"" if record.kind is DELETED else record.payload
+        change = self._switch.change(record.kind, record.payload)
+        assert change is not None, "a method takes it"
+        kind, payload = change
         return Change(
-            *(record.kind, record.entity, record.number, record.time_ms, payload),
+            *(kind, record.entity, record.number, record.time_ms),
+            b"" if kind is DELETED else payload,
             id=f"{entry.shard}-{at.epoch}-{at.offset}",
             delivery_id=derived_key(entry.shard, at, self.consumer),
         )

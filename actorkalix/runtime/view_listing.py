@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -164,7 +164,7 @@ class ServiceViews:
             if each.kind in ENTITY_KINDS
         }
         wanted = set(adhoc.named(order.sql, (table.name for table in tables)))
-        states = {}
+        states: dict[str, tuple[Sequence[str], Sequence[adhoc.State]]] = {}
         for name in adhoc.named(order.sql, components):
             each = components[name]
             found = await states_of_all(
@@ -310,10 +310,10 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
     view = component.view if component is not None else None
     uri = _served(name, folder)
     if uri:
-        state = "serving" if uri == uri_of(paths[0]) else "building"
+        state = "serving" if uri.startswith(uri_of(paths[0])) else "building"
     if not paths:
         return ViewView(name, state, _tables_of(view, None))
-    served = next((path for path in paths if uri_of(path) == uri), None)
+    served = next((path for path in paths if uri.startswith(uri_of(path))), None)
 
     def work(read: Read) -> tuple[int, int, int, int]:
         there = standings(read)

@@ -47,7 +47,7 @@ class Answer:
         wrapper = query.wrapper
         self._make = maker(query.element, self._grouped) if query.element is not None else None
         self._lists = (
-            [(key, elements(out, self._grouped)) for key, out in wrapper.lists]  # type: ignore[arg-type]
+            [(key, elements(out, self._grouped)) for key, out in wrapper.lists]
             if wrapper is not None
             else []
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.limits import VIEW_SQL_NESTED_MAX
 from actorkalix.sql.blocks import Block, Context
 from actorkalix.sql.calls import AGGREGATES
 from actorkalix.sql.deriving import bound_number, derive
@@ -164,6 +165,8 @@ class _Compiler:
             totals = statements.totals(wrapping.totals)
             wrapper = msgspec.structs.replace(wrapper, totals=totals)
         changes = self._changes(statements, rows) if stream_updates else ""
+        if _nested(rows.head + rows.tail) > VIEW_SQL_NESTED_MAX:
+            self._note(self._select.items[0], "values in this query are nested too deep for SQLite")
         block.note_indexes(ordered=rows.grouped is None and not self._is_aggregated())
         return (
             None if self._findings else self._made(rows, element, wrapper, limit, offset, changes)
@@ -308,6 +311,15 @@ class _Compiler:
 
     def _note(self, where: Item | Expr, text: str) -> None:
         self._findings.add(where, text)
+
+
+def _nested(sql: str) -> int:
+    """How deep parentheses stand in one another."""
+    depth = deepest = 0
+    for character in sql:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _has_aggregate(item: Item) -> bool:

@@ -106,11 +106,13 @@ class Conditions(Calls):
                 raise AssertionError(node)
 
     def _logic(self, node: Logic) -> Value | None:
-        left, right = self.condition(node.left), self.condition(node.right)
-        if left is None or right is None:
+        values = [self.condition(one) for one in node.values]
+        good = [one for one in values if one is not None]
+        if len(good) != len(values):
             return None
-        nullable = left.column.nullable or right.column.nullable
-        return computed(f"({left.sql} {node.operator} {right.sql})", BOOL, nullable, left, right)
+        nullable = any(one.column.nullable for one in good)
+        sql = f" {node.operator} ".join(one.sql for one in good)
+        return computed(f"({sql})", BOOL, nullable, *good)
 
     def _compare(self, node: Compare) -> Value | None:
         pair = self.pair(node.left, node.right)

@@ -9,7 +9,7 @@ import msgspec
 
 from actorkalix.sql.binding import Binding, bind
 from actorkalix.sql.indexes import Index
-from actorkalix.sql.output import Output
+from actorkalix.sql.output import Many, Output
 from actorkalix.sql.paging import Key, behind
 from actorkalix.sql.problems import Problem, SqlError
 from actorkalix.sql.words import TextSearch
@@ -69,7 +69,7 @@ class Wrapper(msgspec.Struct, frozen=True):
         totals: a statement with one row over all that is found, LIMIT and OFFSET apart; or empty.
     """
 
-    lists: tuple[tuple[str, Output], ...]
+    lists: tuple[tuple[str, Many], ...]
     summaries: tuple[tuple[str, Output], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     has_more: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.calls import PAGING
 from actorkalix.sql.mapping import Cells, Mapping, name_of_item
-from actorkalix.sql.output import Output
+from actorkalix.sql.output import Many, Output
 from actorkalix.sql.problems import meant
 from actorkalix.sql.query import Wrapper
 from actorkalix.sql.results import Field
@@ -51,7 +51,7 @@ class Wrapping:
     ) -> Wrapper:
         """The wrapper, without the statement of its totals."""
         self._check_names([*lists, *others, *paging])
-        made: list[tuple[str, Output]] = []
+        made: list[tuple[str, Many]] = []
         for item, field in self._fielded(lists):
             many = self._lists.many(item, field)
             if many is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -30,6 +31,10 @@ class PlainCounter:
     def add(self, amount: int) -> int:
         self._total += amount
         return self._total
+
+    def process(self) -> int:
+        """Where it runs."""
+        return os.getpid()
 
 
 @contextlib.contextmanager

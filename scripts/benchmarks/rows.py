@@ -41,6 +41,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         view_events: of which a view is made.
         view_rate: commands a second while a view's lag is taken.
         view_rows, view_pages: of a large view, and how many of its pages are read.
+        workflows: of three steps, from start to end.
+        paused: workflows whose memory is taken.
+        running: workflows that go on after a kill.
     """
 
     scratch: Path
@@ -63,6 +66,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     view_rate: int = 2_000
     view_rows: int = 1_000_000
     view_pages: int = 10_000
+    workflows: int = 5_000
+    paused: int = 100_000
+    running: int = 10_000
 
 
 Of = Literal["value", "ratio", "excess"]

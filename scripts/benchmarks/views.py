@@ -31,6 +31,7 @@ from actorkalix_cluster.shardhost.feeding import (
     FEED_VERSION,
     Batch,
     Fed,
+    Place,
     Range,
     pack_batch,
 )
@@ -78,9 +79,9 @@ def _rebuilt(setting: Setting) -> float:
 def _batches(events: int, keys: int) -> Iterator[bytes]:
     stored = codecs_for(descriptor_of(Counter)).stored
     payload = stored.encode_event(Added(1))
-    at = BEGINNING
+    at: Place = BEGINNING
     for first in range(0, events, BATCH):
-        entries = []
+        entries: list[Fed] = []
         for number in range(first, min(first + BATCH, events)):
             round_, key = divmod(number, keys)
             entries.append(

@@ -22,6 +22,7 @@ ON_HTTP_OR_RAY = {
     "host-hop": 1,
     "hosts": 2,
     "action-task": 2,
+    "dedicated": 7,
     "action-inline": 1,
     "entities-start": 1,
     "entities-cold": 1,

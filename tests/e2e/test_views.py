@@ -34,6 +34,10 @@ TOKEN = "x-consistency-token"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
     with Running(tmp_path_factory.mktemp("views") / "data", SERVICE) as running:
+        until = time.monotonic() + WAIT_S
+        while httpx.get(f"{running.url}/sum", timeout=30).status_code != 200:
+            assert time.monotonic() < until, "the view was not made"
+            time.sleep(0.1)
         yield running
 
 
@@ -86,11 +90,21 @@ class Load:
 
 
 def view_pid(admin: str) -> int:
-    """The view's process, 0 while there is none."""
+    """The view's process, 0 while there is none; never to be signalled then."""
     try:
         return int(httpx.get(f"{admin}/admin/views", timeout=30).json()[0]["pid"])
     except (httpx.TransportError, LookupError, ValueError):
         return 0
+
+
+def send_signal(admin: str, what: signal.Signals) -> int:
+    """Send it to the view's process, as soon as there is one; its id."""
+    until = time.monotonic() + WAIT_S
+    while not (pid := view_pid(admin)):
+        assert time.monotonic() < until, "the view has no process"
+        time.sleep(0.05)
+    os.kill(pid, what)
+    return pid
 
 
 async def eventually(ask: Callable[[], Any], fits: Callable[[Any], object]) -> Any:
@@ -130,11 +144,11 @@ def test_totals_equal_the_number_of_events_whatever_dies(tmp_path: Path, hosts: 
                 await load.beyond(rng.randint(100, 400))
                 if number % 2:
                     status = await asyncio.to_thread(running.status)
-                    os.kill(rng.choice(status["hosts"])["pid"], signal.SIGKILL)
+                    pids = [host["pid"] for host in status["hosts"] if host["pid"]]
+                    os.kill(rng.choice(pids), signal.SIGKILL)
                     await asyncio.to_thread(running.wait_for, "restarted")
                 else:
-                    pid = await eventually(lambda: view_pid(running.admin), lambda pid: pid)
-                    os.kill(pid, signal.SIGKILL)
+                    await asyncio.to_thread(send_signal, running.admin, signal.SIGKILL)
             await load.beyond(200)
             load.stop()
         for name, token in load.tokens.items():
@@ -188,8 +202,7 @@ def test_a_parked_change_is_a_conflict_for_its_writer_and_nobody_else(running: R
 
 
 def test_a_view_that_stands_still_answers_504_and_says_how_far_it_is(running: Running) -> None:
-    pid = view_pid(running.admin)
-    os.kill(pid, signal.SIGSTOP)
+    pid = send_signal(running.admin, signal.SIGSTOP)
     try:
         answer = httpx.post(f"{running.url}/counter/late/add", json={}, timeout=30)
         began = time.monotonic()
@@ -357,7 +370,7 @@ def test_a_file_that_is_lost_or_damaged_is_made_again(tmp_path: Path) -> None:
             file.unlink()
             await asyncio.to_thread(posted, f"{running.url}/counter/c0/add")
             await eventually(whole, lambda found: found == {"counters": 5, "events": 51})
-            os.kill(view_pid(running.admin), signal.SIGKILL)
+            await asyncio.to_thread(send_signal, running.admin, signal.SIGKILL)
             for file in (tmp_path / "data/views/tallies").glob("*.sqlite"):
                 content = bytearray(file.read_bytes())
                 content[100:] = b"\xa5" * (len(content) - 100)

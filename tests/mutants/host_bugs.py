@@ -15,10 +15,10 @@ MUTANTS = (
         "durability",
         scenarios.kills,
         edit(
-            f"{_HOST}.driver:Driver._step",
+            f"{_HOST}.driver:Driver._stepped",
             "self._commits.put(flight)",
             "self._desk.answer(ticket, placed(step.reply, actor))\n"
-            "    flight.ticket = self._desk.open(message)\n"
+            "    flight.ticket = self._desk.open(ticket.message)\n"
             "    self._commits.put(flight)",
         ),
     ),
@@ -27,7 +27,11 @@ MUTANTS = (
         "queries are answered from the speculative instance",
         "linearizability",
         scenarios.full,
-        edit(f"{_HOST}.driver:Driver._query", "actor.durable", "actor.speculative"),
+        edit(
+            f"{_HOST}.driver:Driver._query",
+            "self._run(actor, actor.durable,",
+            "self._run(actor, actor.speculative,",
+        ),
     ),
     Mutant(
         "refusal-before-commit",
@@ -54,8 +58,8 @@ MUTANTS = (
         scenarios.calm,
         edit(
             f"{_HOST}.driver:Driver._step",
-            "step = self._run(actor, actor.speculative, message, now_ms)",
-            "step = self._run(actor, actor.durable, message, now_ms)",
+            "step = self._run(actor, actor.speculative, ticket.message, now_ms)",
+            "step = self._run(actor, actor.durable, ticket.message, now_ms)",
         ),
     ),
     Mutant(
@@ -65,8 +69,8 @@ MUTANTS = (
         scenarios.calm,
         edit(
             f"{_HOST}.driver:Driver._step",
-            "step = self._run(actor, actor.speculative, message, now_ms)",
-            "step = self._run(actor, actor.durable, message, now_ms)",
+            "step = self._run(actor, actor.speculative, ticket.message, now_ms)",
+            "step = self._run(actor, actor.durable, ticket.message, now_ms)",
         ),
         edit(
             "actorkalix_storage.batch:_invalid_record",
@@ -148,7 +152,7 @@ MUTANTS = (
         "linearizability",
         scenarios.kills,
         edit(
-            f"{_HOST}.upkeep:Upkeep.snapshot",
+            f"{_HOST}.upkeep:Upkeep.keep",
             "offset=position.offset",
             "offset=position.offset - 1",
         ),
@@ -160,8 +164,8 @@ MUTANTS = (
         scenarios.kills,
         edit(
             f"{_HOST}.landing:Landing._landed",
-            "self._upkeep.snapshot(actor, flight.instance, position)",
-            "self._upkeep.snapshot(actor, actor.speculative, position)",
+            "self._snapshot(actor, flight.instance, position)",
+            "self._snapshot(actor, actor.speculative, position)",
         ),
     ),
     Mutant(

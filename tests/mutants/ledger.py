@@ -9,16 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import delivery_bugs, engine_bugs, host_bugs, link_bugs, service_bugs, storage_bugs
+from . import (
+    dedicated_bugs,
+    delivery_bugs,
+    engine_bugs,
+    host_bugs,
+    link_bugs,
+    service_bugs,
+    storage_bugs,
+    view_bugs,
+    workflow_bugs,
+)
 from .mutant import Catch, Mutant, hunt
 
 MUTANTS = (
     *storage_bugs.MUTANTS,
     *host_bugs.MUTANTS,
+    *dedicated_bugs.MUTANTS,
     *link_bugs.MUTANTS,
     *engine_bugs.MUTANTS,
     *service_bugs.MUTANTS,
     *delivery_bugs.MUTANTS,
+    *view_bugs.MUTANTS,
+    *workflow_bugs.MUTANTS,
 )
 FILE = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actorkalix import Limits, Service
+from actorkalix import Dedicated, Limits, Service
 from actorkalix.testkit.invariants import Invariant
 from actorkalix.testkit.simulation.clients import Program
 from actorkalix.testkit.simulation.faults import Faults
@@ -21,6 +21,7 @@ from actorkalix.testkit.simulation.simulating import subject_of
 from actorkalix.testkit.simulation.workload import Workload
 from tests.sim.flows import service as flows
 from tests.sim.followers import ringing, service
+from tests.sim.viewed import service as viewed
 
 from .rules import (
     LONG,
@@ -29,6 +30,7 @@ from .rules import (
     nothing_is_refused,
     timers_keep_their_time,
     times_never_go_back,
+    undone_in_time,
 )
 from .services import Account, Lease, Pad
 
@@ -135,6 +137,10 @@ def _service(**limits: Any) -> Service:
     return Service("mutants", components=[Account, Pad], limits=Limits(**limits))
 
 
+class FarAccount(Account, id="far-account", hosting=Dedicated()):
+    """An account whose instances run in processes of their own."""
+
+
 kills = Scenario(name="kills", service=_service(), faults=KILLS)
 full = Scenario(
     name="full",
@@ -142,6 +148,22 @@ full = Scenario(
     faults=slow(commit_fails=0.15),
     judges=LOST,
     timeout_ms=PATIENT_MS,
+)
+far_full = full.but(
+    name="far_full",
+    service=Service("mutants", components=[FarAccount]),
+    faults=slow(commit_fails=0.15, place_mean_us=300),
+)
+far_ends = far_full.but(
+    name="far_ends", faults=slow(commit_fails=0.05, place_mean_us=300, place_fails=0.1)
+)
+far_clocks = far_ends.but(
+    name="far_clocks",
+    faults=slow(clock_every_ms=10, clock_backward_ms=500, place_mean_us=5_000),
+    service=Service("mutants", components=[FarAccount, Account]),
+    entities=3,
+    shards=1,
+    judges=TIMES,
 )
 waiting = full.but(name="waiting", service=_service(speculation_max=1))
 broken = Scenario(
@@ -259,6 +281,33 @@ timers = Scenario(
     wait_ms=30.0,
     judges={"timers_keep_their_time": timers_keep_their_time},
 )
+views = Scenario(
+    name="views",
+    service=viewed,
+    faults=slow(
+        kill_every_ms=60,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        drop=0.1,
+        duplicate=0.1,
+        reorder=0.1,
+        view_dies=0.1,
+        view_lost=0.2,
+        mistake_every_ms=50,
+        mistake_mean_ms=20,
+    ),
+    weights={"put": 4, "put_three": 2, "smash": 0.3, "tear": 0.1},
+    operations=60,
+    entities=2,
+    keyed=0.0,
+    wait_ms=6.0,
+)
+failing_views = views.but(
+    name="failing_views",
+    faults=slow(delivery_fails=0.1, view_dies=0.05, restart_min_us=500, mistake_every_ms=100),
+    weights={"put": 4, "put_three": 2, "smash": 0.1, "tear": 0},
+    wait_ms=60.0,
+)
 
 workflows = Scenario(
     name="workflows",
@@ -276,6 +325,8 @@ workflows = Scenario(
         "purse.back": 0,
         "move.late": 0,
         "timed.late": 0,
+        "hasty.start": 0,
+        "hasty.late": 0,
         "pair.resolve": 0,
         "pair.suspend": 0,
         "pair.resume": 0,
@@ -301,4 +352,23 @@ workflows = Scenario(
     clients=4,
     queries=0.3,
     wait_ms=40.0,
+)
+late_calls = workflows.but(
+    name="late_calls",
+    faults=slow(
+        kill_every_ms=120,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        network_mean_us=15_000,
+        delivery_fails=0.2,
+    ),
+    hosts=3,
+    weights={
+        **workflows.weights,
+        "hasty.start": 2,
+        "restart": 0,
+        "begin": 0,
+        "terminate": 0,
+    },
+    judges={"undone_in_time": undone_in_time},
 )

@@ -22,7 +22,9 @@ class Colour(Enum):
     BLUE = "blue"
 
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+LIST: Any = list
+DICT: Any = dict
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=3)
 FIRST, LAST = TIMESTAMP_MIN.replace(tzinfo=None), TIMESTAMP_MAX.replace(tzinfo=None)
 TIMES = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
@@ -49,9 +51,9 @@ def fields(draw: st.DrawFn) -> tuple[Any, st.SearchStrategy[Any]]:
     if form == "optional":
         return tp | None, values | st.none()
     if form == "list":
-        return list[tp], st.lists(values, max_size=3)
+        return LIST[tp], st.lists(values, max_size=3)
     if form == "map":
-        return dict[str, tp], st.dictionaries(TEXTS, values, max_size=3)
+        return DICT[str, tp], st.dictionaries(TEXTS, values, max_size=3)
     if form == "object":
         inner = msgspec.defstruct("Inner", [("x", tp), ("y", int | None)], frozen=True)
         made = st.builds(inner, values, SCALARS[int] | st.none())

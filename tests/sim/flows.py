@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from actorkalix import (
+    Call,
+    CommandError,
     Effect,
     Service,
     StepEffect,
@@ -65,7 +68,6 @@ class Moving:
     amount: int = 0
     to: str = ""
     status: str = ""
-    round: int = 0
 
 
 SOON = timedelta(milliseconds=40)
@@ -95,6 +97,8 @@ class Move(Workflow[Moving], id="move", snapshot_every=4, step_timeout=timedelta
 
     @command
     def late(self) -> Effect[str]:
+        if self.state is None or self.state.status != "rests":
+            return self.effects.reply("no")
         state = replace(self.state, status="late")
         return self.effects.update_state(state).transition_to(self.give).then_reply("late")
 
@@ -103,7 +107,7 @@ class Move(Workflow[Moving], id="move", snapshot_every=4, step_timeout=timedelta
         return self.state
 
     def _by(self, what: str) -> str:
-        return f"{self.entity_id} {what} {self.state.round}"
+        return f"{type(self).__name__} {self.entity_id} {what}"
 
     @step(recover=_soon(2).compensate(then="lost"))
     async def take(self) -> StepEffect:
@@ -140,6 +144,26 @@ class Timed(Move, id="timed", timeout=LONG, on_timeout="lost", step_timeout=SHOR
     """The same, with a timeout and a step after it."""
 
 
+class Hasty(Move, id="hasty", step_timeout=LONG):
+    """The same, but it does not always wait for what it has asked."""
+
+    @step(recover=compensate(then="lost"))
+    async def take(self) -> StepEffect:
+        by, amount = self._by("take"), self.state.amount
+        self.undo_by(self.client.entity(Purse, "source").back(-amount, by))
+        asked = asyncio.ensure_future(_sent(self.client.entity(Purse, "source").move(-amount, by)))
+        asked.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.sleep(0.001)
+        if amount < 3:
+            raise CommandError("too hasty")
+        await asked
+        return self.effects.update_state(replace(self.state, status="taken")).end("taken")
+
+
+async def _sent(call: Call[int]) -> int:
+    return await call
+
+
 @dataclass(frozen=True)
 class Both:
     """How two moves have ended."""
@@ -171,4 +195,4 @@ class Pair(Workflow[Both], id="pair", step_timeout=timedelta(milliseconds=60)):
         return self.state
 
 
-service = Service("flows", components=[Purse, Move, Timed, Pair])
+service = Service("flows", components=[Purse, Move, Timed, Hasty, Pair])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from actorkalix.engine.workflow_control import BUSY, OVER, Control, Did, Entry, Kept, Status
+from actorkalix_cluster.shardhost.outgoing import unpack_messages
 
 from .evidence import Evidence, Execution, Flowed
 from .verdicts import Finding
@@ -61,7 +62,7 @@ class _Life:
         self._control = Control()
         self._kept = Kept()
         self._failed: dict[int, int] = {}  # attempts of an activity
-        self._undone: set[bytes] = set()
+        self._undone: set[str] = set()  # by their keys
 
     def look(self, flows: list[Flowed]) -> Iterator[tuple[Flowed, str]]:
         for flowed in flows:
@@ -106,10 +107,11 @@ class _Life:
         after = self._kept.undo if entry.kept is None else entry.kept.undo
         if not before or after != before[:-1]:
             yield f"UNDONE leaves {len(after)} undo calls of {len(before)}"
-        elif before[-1] in self._undone:
-            yield "an undo call is done twice"
         if before:
-            self._undone.add(before[-1])
+            key = unpack_messages(before[-1])[0].key
+            if key in self._undone:
+                yield "an undo call is done twice"
+            self._undone.add(key)
 
 
 # ---- executions ----------------------------------------------------------------------------------

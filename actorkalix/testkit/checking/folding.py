@@ -57,7 +57,7 @@ def _rows(
             ended.discard(subject)
             if taken.handler is not None:
                 _run(view, taken.handler.fn, taken.context, rows, subject, taken.value)
-            elif table.pass_through:
+            elif table.pass_through and taken.value is not None:
                 rows[subject] = taken.value
         elif record.kind in ENDS and fed.entity not in ended:
             ended.add(fed.entity)

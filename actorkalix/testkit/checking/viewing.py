@@ -12,9 +12,11 @@ def views_are_folds(evidence: Evidence, findings: list[Finding]) -> int:
     """When a world is healed and at rest, each row is the fold of its subject's records."""
     if not evidence.at_rest:
         return 0
-    for one in evidence.viewed:
-        if one.found != one.expected:
-            findings.append(Finding(_text(one), one.view, one.subject))
+    findings += [
+        Finding(_text(one), one.view, one.subject)
+        for one in evidence.viewed
+        if one.found != one.expected
+    ]
     return len(evidence.viewed)
 
 

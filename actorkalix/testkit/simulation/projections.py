@@ -134,16 +134,14 @@ class SimulatedView:
         self.current: Opening | None = None
         self.former: list[Opening] = []
         self.openings = 0
-        self.files = 0
-        self.lose()
+        self.files = 1
+        self.uri, self._keeper = _new_file()
 
     def lose(self) -> None:
         """The file is gone; the next one is another generation."""
-        if self.files:
-            self._keeper.close()
+        self._keeper.close()
         self.files += 1
-        self.uri = f"file:simulated-view-{next(_NUMBERS)}?mode=memory&cache=shared"
-        self._keeper = sqlite3.connect(self.uri, uri=True)
+        self.uri, self._keeper = _new_file()
 
     def rows(self) -> Iterator[Row]:
         """All rows of the file."""
@@ -198,11 +196,6 @@ class SimulatedViews:
     def _fails(self) -> bool:
         rate = self._conditions.rates.delivery_fails
         return rate > 0 and self._chance.happens(rate)
-
-    def rows(self) -> Iterator[tuple[str, Row]]:
-        """Rows of all views, each with the view's id."""
-        for name, view in self.views.items():
-            yield from ((name, row) for row in view.rows())
 
     # ---- hosts --------------------------------------------------------------------------------
     def target(self, process: Process) -> SimulatedTarget:
@@ -358,6 +351,12 @@ class SimulatedTarget:
         told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._views.carry(self._process, feed, batch, told)
         return await told
+
+
+def _new_file() -> tuple[str, sqlite3.Connection]:
+    """A database in memory, and who keeps it there."""
+    uri = f"file:simulated-view-{next(_NUMBERS)}?mode=memory&cache=shared"
+    return uri, sqlite3.connect(uri, uri=True)
 
 
 def _tell(told: asyncio.Future[bytes], answer: bytes) -> None:

@@ -290,6 +290,8 @@ def _linearizability(service: ServiceDescriptor, limits: Limits, history: Histor
     operations = tuple(  # what goes on by itself has no sequential model
         one for one in _of_entities(service, history) if one.component not in acting
     )
+    if history.operations and not operations:
+        return Verdict(LINEARIZABILITY, "not_judged", note="nothing was asked that has a model")
     models = {
         component: model_of(service.components[component].cls, limits=limits)
         for component in dict.fromkeys(operation.component for operation in operations)

@@ -71,7 +71,7 @@ class AttendedSteps:
             reply = await self._steps.run(message)
             made = unpack_outcome(reply.payload) if reply.failure is None else StepOutcome()
             if fails and made.failed is None:
-                made = _failed()
+                made = msgspec.structs.replace(_failed(), undo=made.undo)
                 reply = Reply(pack_outcome(made))
             outcome = "handled" if made.failed is None and reply.failure is None else "failed"
             return reply

@@ -132,25 +132,26 @@ class DedicatedPlace:
         task.add_done_callback(self._tasks.discard)
 
     async def _start(self, make: Callable[[], Any]) -> None:
-        making = asyncio.ensure_future(aside(make))
-        try:
-            self._handle = await asyncio.shield(making)
-            answer: bytes = await self._handle.begin.remote()
-            begun = msgspec.msgpack.decode(value_of(answer), type=Begun)
-            if begun.node == self._node:
-                self._watch(begun.pid)
-            await self._handle.here.remote()
-        except asyncio.CancelledError:
-            if self._handle is None:
-                making.add_done_callback(_killed)
-            raise
-        except CallRefused as refused:
-            self._end(f"it could not be made: {refused}")
-        except Exception as error:  # noqa: BLE001  Ray's, of many kinds; `ended` is how it is told
-            self._end(_cause(error))
+        (begun,) = await asyncio.gather(self._begin(make), return_exceptions=True)
+        if isinstance(begun, BaseException):
+            self._end(_cause(begun))
         else:
             self.pid = begun.pid
             self._ready()
+
+    async def _begin(self, make: Callable[[], Any]) -> Begun:
+        making = asyncio.ensure_future(aside(make))
+        try:
+            self._handle = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_killed)
+            raise
+        answer: bytes = await self._handle.begin.remote()
+        begun = msgspec.msgpack.decode(value_of(answer), type=Begun)
+        if begun.node == self._node:
+            self._watch(begun.pid)
+        await self._handle.here.remote()
+        return begun
 
     def _watch(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):  # Ray will tell
@@ -158,10 +159,11 @@ class DedicatedPlace:
             self._loop.add_reader(self._pidfd, self._end, "it was killed or crashed")
 
     async def _call_aside(self, request: bytes, done: Callable[[bytes], object]) -> None:
-        try:
-            ref = await aside(lambda: self._handle.ask.remote(request))
-        except Exception as error:  # noqa: BLE001  the object store's, of many kinds
-            self._end(_cause(error))
+        asking: Any = aside(lambda: self._handle.ask.remote(request))
+        answers: list[Any] = await asyncio.gather(asking, return_exceptions=True)
+        ref = answers[0]
+        if isinstance(ref, BaseException):
+            self._end(_cause(ref))
         else:
             self._follow(ref, done)
 
@@ -230,6 +232,8 @@ def _looked_at(killing: asyncio.Future[Any]) -> None:
 
 def _cause(error: BaseException) -> str:
     """One line of Ray's many."""
+    if isinstance(error, CallRefused):
+        return f"it could not be made: {error}"
     words = {
         "ActorDiedError": "it was killed or crashed",
         "ActorUnavailableError": "it cannot be reached",

@@ -18,10 +18,9 @@ from typing import Any
 import msgspec
 
 from actorkalix_cluster.rayhost.actors import Making
-from actorkalix_cluster.rayhost.contract import Answer, Answered, Refused
 from actorkalix_cluster.rayhost.entering import enter
 from actorkalix_cluster.rayhost.launch import module
-from actorkalix_cluster.rayhost.process import die_with
+from actorkalix_cluster.rayhost.process import die_with, told
 
 PROTOCOL = 1  # of `DedicatedSpec` and `Begun`
 
@@ -74,12 +73,7 @@ class DedicatedProcess:
 
     def begin(self) -> bytes:
         """Import what is needed; an `Answer` with `Begun`, or why that is not possible."""
-        answer: Answer
-        try:
-            answer = Answered(msgspec.msgpack.encode(self._begin()))
-        except Exception as error:  # noqa: BLE001  told to the host
-            answer = Refused(getattr(error, "number", ""), f"{type(error).__name__}: {error}")
-        return msgspec.msgpack.encode(answer)
+        return told(lambda: msgspec.msgpack.encode(self._begin()))
 
     def here(self) -> bytes:
         """Nothing, from a process that lives: its id is not another's by now."""

@@ -80,11 +80,11 @@ class Process:
     def prepare(self) -> bytes:
         """Import everything and fetch the sockets, once; an `Answer` with a `Beat`."""
         with self._preparing:
-            return _told(self._prepare if self._hosted is None else self.beat)
+            return told(self._prepare if self._hosted is None else self.beat)
 
     def call(self, method: str, arguments: bytes) -> bytes:
         """Ask what runs here; an `Answer`."""
-        return _told(lambda: self._on_loop(self._prepared().call(method, arguments)))
+        return told(lambda: self._on_loop(self._prepared().call(method, arguments)))
 
     def beat(self) -> bytes:
         """A `Beat`, whatever the loop does."""
@@ -96,7 +96,7 @@ class Process:
             store: RayTransport(handle, self._loop) for store, handle in handles.items()
         }
         called = msgspec.msgpack.decode(roll, type=Roll)
-        return _told(lambda: self._on_loop(_enrolled(self._prepared(), called, ways)))
+        return told(lambda: self._on_loop(_enrolled(self._prepared(), called, ways)))
 
     def take(self, batch: bytes) -> bytes:
         """A batch of another host, which is here when this returns b""."""
@@ -170,7 +170,7 @@ def die_with(pidfd: int) -> NoReturn:
     os._exit(EXIT_ORPHANED)
 
 
-def _told(work: Callable[[], bytes]) -> bytes:
+def told(work: Callable[[], bytes]) -> bytes:
     """An `Answer` in msgpack: what the work returned, or why it could not."""
     answer: Answer
     try:

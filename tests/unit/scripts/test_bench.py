@@ -35,6 +35,7 @@ from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
 from scripts.benchmarks.timers import timers
 from scripts.benchmarks.views import view_rebuild, view_rows
+from scripts.benchmarks.workflows import workflow_memory, workflow_recovery, workflows
 
 FAST = load_of(4, [0.001] * 100, 0.025)
 SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
@@ -69,6 +70,9 @@ def tiny(tmp_path: Path) -> Setting:
         view_events=100,
         view_rows=300,
         view_pages=3,
+        workflows=20,
+        paused=30,
+        running=20,
     )
 
 
@@ -77,6 +81,22 @@ def test_simulation(tiny: Setting) -> None:
     (row,) = simulated(tiny)
     assert row.value > 0
     assert row.unit == "histories/min"
+
+
+def test_workflows(tiny: Setting) -> None:
+    many, alone, step = workflows(tiny)
+    assert many.value > 0
+    assert (alone.connections, alone.unit) == (1, "workflows/s")
+    assert (step.percentile, step.unit) == ("p50", "ms")
+
+
+@pytest.mark.timeout(240)
+def test_workflow_memory_and_recovery(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    (memory,) = workflow_memory(tiny)
+    assert memory.value >= 0
+    (recovery,) = workflow_recovery(tiny)
+    assert recovery.value > 0
+    assert recovery.unit == "s"
 
 
 def test_group_commit(tiny: Setting) -> None:

@@ -35,13 +35,14 @@ class Directory:
 @pytest.fixture
 def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     with stage(tmp_path) as on:
-        for name, value in (
-            ("made", on._made),
-            ("found", on._found),
-            ("named", _nobody),
-            ("actor_error", lambda: ConnectionError),
-            ("module", lambda _: Directory(on)),
-        ):
+        in_place: dict[str, Any] = {
+            "made": on._made,
+            "found": on._found,
+            "named": _nobody,
+            "actor_error": lambda: ConnectionError,
+            "module": lambda _: Directory(on),
+        }
+        for name, value in in_place.items():
             monkeypatch.setattr(module, name, value)
         yield on
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actorkalix.runtime.virtual import settle
 from actorkalix_cluster.rayhost import dedicated
 from actorkalix_cluster.rayhost.actors import Making
 from actorkalix_cluster.rayhost.contract import Answered, Refused
@@ -119,8 +120,11 @@ class Opened:
     async def until(self, fits: Callable[[], object]) -> None:
         """Let the loop run until it is so."""
         async with asyncio.timeout(WAIT_S):
+            turned = asyncio.Event()
             while not fits():
-                await asyncio.sleep(0)
+                asyncio.get_running_loop().call_soon(turned.set)
+                await turned.wait()
+                turned.clear()
 
     async def ready(self) -> Handle:
         """It can be called."""
@@ -214,7 +218,7 @@ def test_a_place_that_is_closed_kills_and_tells_nothing(ray: Played, late: bool)
             await opened.ready()
             opened.place.call(b"1", opened.told.append)
         else:
-            await asyncio.sleep(0)  # Ray is being asked
+            await settle()  # Ray is being asked
         opened.place.close()
         await opened.until(lambda: ray.killed)
         assert ray.killed == ray.made

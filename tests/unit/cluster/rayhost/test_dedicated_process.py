@@ -55,9 +55,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         watched.append(pidfd)
         os.close(pidfd)
 
-    monkeypatch.setattr(dedicated_process, "module", lambda _: Context())
+    def module_named(name: str) -> Context:
+        return Context()
+
+    def enter(making: Making, what: str) -> None:
+        assert what == "dedicated"
+
+    monkeypatch.setattr(dedicated_process, "module", module_named)
     monkeypatch.setattr(dedicated_process, "die_with", die_with)
-    monkeypatch.setattr(dedicated_process, "enter", lambda making, what: None)
+    monkeypatch.setattr(dedicated_process, "enter", enter)
     return watched
 
 

@@ -40,8 +40,7 @@ SNAPSHOT = Snapshot(4, 2, 9, b"\x00" * 20)
 def history() -> History:
     """As a store makes it."""
     position = Position(7, 2, 11)
-    fields = dict.fromkeys(Head.__struct_fields__, 0)
-    head = Head(**{**fields, "number": 3, "version": 3, "offset": 11, "epoch": 2})
+    head = Head(3, 3, 4, 2, 11)
     return History(head, SNAPSHOT, (StoredRecord(5, position, (2, 9), 3, 4, RECORD),))
 
 

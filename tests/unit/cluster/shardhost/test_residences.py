@@ -1,8 +1,9 @@
-"""Places are made, shared with nobody, asked one request at a time, and ended when they are over."""
+"""Places are made, asked one request at a time, and ended when nobody needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ class HeldPlaces:
 class Case:
     """Residences, and what they have told."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, **limits: Any) -> None:
         store, self.clock = new_store(), VirtualClock()
         bounds = HostLimits(**limits)
         self.residences = Residences(

@@ -16,10 +16,13 @@ from actorkalix import (
     Effect,
     EventSourcedEntity,
     Service,
+    StepEffect,
     ValueEntity,
+    Workflow,
     command,
     handler,
     query,
+    step,
     subscribe,
 )
 from actorkalix.testkit import TestService

@@ -307,7 +307,10 @@ class PublishOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublishedView(msgspec.Struct, frozen=True):
-    """Answer of `POST /admin/topics/{name}`: where the message stands."""
+    """Answer of `POST /admin/topics/{name}`: where the message stands.
+
+    Where the topic is at a broker outside, the message is queued for it, and `number` is 0.
+    """
 
     topic: str
     partition: int

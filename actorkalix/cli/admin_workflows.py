@@ -15,7 +15,7 @@ R = TypeVar("R")
 class Ask(Protocol):
     """Sends a request to the admin port."""
 
-    def __call__(self, shape: type[R], verb: str, path: str, /, **options: Any) -> Awaitable[R]: ...
+    def __call__(self, shape: type[R], verb: str, path: str, **options: Any) -> Awaitable[R]: ...
 
 
 class Get(Protocol):

@@ -50,10 +50,9 @@ async def _publish(arguments: argparse.Namespace, order: PublishOrder, output: O
     if output.as_json:
         output.document(published)
     else:
-        output.show(
-            f"published to {published.topic}, partition {published.partition}, "
-            f"message {published.number}"
-        )
+        where = f"partition {published.partition}, message {published.number}"
+        where = where if published.number else "queued for its broker"
+        output.show(f"published to {published.topic}, {where}")
     return Exit.OK
 
 

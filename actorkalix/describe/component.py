@@ -19,7 +19,6 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.describe.handlers import Scope, any_marked, describe_handlers
-from actorkalix.describe.later import check_later
 from actorkalix.describe.names import check_id, check_options
 from actorkalix.describe.problems import Problems, class_frame, class_place, place_of, written_twice
 from actorkalix.describe.routes import check_clashes
@@ -146,7 +145,6 @@ def _describe(
         _check_hook(scope, name, parameters)
     if kind == "action":
         check_action(scope, options, handlers)
-    check_later(scope)
     if kind != "view":
         check_no_tables(scope)
     view = describe_view(scope, options, handlers) if kind == "view" else None

@@ -1,10 +1,11 @@
 """What makes the rows of a view, as one short text: another one means other rows, so a rebuild.
 
 It reads the class's own code, not its files: names and shapes of tables, sources, the instructions
-of its methods (those of its bases too, but no queries) and its plain constants. Where code stands,
-what it is commented with, and how the interpreter numbers its constants makes no difference, so it
-is the same in every process. Another minor version of Python compiles to other instructions and
-gives another one; rows built once too often are right, rows not built anew are not.
+of its methods (those of its bases and of the classes of rows too, but no queries), defaults and
+plain constants. Where code stands, what it is commented with, and how the interpreter numbers its
+constants makes no difference, so it is the same in every process. Another minor version of Python
+compiles to other instructions and gives another one; rows built once too often are right, rows not
+built anew are not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import CodeType
-from typing import Any
+from typing import Any, get_origin
 
 from actorkalix.describe.descriptors import TableDescriptor, described
 from actorkalix.describe.problems import code_of
@@ -37,7 +38,8 @@ def fingerprint_of(cls: type[Any], tables: Mapping[str, TableDescriptor], versio
         version: what its author says of code that stands elsewhere.
     """
     said = hashlib.sha256(f"1 {version}".encode())
-    for part in (*_tables(tables), *_members(cls)):
+    rows = dict.fromkeys(one for table in tables.values() for one in _classes(table))
+    for part in (*_tables(tables), *(part for one in (*rows, cls) for part in _members(one))):
         said.update(b"\0" + part.encode("utf-8", "surrogatepass"))
     return said.hexdigest()[:32]
 
@@ -68,15 +70,26 @@ def _column(column: Column) -> str:
     return f"column {where} {column.kind.value} {column.nullable} [{values}] ({inside}){element}"
 
 
+def _classes(table: TableDescriptor) -> Iterator[type[Any]]:
+    """The class of the rows and of the objects in them."""
+    waiting: list[tuple[Any, tuple[Column, ...]]] = [(table.shape.row, table.shape.columns)]
+    while waiting:
+        tp, columns = waiting.pop(0)
+        if isinstance(cls := get_origin(tp) or tp, type):
+            yield cls
+        inner = (one.element or one for one in columns)
+        waiting.extend((one.type, one.fields) for one in inner if one.fields)
+
+
 # ---- code ----------------------------------------------------------------------------------------
 def _members(cls: type[Any]) -> Iterator[str]:
-    """Methods and constants of the class and of the user's bases, by name."""
-    found: dict[str, Any] = {}
+    """Methods, constants and defaults of a class and of the user's bases, by name."""
+    found: dict[str, Any] = {"defaults": getattr(cls, "__struct_defaults__", ())}
     for base in reversed(cls.__mro__):
         if base is not object and not base.__module__.startswith("actorkalix."):
             found |= vars(base)
     for name in sorted(found):
-        if name.startswith("__") and name.endswith("__") and name != "__init__":
+        if name.startswith("__") and name.endswith("__") and name not in _COUNTED:
             continue
         value = found[name]
         if isinstance(value, (Method, StreamMethod)):
@@ -147,5 +160,6 @@ def _code(code: CodeType, seen: set[int]) -> Iterator[str]:
     yield table.hex()
 
 
+_COUNTED = ("__init__", "__post_init__", "__new__")
 _FLAGS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR
 _WITH_NAMES = {*dis.hasname, *dis.haslocal, *dis.hasfree}

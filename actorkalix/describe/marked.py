@@ -32,7 +32,10 @@ def marked_methods(cls: type[Any]) -> Iterator[Marked]:
                 continue
             seen.add(name)
             fn = getattr(value, "fn", value)
-            for mark in dict.fromkeys((*source_marks_of(value), *source_marks_of(fn))):
+            own = source_marks_of(value)
+            # No set of marks: what a user hands in as a source may have no hash.
+            more = () if fn is value else (m for m in source_marks_of(fn) if m not in own)
+            for mark in (*own, *more):
                 yield Marked(name, fn, _place(fn), mark)
 
 

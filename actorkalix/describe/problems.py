@@ -25,6 +25,10 @@ class Problems:
         """Note what is wrong there and what to write instead."""
         self._found[place.file, place.line, text] = None
 
+    def at(self, place: Place) -> bool:
+        """Whether something is wrong there."""
+        return any((file, line) == (place.file, place.line) for file, line, _ in self._found)
+
     def __len__(self) -> int:
         return len(self._found)
 

@@ -40,16 +40,17 @@ def describe_queries(
     found: dict[str, QueryDescriptor] = {}
     for name, handler in handlers.items():
         method = methods[name]
-        if method.sql is None:
+        if handler.kind != "sql":
             continue
+        understood = not scope.problems.at(handler.place)
         _check_body(scope, handler)
         text: Any = method.sql
-        if not isinstance(text, str) or not text.strip():
+        if not _is_text(text):
             said = f'{name} has no SQL, got {text!r}; write @sql("SELECT * FROM ...")'
             scope.problems.add(handler.place, said)
             continue
         parameters = _parameters(scope, handler)
-        if complete and parameters is not None:
+        if complete and understood and parameters is not None:
             streams = handler.streams or method.stream_updates
             made = _compiled(scope, handler, text, tables, parameters, method.stream_updates)
             if made is not None:
@@ -57,9 +58,16 @@ def describe_queries(
                 updates = method.stream_updates
                 fields = tuple(parameters) if handler.whole_body else ()
                 found[name] = QueryDescriptor(name, made, handler, streams, updates, fields)
-    if not any(method.sql is not None for method in methods.values()):
+    if not any(one.kind == "sql" for one in handlers.values()):
         scope.problems.add(scope.place, 'has no query; mark a method with @sql("SELECT ...")')
     return found
+
+
+def _is_text(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and bool(text.strip()) and bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _parameters(scope: Scope, handler: HandlerDescriptor) -> dict[str, Any] | None:

@@ -52,8 +52,7 @@ class Signatures:
         if len(taken) < len(wanted) or len(needed) > len(wanted) or not plain:
             says = ", ".join(("self", *wanted))
             self.wrong(one, f"takes other parameters; write def {one.name}({says})")
-            return
-        if rows_at >= 0:
+        elif rows_at >= 0:
             tp = self.annotation(one, rows_at, "row")
             found = [each for each in members(tp) if each not in (None, type(None))]
             if tp is not Any and len(found) == len(members(tp)):
@@ -70,12 +69,12 @@ class Signatures:
         tp = self._resolved(one, annotation, "return")
         if get_origin(tp) is not RowEffect:
             if tp is not Any:
-                called = name_of(tp)
-                hint = f"write -> RowEffect[{called}] and return self.effects.update_row(...)"
-                self.wrong(one, f"returns {called}; {hint}")
+                self.wrong(one, f"returns {_no_effect(tp)}")
             return
         row = get_args(tp)[0]
-        if getattr(row, "_name", "") not in ("Never", "NoReturn") and row is not Any:
+        if type(None) in members(row):
+            self.wrong(one, f"returns {name_of(tp)}; a row is never None, delete_row() removes it")
+        elif getattr(row, "_name", "") not in ("Never", "NoReturn") and row is not Any:
             self.rows.setdefault(row, one)
 
     def annotation(self, one: Marked, at: int, what: str) -> Any:
@@ -99,6 +98,15 @@ class Signatures:
             said = f"cannot be read: {annotation!r} ({problem})"
         self.wrong(one, f"has a type for its {what} that {said}")
         return Any
+
+
+def _no_effect(tp: Any) -> str:
+    called = name_of(tp)
+    if any(one is RowEffect or get_origin(one) is RowEffect for one in members(tp)):
+        return (
+            f"{called}; write -> RowEffect[...] with its rows' class, ignore() leaves a row alone"
+        )
+    return f"{called}; write -> RowEffect[{called}] and return self.effects.update_row(...)"
 
 
 def place_in(one: Marked, scope: Scope) -> Place:

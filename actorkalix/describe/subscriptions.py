@@ -16,6 +16,7 @@ from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
 from actorkalix.model.names import topic_problem
 from actorkalix.model.sources import OnFailure, SourceMark
+from actorkalix.model.workflows import Workflow
 
 CONSUMER_BYTES_MAX = 200
 """Dead letters have it in their ids, which have 256 bytes, beside a shard and an offset."""
@@ -104,10 +105,12 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield from _wrong_with_topic(mark)
     elif not (isinstance(source, type) and issubclass(source, Component)):
         yield f"subscribes to {source!r}, which is no source; name an entity's class"
-    elif not issubclass(source, (EventSourcedEntity, ValueEntity)):
+    elif not issubclass(source, (EventSourcedEntity, ValueEntity, Workflow)):
         yield f"subscribes to {source.__name__}, which has no changes; name an entity's class"
     elif described(source) is None:
         yield f"subscribes to {source.__name__}, which is abstract; name a class with an id"
+    else:
+        yield from _wrong_type(source, mark.only)
     if inspect.isasyncgenfunction(value) or inspect.isgeneratorfunction(value):
         yield "is a generator; a change is handled once, write async def"
     if type(mark.batch_max) is not int or not 0 <= mark.batch_max <= BATCH_MAX:
@@ -122,6 +125,17 @@ def _wrong(one: Marked) -> Iterator[str]:
         yield f'takes start_from={start!r}; it is "beginning", "now" or a datetime'
     if group is not None and not (isinstance(group, str) and group.strip()):
         yield f"takes group={group!r}; it is a name"
+
+
+def _wrong_type(source: Any, only: Any) -> Iterator[str]:
+    component = described(source)
+    if only is None or component is None or component.kind != "event_sourced":
+        return
+    events = [one.type for one in component.events]
+    if only not in events:
+        union = " | ".join(name_of(one) for one in events)
+        said = f"takes only={name_of(only)}, which {source.__name__} never persists"
+        yield f"{said}; its events are {union}"
 
 
 def _wrong_with_topic(mark: SourceMark) -> Iterator[str]:

@@ -41,14 +41,16 @@ def check_no_tables(scope: Scope) -> None:
 def describe_tables(scope: Scope) -> dict[str, TableDescriptor]:
     """The tables of a view by name; what is wrong goes to `scope.problems`."""
     groups: dict[str, list[Marked]] = {}
+    tried = False
     for one in marked_methods(scope.cls):
+        tried = tried or one.mark.kind == "table"
         if one.mark.kind == "subscribe":
             said = "subscribes; only actions do: a view has @table"
             scope.problems.add(place_in(one, scope), f"{one.name} {said}")
         if one.mark.kind == "table" and _is_name(scope, one):
             groups.setdefault(one.mark.table, []).append(one)
     _check_cases(scope, groups)
-    if not groups:
+    if not tried:
         scope.problems.add(
             scope.place, 'has no table; mark a method with @table("rows", source=...)'
         )
@@ -108,7 +110,10 @@ class _Table(Signatures):
         self.source: Any = self.first.mark.source
 
     def made(self) -> TableDescriptor | None:
-        sound = self._check_source()
+        before = len(self.scope.problems)
+        self._check_source()
+        self._check_only()
+        sound = before == len(self.scope.problems)
         self._check_number()
         handlers = [self._handler(one) for one in self.methods]
         on_delete = self._special("on_delete")
@@ -137,8 +142,7 @@ class _Table(Signatures):
         )
 
     # ---- the source --------------------------------------------------------------------------
-    def _check_source(self) -> bool:
-        before = len(self.scope.problems)
+    def _check_source(self) -> None:
         problem = _wrong_source(self.source)
         if problem:
             self.wrong(self.first, problem)
@@ -147,7 +151,6 @@ class _Table(Signatures):
                 said = f"takes {_called(one.mark.source)} into the table {self.name!r}"
                 hint = "a table has one source, give it one of its own"
                 self.wrong(one, f"{said}, {self.first.name} {_called(self.source)}; {hint}")
-        return before == len(self.scope.problems)
 
     def _changes(self) -> tuple[Any, ...]:
         """Types that a change of the source may have; () when it does not say."""
@@ -161,6 +164,11 @@ class _Table(Signatures):
         return isinstance(self.source, type) and issubclass(self.source, EventSourcedEntity)
 
     # ---- what is there, and how often ---------------------------------------------------------
+    def _check_only(self) -> None:
+        for one in self.methods:
+            if one.mark.only is not None and not isinstance(one.mark.only, type):
+                self.wrong(one, f"takes only={one.mark.only!r}; it is one class")
+
     def _check_number(self) -> None:
         for one in self.declared[1:]:
             self.wrong(one, f"declares the table {self.name!r} again, as {self.declared[0].name}")
@@ -170,10 +178,9 @@ class _Table(Signatures):
             self.wrong(one, f"{said}; {self.methods[0].name} makes its rows, take {one.name} away")
         if self.declared and self.declared[0].mark.only is not None:
             self.wrong(self.declared[0], "takes only= without a method; write one, or take it away")
-        seen: dict[Any, Marked] = {}
-        for one in self.methods:
-            other = seen.setdefault(one.mark.only, one)
-            if other is not one:
+        for at, one in enumerate(self.methods):
+            other = next((o for o in self.methods[:at] if o.mark.only == one.mark.only), None)
+            if other is not None:
                 what = name_of(one.mark.only) if one.mark.only else "all changes"
                 said = f"takes {what} of {_called(self.source)} into {self.name!r}"
                 self.wrong(one, f"{said}, as {other.name} does; give each only= another type")

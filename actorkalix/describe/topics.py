@@ -104,18 +104,24 @@ def with_published(
 
 def topics_of(service: ServiceDescriptor) -> tuple[str, ...]:
     """Names of the topics that a service's components name, in order."""
-    found: set[str] = set()
+    found = set(taken_topics(service))
     for component in service.components.values():
         for handler in component.handlers.values():
             found.update(handler.publishes)
-        for table in component.view.tables.values() if component.view else ():
-            if is_topic(table.source):
-                found.add(table.source.name)
         for subscription in component.subscriptions:
-            if is_topic(subscription.source):
-                found.add(subscription.source.name)
             for taking in subscription.handlers.values():
                 found.update(taking.publishes)
+    return tuple(sorted(found))
+
+
+def taken_topics(service: ServiceDescriptor) -> tuple[str, ...]:
+    """Names of the topics that a service's components take messages from, in order."""
+    found: set[str] = set()
+    for component in service.components.values():
+        sources = [one.source for one in component.subscriptions]
+        if component.view is not None:
+            sources += [table.source for table in component.view.tables.values()]
+        found.update(source.name for source in sources if is_topic(source))
     return tuple(sorted(found))
 
 

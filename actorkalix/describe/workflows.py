@@ -100,7 +100,7 @@ class _Workflow:
         is_async = inspect.iscoroutinefunction(inspect.unwrap(step.fn))
         self._check_name(attribute, step.name, place)
         self._check_function(attribute, step, place, is_async)
-        timeout = self._step_timeout if step.timeout is None else step.timeout
+        timeout: Any = self._step_timeout if step.timeout is None else step.timeout
         if not isinstance(timeout, timedelta) or timeout <= timedelta(0):
             self._wrong(place, f"{attribute}: timeout is a timedelta above 0, got {timeout!r}")
             timeout = STEP_TIMEOUT
@@ -110,8 +110,15 @@ class _Workflow:
         recover = self._options.get("recover") if step.recover is None else step.recover
         own = step.recover is not None
         handler = HandlerDescriptor(
-            *(step.name, "step", step.fn, self._parameters[step.name]),
-            *(False, type(None), True, (), place),
+            step.name,
+            "step",
+            step.fn,
+            self._parameters[step.name],
+            whole_body=False,
+            reply=type(None),
+            returns_effect=True,
+            routes=(),
+            place=place,
             blocking=not is_async,
         )
         return StepDescriptor(
@@ -225,18 +232,21 @@ class _Workflow:
 
 
 def _recovery_problems(recover: Recovery) -> Iterator[str]:
-    retries, backoff = recover.retries, recover.backoff
+    retries: Any = recover.retries
+    final: Any = recover.final
     if retries is not None and (type(retries) is not int or retries < 0):
         yield f"retries is a number from 0 up, or None without end, got {retries!r}"
-    yield from _backoff_problems(backoff)
-    final = recover.final
-    if not isinstance(final, tuple) or not all(
-        isinstance(one, type) and issubclass(one, BaseException) for one in final
-    ):
+    yield from _backoff_problems(recover.backoff)
+    if not isinstance(final, tuple) or not all(map(_is_error, recover.final)):
         yield f"final is a tuple of classes of errors, got {final!r}"
 
 
-def _backoff_problems(backoff: Backoff) -> Iterator[str]:
+def _is_error(one: Any) -> bool:
+    return isinstance(one, type) and issubclass(one, BaseException)
+
+
+def _backoff_problems(given: Backoff) -> Iterator[str]:
+    backoff: Any = given  # anything may have been given
     for name, value in (("initial", backoff.initial), ("cap", backoff.cap)):
         if not isinstance(value, timedelta) or value <= timedelta(0):
             yield f"{name} is a timedelta above 0, got {value!r}"

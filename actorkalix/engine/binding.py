@@ -5,9 +5,13 @@
     subject, time       ce-subject, ce-time
     datacontenttype     content-type
     any other pair      as it is
+    (ours) the id       actorkalix-id
 
 On the way in `ce_...` is read as `ce-...` (RT-81). Header bytes that are no UTF-8 are read as
 well as can be: nothing that a stranger sends may stop what follows it.
+
+The id of a CloudEvent is its publisher's business, and says nothing of what came twice. What we
+have published ourselves bears its id once more: it may have been sent twice, under that id.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from .publishing import attributes, with_attributes
 from .replies import digest
 from .topic import TopicMessage
 
+OWN_ID = "actorkalix-id"
+
 
 class Incoming(msgspec.Struct, frozen=True):
     """A message of a broker.
@@ -30,11 +36,13 @@ class Incoming(msgspec.Struct, frozen=True):
         lane: of the broker's topic, in which its messages are in order: a partition's number.
         number: in the lane, rising.
         message: it.
+        own: the id under which we have published it ourselves, or "".
     """
 
     lane: int
     number: int
     message: TopicMessage
+    own: str = ""
 
 
 def headers_of(made: TopicMessage, time_ms: int) -> list[tuple[str, str]]:
@@ -45,20 +53,23 @@ def headers_of(made: TopicMessage, time_ms: int) -> list[tuple[str, str]]:
         time_ms: when it was published, milliseconds since 1970.
     """
     assert made.id, "what leaves has an id"
-    return list(attributes("", 0, time_ms, made).pairs)
+    return [*attributes("", 0, time_ms, made).pairs, (OWN_ID, made.id)]
 
 
-def message_of(
+def incoming(
+    lane: int,
+    number: int,
     headers: Iterable[tuple[str, bytes | str | None]],
     data: bytes,
     *,
     key: bytes | str | None = None,
     content_type: str = "",
     source: str = "",
-) -> TopicMessage:
+) -> Incoming:
     """A message on its way in.
 
     Args:
+        lane, number: see `Incoming`.
         headers: names and values, in order.
         data: its bytes.
         key: by which the broker keeps it in order: the subject, where no header says one.
@@ -66,18 +77,22 @@ def message_of(
         source: where no header says one.
     """
     plain = TopicMessage("", _text(key), "", source, content_type, (), data)
-    return with_attributes(plain, [(name, _text(value)) for name, value in headers])
+    pairs = [(name, _text(value)) for name, value in headers]
+    made = with_attributes(plain, [pair for pair in pairs if pair[0] != OWN_ID])
+    return Incoming(lane, number, made, next((text for name, text in pairs if name == OWN_ID), ""))
 
 
 def taken_key(topic: str, source: str, one: Incoming) -> str:
-    """The key under which a message is taken: by where it stands, whatever id it bears.
+    """The key under which a message is taken: where it stands, or the id that we gave it.
 
     Args:
         topic: its name.
         source: which broker it is of.
         one: the message.
     """
-    parts = (topic, source, str(one.lane), str(one.number))
+    parts = (topic, "own", one.own)
+    if not one.own:
+        parts = (topic, source, f"{one.lane}-{one.number}")
     return digest(*(part.encode() for part in parts)).hex()
 
 

@@ -33,6 +33,7 @@ from actorkalix_storage.api import RecordKind
 
 from .publishing import attributes
 from .topic import TopicMessage, read_message
+from .workflow_control import entry_of
 
 EVENT, STATE, DELETED = RecordKind.EVENT, RecordKind.STATE, RecordKind.DELETED
 TAKEN = (EVENT, STATE, DELETED)
@@ -79,11 +80,32 @@ def pack_changes(changes: Sequence[Change]) -> bytes:
     return _encode(changes)
 
 
+def as_change(
+    source: ComponentDescriptor | None, kind: RecordKind, payload: bytes
+) -> tuple[RecordKind, bytes] | None:
+    """What a record is for those that follow its component; None where nothing has changed.
+
+    A record of a workflow is a change where it has a new state of the user's (WF-52), and then it
+    is as that of a value entity. Its other records are between the workflow and its host.
+
+    Args:
+        source: the component, None for a topic.
+        kind, payload: of the record.
+    """
+    if source is None or source.kind != "workflow" or kind is not EVENT:
+        return kind, payload
+    try:
+        state = entry_of(payload).state
+    except msgspec.MsgspecError:
+        return STATE, payload  # the codec says what is wrong with it
+    return None if state is None else (STATE, state)
+
+
 class Switch:
     """Which method of a subscription takes a change. Pure."""
 
     def __init__(self, subscription: Subscription) -> None:
-        source = described(subscription.source)
+        source = self._source = described(subscription.source)
         events = () if source is None else source.events
         tags = {stored.type: stored.tag for stored in events}
         handlers = subscription.handlers.values()
@@ -99,11 +121,20 @@ class Switch:
 
     def handler(self, kind: RecordKind, payload: bytes) -> ChangeHandler | None:
         """The method for a record, or None where nobody takes it."""
+        change = self.change(kind, payload)
+        if change is None:
+            return None
+        kind, payload = change
         if kind is DELETED:
             return self._deletes
         if self._by_tag and kind is EVENT:
             return self._by_tag.get(self._tag(payload), self._others)
         return self._others
+
+
+    def change(self, kind: RecordKind, payload: bytes) -> tuple[RecordKind, bytes] | None:
+        """What a record is to the methods; see `as_change`."""
+        return as_change(self._source, kind, payload)
 
 
 def _tag_of(payload: bytes) -> str:

@@ -89,13 +89,13 @@ class StepCode:
 
         Cancellation: cancels the step.
         """
-        component = self._cls()
+        component: Any = self._cls()
         try:
             given = unpack_input(message.payload)
             step = self._step(message.method)
             args, kwargs = self._inputs[message.method].decode(given.arguments, Encoding.MSGPACK)
             self._fill(live, message, given)
-            before = dict(vars(component))
+            before = _fields(component)
             component._live = live
             returned = await self._returned(step, component, args, kwargs)
             self._tell_fields(component, before, message)
@@ -173,7 +173,7 @@ class StepCode:
             return
         changed = tuple(
             name
-            for name, value in vars(component).items()
+            for name, value in _fields(component).items()
             if name != "_live" and (name not in before or before[name] is not value)
         )
         if changed:
@@ -193,6 +193,11 @@ class StepCode:
         self._report(message, problem)
         said = f"{self._cls.__name__}.{message.method} raised {type(problem).__name__}: {problem}"
         return _cut(failure_of(HandlerFailed(said)))
+
+
+def _fields(component: object) -> dict[str, Any]:
+    """The fields of an object as they are now."""
+    return dict(component.__dict__)
 
 
 def _names(kind: type[BaseException]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from actorkalix_cluster.shardhost.outgoing import DERIVED, unpack_messages
 from actorkalix_storage.api import Record
 
 from .replies import digest
-from .workflow_control import Activity, Child, Did, Flow, Status, token_of
+from .workflow_control import Activity, Child, Did, Flow, Status, run_of, token_of
 from .workflow_draft import promise_of
 from .workflow_messages import (
     ChildNotice,
@@ -96,25 +96,28 @@ def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> 
         except StoredDataUnreadable as problem:
             outcome = StepOutcome(failed=StepFailed(failure_of(problem)))
     if outcome.failed is not None:
-        return attempt_failed(Move(rules, flow, now_ms), outcome, outcome.failed, fired.began_ms)
+        return attempt_failed(Move(rules, flow, now_ms), outcome, fired)
     attempt = flow.control.failures + 1
     move.register(outcome.undo, flow.control.number)
     move.open(outcome.promises)
     move.send(outcome.side_effects)
     move.follow(outcome.next)
-    told = {"step": flow.control.step, "attempt": attempt, "began_ms": fired.began_ms}
-    return move.done(Did.COMPLETED, ended_ms=now_ms, **told)
+    told = {"step": flow.control.step, "attempt": attempt, "run": run_of(fired.token)}
+    return move.done(Did.COMPLETED, began_ms=fired.began_ms, ended_ms=now_ms, **told)
 
 
 def unknown_step(rules: Rules, flow: Flow, now_ms: int) -> Moved:
     """The code has lost the step: an attempt that fails (WF-03)."""
     error = UnknownStep(f"{rules.component} has no step {flow.control.step!r} any more")
-    failed = StepFailed(failure_of(error))
-    return attempt_failed(Move(rules, flow, now_ms), StepOutcome(failed=failed), failed, now_ms)
+    outcome = StepOutcome(failed=StepFailed(failure_of(error)))
+    fired = Outcome(token_of(flow.control), began_ms=now_ms)
+    return attempt_failed(Move(rules, flow, now_ms), outcome, fired)
 
 
-def attempt_failed(move: Move, outcome: StepOutcome, failed: StepFailed, began_ms: int) -> Moved:
+def attempt_failed(move: Move, outcome: StepOutcome, fired: Outcome) -> Moved:
     """Another attempt, or what the step's recovery says."""
+    failed = outcome.failed
+    assert failed is not None, "it failed"
     rules, flow, now_ms = move.rules, move.flow, move.now_ms
     control, recovery = flow.control, move.rules.recovery_of(flow.control.step)
     move.register(outcome.undo, flow.control.number)
@@ -139,9 +142,10 @@ def attempt_failed(move: Move, outcome: StepOutcome, failed: StepFailed, began_m
         Did.GAVE_UP if over else Did.ATTEMPT_FAILED,
         step=control.step,
         attempt=failures,
-        began_ms=began_ms,
+        began_ms=fired.began_ms,
         ended_ms=now_ms,
         failure=text,
+        run=run_of(fired.token),
     )
 
 
@@ -162,7 +166,7 @@ def _call_settled(move: Move, fired: Outcome) -> Moved:
     """An undo call, or one that starts a child, was answered."""
     control, kept, failure = move.flow.control, move.flow.kept, fired.failure
     told: dict[str, Any] = {"attempt": control.failures + 1, "began_ms": fired.began_ms}
-    told["ended_ms"] = move.now_ms
+    told |= {"ended_ms": move.now_ms, "run": run_of(fired.token)}
     starts = control.activity is Activity.CHILD
     if failure is not None and not (starts and failure.number == CommandError.number):
         wait_ms = backoff_ms(move.rules.recovery_of(""), control.failures + 1, move.flow.entity)

@@ -273,6 +273,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         what: see `Did`.
         step, attempt: that completed or failed.
         began_ms, ended_ms: of that attempt; the record's time is `ended_ms` too.
+        run: number of its execution, see `Control`.
         failure: how it ended, or "".
     """
 
@@ -286,6 +287,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     began_ms: int = 0
     ended_ms: int = 0
     failure: str = ""
+    run: int = 0
 
 
 class Folded(msgspec.Struct, frozen=True, array_like=True):
@@ -346,6 +348,11 @@ def expires_ms(control: Control, now_ms: int) -> int:
 def token_of(control: Control) -> bytes:
     """Names the newest execution of the activity."""
     return b"%d.%d" % (control.born_ms, control.run)
+
+
+def run_of(token: bytes) -> int:
+    """Number of the execution that a token names."""
+    return int(token.rpartition(b".")[2] or 0)
 
 
 def entry_of(payload: bytes) -> Entry:

@@ -82,11 +82,13 @@ class Draft:
             within: names the activity or command that did it. Attempts of one activity register
                 the same call again, which counts once.
         """
-        seen: dict[bytes, int] = {}
+        seen: dict[str, int] = {}
+        known = {unpack_messages(packed)[0].key for packed in self.kept.undo}
         for packed in undo:
-            nth = seen[packed] = seen.get(packed, 0) + 1
-            keyed = self._keyed(packed, "undo", within, packed.hex(), nth)
-            if keyed not in self.kept.undo:
+            same = _same(packed)
+            nth = seen[same] = seen.get(same, 0) + 1
+            keyed = self._keyed(packed, "undo", within, same, nth)
+            if unpack_messages(keyed)[0].key not in known:
                 self.kept = replace(self.kept, undo=(*self.kept.undo, keyed))
 
     def surface(self) -> None:
@@ -203,6 +205,13 @@ class Draft:
 
     def _set(self, **changes: Any) -> None:
         self.control = replace(self.control, **changes)
+
+
+def _same(packed: bytes) -> str:
+    """Stands for a call, whichever attempt has made it: its correlation id tells attempts apart."""
+    call = unpack_messages(packed)[0]
+    parts = (call.component, call.entity, call.method, call.key)
+    return digest(*(part.encode() for part in parts), call.payload).hex()
 
 
 def promise_of(child: Child) -> str:

@@ -42,6 +42,7 @@ def revive(
         cls = family_of_command_errors().get(type_name, CommandError)
         revived = cls.__new__(cls)
         CommandError.__init__(revived, message, code=code, details=details)
+        revived.outcome = outcome
         if cls is not CommandError:
             vars(revived).update(fields or {})
         return revived

@@ -110,20 +110,16 @@ def admin_app(
     operations = Operations(fleet, verify, backup, replace, cancel_timer, topics)
     unready_after = (limits or Limits()).handler_unready
 
-    async def live(_: Request) -> Response:
-        return json_response({"status": "live"})
-
     async def ready(_: Request) -> Response:
         reasons = [*health(), *unready(fleet.fleet(), unready_after)]
-        status = "not ready" if reasons else "ready"
-        return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        return _readiness(reasons)
 
     async def scrape(request: Request) -> Response:
         text, content_type = await metrics(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
     get: dict[str, Answer] = {
-        "/health/live": live,
+        "/health/live": _live,
         "/health/ready": ready,
         "/metrics": scrape,
         "/admin/components": admin.components,
@@ -147,9 +143,22 @@ def admin_app(
         **workflows.post,
         "/admin/topics/{name}": operations.publish,
     }
+    return _app(get, post, local)
+
+
+def _app(get: Mapping[str, Answer], post: Mapping[str, Answer], local: bool) -> ASGIApp:
     routes = [*_routes(get, "GET", local), *_routes(post, "POST", local)]
     refusals = {404: _refused, 405: _refused}
     return Starlette(routes=routes, exception_handlers=refusals)
+
+
+def _readiness(reasons: list[str]) -> Response:
+    status = "not ready" if reasons else "ready"
+    return json_response({"status": status, "reasons": reasons}, 503 if reasons else 200)
+
+
+async def _live(_: Request) -> Response:
+    return json_response({"status": "live"})
 
 
 def _routes(answers: Mapping[str, Answer], verb: str, local: bool) -> list[Route]:

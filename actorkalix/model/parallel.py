@@ -84,7 +84,7 @@ class Pending(Generic[R_co]):
     ) -> None:
         self._make = make
         self._branches = branches
-        self._wait = wait
+        self._wait: Wait = wait
 
     def __await__(self) -> Generator[Any, Any, R_co]:
         """Start the branches, and wait for as many as was said."""
@@ -96,6 +96,10 @@ class Pending(Generic[R_co]):
         return value
 
 
+def _is_call(given: object) -> bool:
+    return isinstance(given, Call)
+
+
 def branches_of(calls: tuple[Call[Any] | Branch[Any], ...], wait: Wait) -> tuple[Branch[Any], ...]:
     """The branches of `self.parallel(...)`.
 
@@ -105,9 +109,12 @@ def branches_of(calls: tuple[Call[Any] | Branch[Any], ...], wait: Wait) -> tuple
     """
     made: list[Branch[Any]] = []
     for call in calls:
-        if not isinstance(call, (Call, Branch)):
+        if isinstance(call, Branch):
+            made.append(call)
+        elif _is_call(call):
+            made.append(branch(call))
+        else:
             raise TypeError(f"parallel(...) takes unsent calls, got {call!r}")
-        made.append(call if isinstance(call, Branch) else branch(call))
     if wait not in ("all", "first") and (type(wait) is not int or not 1 <= wait <= len(made)):
         raise ValueError(
             f'wait= is "all", "first", or a number from 1 to {len(made)}, got {wait!r}'

@@ -60,8 +60,8 @@ def sql(text: str, /, *, stream_updates: bool = False) -> Any:
     """Answer this method by a query over the view's tables; its body never runs (VW-07).
 
     The return type says what comes back: `Row` is the first row (none is `not_found`), `Row | None`
-    too, `list[Row]` all, `AsyncIterator[Row]` one by one; fields of another class take the columns
-    of their names.
+    too, `list[Row]` all (1,000 at most without a LIMIT), `AsyncIterator[Row]` one by one; fields of
+    another class take the columns of their names.
 
     Args:
         text: the query; the method's parameters are `:name` in it.

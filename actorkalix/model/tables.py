@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from actorkalix.errors import DefinitionError
+from actorkalix.model.handlers import UNBOUND, Method, StreamMethod
 from actorkalix.model.sources import Source, SourceMark, add_mark
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def on_snapshot(
 ) -> Callable[[Callable[[V, S], RowEffect[Row]]], Callable[[V, S], RowEffect[Row]]]:
     """Begin the row of an event sourced entity with its newest snapshot (VW-21).
 
-    A table that is new, or built anew, then reads no event from before the snapshot: the method
-    gets the state of the entity, what it returns is the first row, and later events follow.
+    In a later version: a service with such a method does not start yet. A table that is new, or
+    built anew, then reads no event from before the snapshot: the method gets the state of the
+    entity, what it returns is the first row, and later events follow.
 
     Args:
         name: of the table.
@@ -124,7 +126,8 @@ def on_snapshot(
 
 def _marked(method: F, mark: SourceMark) -> F:
     given: Any = method
-    if isinstance(given, type) or not (callable(given) or hasattr(given, "fn")):
+    is_method = callable(given) and hasattr(given, "__dict__") and not isinstance(given, UNBOUND)
+    if not is_method and not isinstance(given, (Method, StreamMethod)):
         raise DefinitionError(
             f"@{mark.kind}({mark.table!r}) marks a method of a view, not {method!r}"
         )

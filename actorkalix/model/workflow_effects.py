@@ -138,8 +138,7 @@ class Transitions:
             raise ValueError("timeout= says when, on_timeout= with which step: give both or none")
         until = None if timeout is None else positive(timeout, "timeout of a promise")
         late = None if on_timeout is None else self._step(on_timeout, "on_timeout=")
-        if not isinstance(promise, Promise):
-            raise TypeError(f'wait_for(...) takes self.promise("its name"), got {promise!r}')
+        _check_promise(promise)
         return self._transition(WaitFor(promise.name, self._step(then, "then="), until, late))
 
     def start_child(self, call: Call[Any], /, *, then: BoundStep[[ChildEnd]]) -> Transition:
@@ -233,7 +232,7 @@ class WorkflowUpdate(Transitions, Generic[S]):
     def with_undo(self, call: Call[Any], /) -> WorkflowUpdate[S]:
         """Register how to undo what this step has done; see `effects.compensate`."""
         call.spend("handed to .with_undo(...)")
-        made = WorkflowUpdate[S](self._decision.state, self._owner)
+        made: WorkflowUpdate[S] = WorkflowUpdate(self._decision.state, self._owner)
         undo = (*self._decision.undo, call)
         made._decision = msgspec.structs.replace(self._decision, undo=undo)
         return made
@@ -255,3 +254,8 @@ class WorkflowEffects(Effects, Transitions, Generic[S]):
             ValueError: the state is None.
         """
         return WorkflowUpdate(not_none(state), self._owner)
+
+
+def _check_promise(given: object) -> None:
+    if not isinstance(given, Promise):
+        raise TypeError(f'wait_for(...) takes self.promise("its name"), got {given!r}')

@@ -108,7 +108,8 @@ class Workflow(Component, Generic[S]):
         Raises:
             RuntimeError: no handler runs.
         """
-        return self._during("effects", WorkflowEffects[S](type(self)))
+        effects: WorkflowEffects[S] = WorkflowEffects(type(self))
+        return self._during("effects", effects)
 
     @property
     def client(self) -> Client:

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import timedelta
@@ -32,6 +32,7 @@ from actorkalix.model.timers import Timers
 from actorkalix.model.transport import Request
 from actorkalix.ports import Ask
 from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.handling import Noting, Watched
 from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.timing import HostTimers
@@ -39,6 +40,7 @@ from actorkalix.runtime.until import Until
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
+from actorkalix_cluster.shardhost.watchdog import Watch
 
 log = logging.getLogger("actorkalix.action")
 
@@ -56,6 +58,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         resources: of the process.
         sleep: waits a number of seconds, between two attempts of a call.
         threads: where plain functions run; each in a thread of its own when not given.
+        watch: of the host whose loop the handlers run on; None where nobody watches.
     """
 
     ask: Ask
@@ -64,6 +67,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     resources: Resources
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     threads: Threads[Any] | None = None
+    watch: Watch | None = None
 
     async def live(self, message: Message) -> Live:
         """What the handler of a message sees.
@@ -153,8 +157,10 @@ class InlineRunner:
         try:
             with self._slots, until:
                 try:
-                    live = await self._around.live(message)
-                    return await self._code.run(message, live, elements)
+                    noting = Noting(self._around.ask)
+                    around = msgspec.structs.replace(self._around, ask=noting)
+                    work = self._code.run(message, await around.live(message), elements)
+                    return noting.whole(await self._watched(work, message))
                 except asyncio.CancelledError as problem:
                     if until.cancelled():
                         raise
@@ -165,6 +171,12 @@ class InlineRunner:
             return Reply(failure=failures.unexpected(message.correlation_id))
         except TimeoutError:
             return Reply(failure=self._too_late(message))
+
+    async def _watched(self, work: Coroutine[Any, Any, Reply], message: Message) -> Reply:
+        watch = self._around.watch
+        if watch is None:
+            return await work
+        return await Watched(work, message, watch, self._around.clock)
 
     async def stream(
         self, message: Message, elements: Elements | None = None, /
@@ -188,6 +200,9 @@ class InlineRunner:
     def _refused(self, message: Message) -> Failure | None:
         if message.deadline_ms and self._around.clock.now_ms() > message.deadline_ms:
             return failures.deadline_passed()
+        watch = self._around.watch
+        if watch is not None and message.component in watch.off:
+            return failures.component_blocked(message.component)
         if self._slots.full:
             return failures.overloaded("too many handlers of actions run")
         return None

@@ -65,9 +65,8 @@ class BrokerState:
         """It worked, for so many messages."""
         self.handled += count
         if self._since_ms:
-            log.info(
-                "%s goes on after %d s", self.source, (self._now_ms() - self._since_ms) // 1_000
-            )
+            away_s = (self._now_ms() - self._since_ms) // 1_000
+            log.info("%s goes on after %d s", self.source, away_s)
             self._since_ms = 0
 
     def view(self) -> ConsumerView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from actorkalix.engine.topic import TOPIC, TopicBehavior
 from actorkalix.limits import Limits
 from actorkalix.model.hosting import Dedicated
 from actorkalix.runtime.feeding import sources_of
+from actorkalix.runtime.outside import Publishing
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.shardhost.behavior import Behavior, Step
@@ -48,6 +49,7 @@ def build_host(
     attend: Callable[[Subscriber], Subscriber] | None = None,
     places: Callable[[Mapping[str, Behavior[Any]]], Places] = Nearby,
     ran: Callable[[Message, Step[Any]], object] | None = None,
+    publishing: Sequence[Publishing] = (),
 ) -> ShardHost:
     """A host that runs a service on a store; it is not started yet.
 
@@ -68,6 +70,7 @@ def build_host(
         places: makes the places of entities with `hosting=Dedicated(...)`; in this process when not
             given.
         ran: is told of each step that was made there, with the records as they are written.
+        publishing: who publish to topics of brokers outside.
     """
     limits = limits or Limits()
     behaviors = _behaviors_of(service, limits, wrap)
@@ -77,12 +80,10 @@ def build_host(
         for component_id, hosting in dedicated.items():
             idle_stop_ms = max(1, _ms(hosting.idle_stop))
             behaviors[component_id] = Elsewhere(behaviors[component_id], made, idle_stop_ms, ran)
-    behaviors[TIMER] = TimerBehavior(limits)
-    behaviors[TOPIC] = TopicBehavior(limits)
-    behaviors[SENDING] = SendingBehavior(limits)
+    behaviors |= _ours(limits)
 
     def subscribers(reach: Reach) -> list[Subscriber]:
-        found = subscribers_of(service, reach)
+        found = subscribers_of(service, reach, publishing)
         return found if attend is None else [attend(each) for each in found]
 
     return ShardHost(
@@ -98,6 +99,15 @@ def build_host(
         subscribers=subscribers,
         feeds=sources_of(service),
     )
+
+
+def _ours(limits: Limits) -> dict[str, Behavior[Any]]:
+    """Behaviors of what is there in every service."""
+    return {
+        TIMER: TimerBehavior(limits),
+        TOPIC: TopicBehavior(limits),
+        SENDING: SendingBehavior(limits),
+    }
 
 
 def _behaviors_of(

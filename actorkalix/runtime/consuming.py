@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ from actorkalix.consumer_views import (
     RetryOrder,
 )
 from actorkalix.describe.descriptors import ServiceDescriptor, Subscription, described
+from actorkalix.describe.topics import topics_of
 from actorkalix.errors import InvalidPayload, UnknownRoute
 from actorkalix.model.sources import Source
 from actorkalix.ports import HostCalls, HostMethod
@@ -42,6 +43,7 @@ from actorkalix.runtime.dead_letter_listing import (
 )
 from actorkalix.runtime.host_methods import answer_of, host_method
 from actorkalix.runtime.inspection import StoreInspection, off_loop
+from actorkalix.runtime.outside import consumer_of
 from actorkalix.runtime.paging import page_of_all
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.dead_letters import DEAD_LETTERS
@@ -80,16 +82,20 @@ def reading_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
     }
 
 
-def acting_methods(host: ShardHost) -> Mapping[str, HostMethod]:
+def acting_methods(
+    host: ShardHost, others: Callable[[], Sequence[ConsumerView]] = tuple
+) -> Mapping[str, HostMethod]:
     """What a running host offers beside and instead of `reading_methods`.
 
     Args:
         host: connected.
+        others: what is known of those who read here and are no consumers of the host.
     """
     letters = HostLetters(host)
 
     async def look(asked: ConsumersAsked) -> list[ConsumerView]:
-        return consumers_of(host.consumers, asked) if host.consumers is not None else []
+        ours = consumers_of(host.consumers, asked) if host.consumers is not None else []
+        return [*others(), *ours]
 
     async def retry(order: RetryOrder) -> int:
         if host.consumers is None:
@@ -172,7 +178,7 @@ class ClusterConsuming:
             UnknownRoute: there is no such consumer.
             OwnerAway: a store is away; those of the others are tried.
         """
-        if consumer not in self._in_code():
+        if consumer not in self._in_code() and not self._publishes(consumer):
             raise unknown_consumer(consumer, self._in_code())
         order, count = RetryOrder(consumer, entity), 0
         for store in self._homes().stores():
@@ -225,6 +231,11 @@ class ClusterConsuming:
     def _home(self, letter: str) -> int:
         homes = self._homes().homes
         return homes[shard_of(DEAD_LETTERS, checked_letter_id(letter), len(homes))][0]
+
+    def _publishes(self, consumer: str) -> bool:
+        """Whether it publishes to a topic outside, as far as the code tells."""
+        names = () if self._service is None else topics_of(self._service)
+        return consumer in {consumer_of(name) for name in names}
 
     def _in_code(self) -> dict[str, ConsumerView]:
         """The consumers of the service's code, without what they did; none without the code."""

@@ -32,6 +32,8 @@ from typing import Any, Protocol
 import msgspec
 
 from actorkalix.engine.action import Elements
+from actorkalix.engine.sending import outside_order
+from actorkalix.engine.topic import PUBLISH, TOPIC, place_of
 from actorkalix.errors import CallsTooDeep
 from actorkalix.failures import begun, failure_of
 from actorkalix.gateway.prompt import Asking
@@ -41,6 +43,7 @@ from actorkalix.runtime.in_process import in_time
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.observer import Observer, SilentObserver
 from actorkalix_cluster.shardhost.ticket import Tell
 
 log = logging.getLogger("actorkalix.action")
@@ -100,9 +103,20 @@ class Dispatch:
         actors: answers those for entities.
         clock: whose time deadlines are in.
         limits: of the service.
+        outside: names of topics of brokers outside: what is published to them is queued.
+        observer: is told of what actions and views have answered; actors tell themselves.
     """
 
-    def __init__(self, actors: Asking, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        actors: Asking,
+        clock: Clock,
+        limits: Limits,
+        outside: frozenset[str] = frozenset(),
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer or SilentObserver()
+        self._outside = outside
         self._actors = actors
         self._clock = clock
         self._depth_max = limits.call_depth_max
@@ -152,8 +166,19 @@ class Dispatch:
             return await self._step(message)
         runner = self._runners.get(message.component)
         if runner is None:
-            return await self._actors.ask(message)
-        return await self._whole(await runner.run(message, elements))
+            return await self._actors.ask(self._queued(message))
+        return await self._ran(runner, message, elements)
+
+    async def _ran(
+        self, runner: ActionRunner, message: Message, elements: Elements | None
+    ) -> Reply:
+        """The answer of a runner, when all that goes before it is done."""
+        begun_ms = self._clock.now_ms()
+        reply = await self._whole(await runner.run(message, elements))
+        number = "" if reply.failure is None else reply.failure.number
+        seconds = max(0, self._clock.now_ms() - begun_ms) / 1_000
+        self._observer.handled(message.component, message.method, seconds, number)
+        return reply
 
     async def _step(self, message: Message) -> Reply:
         steps = self._steps.get(message.component)
@@ -205,7 +230,7 @@ class Dispatch:
                 return at_once
             pursued.at = self._spawn(self._run(pursued, runner, message))
             return pursued
-        answer = self._actors.begin(message, partial(self._told, pursued))
+        answer = self._actors.begin(self._queued(message), partial(self._told, pursued))
         if isinstance(answer, Asked):
             pursued.at = answer
             return pursued
@@ -231,7 +256,7 @@ class Dispatch:
 
     async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
         try:
-            reply = await self._whole(await runner.run(message))
+            reply = await self._ran(runner, message, None)
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
@@ -246,12 +271,19 @@ class Dispatch:
     async def _whole(self, reply: Reply) -> Reply:
         """A reply when all that goes before it is done."""
         for message in reply.before:
-            answer = await self._actors.ask(self._forwarded(message))
+            answer = await self._actors.ask(self._queued(self._forwarded(message)))
             if answer.failure is not None:
                 return Reply(failure=msgspec.structs.replace(answer.failure, outcome="unknown"))
         return msgspec.structs.replace(reply, before=()) if reply.before else reply
 
     # ---- small things ----------------------------------------------------------------------
+    def _queued(self, message: Message) -> Message:
+        """A message, or the one that queues it where it publishes to a topic outside."""
+        if not self._outside or message.component != TOPIC or message.method != PUBLISH:
+            return message
+        topic, _ = place_of(message.entity)
+        return outside_order(message) if topic in self._outside else message
+
     def _refused(self, message: Message) -> Reply | None:
         if message.depth <= self._depth_max:
             return None

@@ -357,13 +357,14 @@ def unknown_component(
 
 
 def refuse_action(component: str, service: ServiceDescriptor) -> None:
-    """Actions have nothing that could be looked at.
+    """Actions and views have no entities.
 
     Raises:
         UnknownRoute: the component is one.
     """
-    if service.components[component].kind == "action":
-        raise UnknownRoute(f"{component!r} is an action, which has no entities")
+    kind = {"action": "an action", "view": "a view"}.get(service.components[component].kind)
+    if kind:
+        raise UnknownRoute(f"{component!r} is {kind}, which has no entities")
 
 
 def lineage_text(identity: StoreIdentity) -> str:

@@ -6,10 +6,11 @@ subscriptions and views, with their cursors, parking and lag. So a handler that 
 subjects and not the broker's topic, and a message that nobody can read waits where operators look.
 
 A message stands in a lane of the broker's topic, with a number: under these it is appended once,
-however often the broker delivers it. Messages of one subject are in one partition; those without a
-subject are there in the order of their lane. Partitions are worked on side by side, the messages of
-one one after the other, and none before the one before it is durable: whoever waits for `take`
-knows that all are there, in order.
+however often the broker delivers it; what we have published ourselves, under its id, however often
+we have. Messages of one subject are in one partition; those without a subject are there in the
+order of their lane. Partitions are worked on side by side, the messages of one one after the other,
+and none before the one before it is durable: whoever waits for `take` knows that all are there, in
+order.
 
 What cannot be appended because of what it is (too large) leaves a message in its place that no
 handler can read, and says why: it is never skipped in silence.
@@ -77,7 +78,7 @@ class Intake:
     def _order(self, topic: str, source: str, one: Incoming) -> Message:
         order = publish_order(topic, one.message, self._partitions)
         entity = order.entity
-        if not one.message.subject:
+        if not one.message.subject and not one.own:
             entity = partition_id(topic, one.lane % self._partitions)
         key = taken_key(topic, source, one)
         return msgspec.structs.replace(order, entity=entity, key=key, correlation_id=f"~{key[:24]}")

@@ -30,7 +30,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from actorkalix.brokers import Kafka, OptionValue
-from actorkalix.engine.binding import Incoming, headers_of, message_of
+from actorkalix.engine.binding import Incoming, headers_of, incoming
 from actorkalix.runtime.broker_state import BrokerState
 from actorkalix.runtime.extras import library_of
 from actorkalix.runtime.outside import Outgoing
@@ -48,6 +48,14 @@ Take = Callable[[str, str, Sequence[Incoming]], Awaitable[None]]
 """`Intake.take`."""
 
 
+class ClientLog:
+    """Where librdkafka logs: for those who look closely; errors are told by `BrokerState`."""
+
+    def log(self, level: int, *said: object) -> None:
+        """Take note of a line."""
+        log.debug(*said)
+
+
 class NotSent(Exception):
     """A broker has not acknowledged all messages of a batch."""
 
@@ -62,7 +70,8 @@ def client_options(config: Kafka, service: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "bootstrap.servers": config.servers,
         "client.id": f"actorkalix-{service}",
-        "logger": log,
+        "logger": ClientLog(),
+        "reconnect.backoff.max.ms": 2_000,
     }
     tls = config.tls
     if config.username:
@@ -145,7 +154,7 @@ class KafkaWriter:
         if unsent > 0 or any(error.fatal() for error in failures):
             self._forget(producer)
         if unsent > 0 or failures:
-            why = str(failures[0].str()) if failures else f"no answer in {SEND_S:.0f} s"
+            why = str(failures[0].str()) if failures else f"no answer in {SEND_S:g} s"
             raise NotSent(f"{name}: {unsent + len(failures)} of {len(messages)} not sent: {why}")
 
     def _produce(self, producer: Any, name: str, one: Outgoing, delivered: Any) -> None:
@@ -207,6 +216,7 @@ class KafkaReader:
             "enable.auto.offset.store": False,
             "partition.assignment.strategy": "cooperative-sticky",
             "topic.metadata.refresh.interval.ms": 30_000,
+            "session.timeout.ms": 10_000,  # a host that was killed holds its partitions so long
             **config.options,
         }
         self._states = states
@@ -245,8 +255,7 @@ class KafkaReader:
                 self._stopped.wait(AGAIN_S)
 
     def _session(self) -> None:
-        options = {**self._options, "error_cb": lambda error: self._failed(str(error.str()))}
-        consumer: Any = self._library.Consumer(options)
+        consumer: Any = self._library.Consumer({**self._options, "error_cb": self._heard})
         try:
             consumer.subscribe(list(self._names))
             while not self._stopped.is_set():
@@ -313,6 +322,9 @@ class KafkaReader:
             state = self._states[topic]
             state.behind, state.parts = behind[name], parts[name]
 
+    def _heard(self, error: Any) -> None:
+        self._failed(str(error.str()))
+
     def _failed(self, why: str, name: str | None = None) -> None:
         for one, topic in self._names.items():
             if name in (None, one):
@@ -322,11 +334,10 @@ class KafkaReader:
         return f"kafka {name}"
 
     def _read(self, message: Any) -> Incoming:
-        made = message_of(
-            message.headers() or (),
+        return incoming(
+            *(message.partition(), message.offset(), message.headers() or ()),
             message.value() or b"",
             key=message.key(),
             content_type=self._config.content_type,
             source=self._source(message.topic()),
         )
-        return Incoming(message.partition(), message.offset(), made)

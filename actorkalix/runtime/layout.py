@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from actorkalix.errors import ForeignFolder
+from actorkalix.views.serving import VIEWS
 from actorkalix_storage.lmdbstore import read_homes, read_identity
 from actorkalix_storage.lmdbstore.environment import DATA_FILE
 from actorkalix_storage.lmdbstore.folder import LOCK_FILE, FolderLock, sync_folder
@@ -45,7 +46,7 @@ def store_folder(data: Path, number: int) -> Path:
 
 def views_folder(data: Path) -> Path:
     """The folder of all views."""
-    return data / "views"
+    return data / VIEWS
 
 
 def found(data: Path) -> dict[int, Path]:

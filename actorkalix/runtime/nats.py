@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from actorkalix.brokers import Nats, Tls
-from actorkalix.engine.binding import Incoming, headers_of, message_of
+from actorkalix.engine.binding import Incoming, headers_of, incoming
 from actorkalix.runtime.broker_state import BrokerState
 from actorkalix.runtime.extras import library_of
 from actorkalix.runtime.outside import Outgoing
@@ -38,6 +38,7 @@ BATCH = 256
 FETCH_S = 1.0
 ACK_S = 5.0
 CONNECT_S = 5.0
+CLOSE_S = 1.0
 AGAIN_S, AGAIN_S_MAX = 0.5, 5.0
 LAG_EVERY = 10  # fetches
 ACK_WAIT_S = 3_600.0  # a session that is lost is begun anew, nobody waits for this
@@ -110,10 +111,10 @@ class Connection:
             self._connecting.cancel()
         client, self._client = self._client, None
         if client is not None:
-            try:
-                await asyncio.wait_for(client.close(), 1.0)
-            except Exception as problem:  # it is over in any case
-                log.debug("the connection did not end well: %s", problem)
+            closing = asyncio.ensure_future(client.close())
+            await asyncio.wait([closing], timeout=CLOSE_S)  # it is over in any case
+            if not closing.done() or closing.exception() is not None:
+                log.debug("a connection did not end well")
 
 
 async def _heard(problem: Exception) -> None:
@@ -337,10 +338,10 @@ class NatsReader:
 
     def _read(self, message: Any) -> Incoming:
         headers = dict[str, str](message.headers or {})
-        made = message_of(
+        return incoming(
+            *(0, message.metadata.sequence.stream),
             [pair for pair in headers.items() if pair[0] != "Nats-Msg-Id"],
             message.data,
             content_type=self._config.content_type,
             source=f"nats {self._subject}",
         )
-        return Incoming(0, message.metadata.sequence.stream, made)

@@ -34,6 +34,7 @@ from actorkalix.gateway.server import Server
 from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
 from actorkalix.runtime.actions import Surroundings, run_inline
+from actorkalix.runtime.broker_links import BrokerLinks
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.consuming import acting_methods
 from actorkalix.runtime.dedicated import places_on_ray
@@ -202,6 +203,7 @@ class ServiceHost:
         if self._started_up is not None:
             self._started_up.cancel()
         await self._http.stop(grace_s)
+        await self._links.stop_reading()
         await self._host.drain(grace_s)
         await self._stack.aclose()
         if self._neighbours is not None:
@@ -214,13 +216,15 @@ class ServiceHost:
         folder = Path(config.folder)
         metrics = Metrics()
         self._watch = Watch(host_limits(limits), self._assignment.blocked)
+        links = self._links = BrokerLinks(self._service, RealClock().now_ms)
+        opened.push_async_callback(links.aclose)
         store, self._host = await self._open_host(config, metrics, self._watch)
         opened.push_async_callback(self._host.stop)
         watchdog = Watchdog(self._watch, self._hang)
         watchdog.start()
         opened.callback(watchdog.stop)
         neighbours = Neighbours(self._assignment, self._host, config.homes, RealClock(), limits)
-        dispatch = self._dispatch = await self._open_actions(neighbours, opened)
+        dispatch = self._dispatch = await self._open_actions(neighbours, metrics, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
         metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
@@ -237,6 +241,9 @@ class ServiceHost:
         self._neighbours, self._views = neighbours, views
         self._host.connect(dispatch, views)
         self._retain(store, opened)
+        first = self._assignment.store == min(config.homes.stores())
+        links.start(neighbours.router, first=first)
+        opened.push_async_callback(links.stop_reading)
         stats = self._host.stats()
         return HostFacts(stats.shards, stats.damaged)
 
@@ -270,18 +277,21 @@ class ServiceHost:
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
                 places=places_on_ray(service, self._config),
+                publishing=self._links.publishing,
             )
             await host.start()
             unowned.pop_all()
         return store, host
 
-    async def _open_actions(self, neighbours: Neighbours, opened: AsyncExitStack) -> Dispatch:
+    async def _open_actions(
+        self, neighbours: Neighbours, metrics: Metrics, opened: AsyncExitStack
+    ) -> Dispatch:
         """What answers messages here: the router, and the actions of the service."""
         service, limits, clock = self._service, self._service.limits, RealClock()
-        dispatch = Dispatch(neighbours.router, clock, limits)
+        dispatch = Dispatch(neighbours.router, clock, limits, self._links.topics, metrics)
         resources = Resources(service.name, service.resources)
         opened.push_async_callback(resources.aclose)
-        around = Surroundings(dispatch, clock, limits, resources)
+        around = Surroundings(dispatch, clock, limits, resources, watch=self._watch)
         inline = run_inline(dispatch, service.descriptor, around)
         steps = run_steps(
             dispatch, service.descriptor, around, watch=self._watch, told=FieldsTold()
@@ -357,7 +367,7 @@ class ServiceHost:
             **metrics_methods(metrics),
             **verify_methods(check),
             **cancel_methods(self._dispatch, RealClock()),
-            **acting_methods(self._host),
+            **acting_methods(self._host, self._links.views),
             **topic_methods(self._dispatch, limits.topic_partitions),
             **control_methods(self._dispatch, service),
         }

@@ -73,12 +73,20 @@ def queues_of(topic: str) -> str:
     return f"{OUTSIDE}{partition_prefix(topic)}"
 
 
+def consumer_of(topic: str) -> str:
+    """Id of the consumer that publishes to a topic outside."""
+    return f"~to:{topic}"
+
+
 class Publishing:
     """A `Subscriber`: hands what is queued for a topic to its broker.
 
     Args:
         topic: its name.
         writer: speaks to the broker.
+
+    Attributes:
+        topic: its name.
     """
 
     batch_max = BATCH_MAX
@@ -88,8 +96,8 @@ class Publishing:
     numbered: tuple[str, str] | None = None
 
     def __init__(self, topic: str, writer: Writer) -> None:
-        self.consumer = f"~to:{topic}"
-        self._topic = topic
+        self.consumer = consumer_of(topic)
+        self.topic = topic
         self._writer = writer
         self._queues = queues_of(topic)
 
@@ -111,7 +119,7 @@ class Publishing:
         Raises:
             Exception: the broker has not all of it.
         """
-        await self._writer.send(self._topic, [one for entry in entries for one in _sent(entry)])
+        await self._writer.send(self.topic, [one for entry in entries for one in _sent(entry)])
 
 
 def _sent(entry: Entry) -> list[Outgoing]:
@@ -119,7 +127,7 @@ def _sent(entry: Entry) -> list[Outgoing]:
     for number, message in enumerate(unpack_messages(entry.record.payload)):
         made = read_message(message.payload)
         if not made.id:
-            id = derived_key(entry.shard, entry.position, SENDING, number)
-            made = msgspec.structs.replace(made, id=id)
+            key = derived_key(entry.shard, entry.position, SENDING, number)
+            made = msgspec.structs.replace(made, id=key)
         found.append(Outgoing(entry.record.entity, entry.record.time_ms, made))
     return found

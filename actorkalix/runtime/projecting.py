@@ -145,6 +145,12 @@ class Projecting:
         await self._on_thread(self._opened().rebuild)
         return b""
 
+    async def aclose(self) -> None:
+        """Close the file; of tests, for processes just end."""
+        if self._files is not None:
+            await self._on_thread(self._files.close)
+        self._thread.shutdown()
+
     def _opened(self) -> ViewFiles:
         if self._files is None:
             raise ViewIncomplete("the view's process opens its file still")

@@ -39,8 +39,10 @@ from actorkalix.model.service import Service
 from actorkalix.runtime import config as said
 from actorkalix.runtime import folders, presence, stores
 from actorkalix.runtime.config import Report, RunConfig
+from actorkalix.runtime.extras import check_extras
 from actorkalix.runtime.loading import Loaded, load, resolve
 from actorkalix.runtime.orders import ControllerConfig, HostConfig
+from actorkalix.runtime.outside import outside_topics
 from actorkalix.runtime.tasks import refuse_environments
 from actorkalix.runtime.telling import Seen, Teller
 from actorkalix_cluster.rayhost import join, launch, reaper, supervise
@@ -65,7 +67,8 @@ def run(config: RunConfig, report: Report) -> int:
         0 when all requests were drained; 130 when a second signal cut the drain short.
 
     Raises:
-        DefinitionError: the service cannot be imported, or declares no access beyond loopback.
+        DefinitionError: the service cannot be imported, declares no access beyond loopback, or
+            needs a library that is not there.
         FolderUnusable, ForeignFolder, FolderInUse, PortTaken: as they say; nothing was started.
         RayFailed, HostKeepsDying: it went wrong on the way; everything was ended.
         KeyboardInterrupt: a signal came before anything served.
@@ -73,6 +76,7 @@ def run(config: RunConfig, report: Report) -> int:
     """
     loaded = load(resolve(config.service, config.app_dir))
     _check_access(loaded.service, config.address)
+    check_extras({type(broker) for broker in outside_topics(loaded.service).values()})
     refuse_environments(loaded.service.descriptor, sys.executable)
     try:
         with ExitStack() as stack:

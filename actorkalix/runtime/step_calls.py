@@ -17,7 +17,7 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -211,7 +211,7 @@ def _is_last(branch: Branch[Any], attempt: int, waited_s: float, problem: Except
     return longest is not None and waited_s > longest.total_seconds()
 
 
-async def _collected(tasks: list[asyncio.Future[Any]], wait: Wait) -> Any:
+async def _collected(tasks: Sequence[asyncio.Future[Any]], wait: Wait) -> Any:
     """What is waited for; the error of the first branch in their order that stands in the way."""
     if wait == "all":
         await asyncio.wait(tasks)

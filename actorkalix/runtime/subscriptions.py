@@ -19,7 +19,9 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
+from actorkalix.engine.sending import SENDING
 from actorkalix.engine.topic import TOPIC, is_dropped, partition_prefix
+from actorkalix.runtime.outside import Publishing, queues_of
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outbox import Outbox
@@ -110,9 +112,12 @@ class ActionSubscriber:
 
     def _change(self, entry: Entry) -> Change:
         record, at = entry.record, entry.position
-        payload = b"" if record.kind is DELETED else record.payload
+        change = self._switch.change(record.kind, record.payload)
+        assert change is not None, "a method takes it"
+        kind, payload = change
         return Change(
-            *(record.kind, record.entity, record.number, record.time_ms, payload),
+            *(kind, record.entity, record.number, record.time_ms),
+            b"" if kind is DELETED else payload,
             id=f"{entry.shard}-{at.epoch}-{at.offset}",
             delivery_id=derived_key(entry.shard, at, self.consumer),
         )
@@ -126,9 +131,18 @@ def _source(subscription: Subscription) -> tuple[str, str]:
     return TOPIC, partition_prefix(subscription.source.name)
 
 
-def subscribers_of(service: ServiceDescriptor, reach: Reach) -> list[Subscriber]:
-    """All that read the log of a service: the outbox, and the subscriptions of its actions."""
-    found: list[Subscriber] = [Outbox(reach)]
+def subscribers_of(
+    service: ServiceDescriptor, reach: Reach, publishing: Sequence[Publishing] = ()
+) -> list[Subscriber]:
+    """All that read the log of a service: the outbox, and the subscriptions of its actions.
+
+    Args:
+        service: whose actions.
+        reach: answers messages.
+        publishing: who publish to topics outside; what is queued for them is none of the outbox's.
+    """
+    queues = tuple(queues_of(one.topic) for one in publishing)
+    found: list[Subscriber] = [Outbox(reach, {SENDING: queues} if queues else None), *publishing]
     for component in service.components.values():
         found += [ActionSubscriber(component, one, reach) for one in component.subscriptions]
     return found

@@ -16,6 +16,7 @@ from actorkalix.brokers import Broker, broker_of, place_said
 from actorkalix.engine.publishing import topic_message
 from actorkalix.engine.topic import (
     TOPIC,
+    Published,
     Size,
     TopicMessage,
     partition_id,
@@ -71,7 +72,10 @@ def topic_methods(ask: Ask, partitions: int) -> Mapping[str, HostMethod]:
 
     async def publish(arguments: bytes) -> bytes:
         asked = msgspec.msgpack.decode(arguments, type=_Publishing)
-        return await answered(publish_order(asked.topic, asked.message, partitions, asked.spread))
+        order = publish_order(asked.topic, asked.message, partitions, asked.spread)
+        _, partition = place_of(order.entity)
+        # What is for a broker outside is queued, and has no place yet.
+        return await answered(order) or msgspec.msgpack.encode(Published(partition, 0))
 
     async def sizes(arguments: bytes) -> bytes:
         entities = msgspec.msgpack.decode(arguments, type=list[str])

@@ -47,7 +47,7 @@ class ViewDesk:
             waiting_max=limits.view_queries_max,
             prepare=install,
         )
-        self.watcher = Watcher(self._version, look_every_s)
+        self.watcher = Watcher(self.pool.version, look_every_s)
         stored = any(
             described(table.source) is not None or table.source.kind == "topic"
             for table in view.view.tables.values()
@@ -62,11 +62,6 @@ class ViewDesk:
             reachable=stored,
         )
         self.runner = ViewRunner(view, self.pool, self.watcher, waits, clock, limits)
-
-    def _version(self) -> object:
-        """Of the file that is served: it is another one, or has changed."""
-        reader = self.pool.reader()
-        return id(reader), reader.version()
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from actorkalix.describe.descriptors import ComponentDescriptor, TableDescriptor, described
+from actorkalix.sql.explaining import scanned
 from actorkalix.sql.functions import install
+from actorkalix.sql.query import Query
 from actorkalix.view_listing import Explained, QueryView, StatementView
 from actorkalix.views.memory import MemoryView
 from actorkalix.views.serving import uri_of
-
-SCANS = "SCAN "
 
 
 def explained(component: ComponentDescriptor, path: Path | None) -> Explained:
@@ -33,7 +33,7 @@ def explained(component: ComponentDescriptor, path: Path | None) -> Explained:
                 QueryView(
                     name,
                     query.query.text,
-                    tuple(_planned(db, one) for one in query.query.sqlite),
+                    tuple(_planned(db, query.query, one) for one in query.query.sqlite),
                 )
                 for name, query in view.queries.items()
             )
@@ -47,20 +47,13 @@ def explained(component: ComponentDescriptor, path: Path | None) -> Explained:
     return Explained(component.component_id, queries, tuple(indexes), notes)
 
 
-def _planned(db: sqlite3.Connection, sql: str) -> StatementView:
+def _planned(db: sqlite3.Connection, query: Query, sql: str) -> StatementView:
     try:
         rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", _Nulls()).fetchall()
     except sqlite3.Error as error:
         return StatementView(sql, (f"no plan: {error}",), ())
     steps = tuple(str(row[3]) for row in rows)
-    scans = tuple(
-        dict.fromkeys(
-            step.removeprefix(SCANS).split(" ")[0]
-            for step in steps
-            if step.startswith(SCANS) and "VIRTUAL TABLE" not in step and "USING" not in step
-        )
-    )
-    return StatementView(sql, steps, scans)
+    return StatementView(sql, steps, scanned(query, sql, steps))
 
 
 class _Nulls(dict[str, None]):

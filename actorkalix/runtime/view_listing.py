@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,7 @@ from actorkalix.describe.descriptors import (
     ViewDescriptor,
     described,
 )
+from actorkalix.describe.shapes import fields_of, has_fields
 from actorkalix.errors import (
     ActorkalixError,
     InvalidPayload,
@@ -163,7 +164,7 @@ class ServiceViews:
             if each.kind in ENTITY_KINDS
         }
         wanted = set(adhoc.named(order.sql, (table.name for table in tables)))
-        states = {}
+        states: dict[str, tuple[Sequence[str], Sequence[adhoc.State]]] = {}
         for name in adhoc.named(order.sql, components):
             each = components[name]
             found = await states_of_all(
@@ -206,11 +207,9 @@ class ServiceViews:
         for name, each in self._service.components.items():
             if each.view is None:
                 continue
-            try:
-                uri = Serving(name, folder_of(self._folder, name))()
-            except ViewIncomplete:
-                continue
-            views[name] = (uri, [table.shape for table in each.view.tables.values()])
+            uri = _served(name, folder_of(self._folder, name))
+            if uri:
+                views[name] = (uri, [one.shape for one in each.view.tables.values()])
         return adhoc.tables_of(views)
 
     # ---- inside -------------------------------------------------------------------------------
@@ -276,12 +275,10 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _fields(component: ComponentDescriptor) -> list[str]:
-    """Names of the fields of a state, where it is a struct or dataclass."""
-    cls = component.state.type if component.state is not None else None
-    fields: Iterable[object] = getattr(cls, "__struct_fields__", None) or getattr(
-        cls, "__dataclass_fields__", ()
-    )
-    return [str(name) for name in fields]
+    """Names of the fields of a state, as JSON has them."""
+    if component.state is None or not has_fields(component.state.type):
+        return []
+    return [one.key for one in fields_of(component.state.type)]
 
 
 def _reading(path: Path, work: Callable[[Read], T]) -> T:
@@ -311,16 +308,12 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
     )
     state: ViewState = "incomplete"
     view = component.view if component is not None else None
-    uri = ""
-    try:
-        uri = Serving(name, folder)()
-    except ViewIncomplete:
-        pass
-    else:
-        state = "serving" if uri == uri_of(paths[0]) else "building"
+    uri = _served(name, folder)
+    if uri:
+        state = "serving" if uri.startswith(uri_of(paths[0])) else "building"
     if not paths:
         return ViewView(name, state, _tables_of(view, None))
-    served = next((path for path in paths if uri_of(path) == uri), None)
+    served = next((path for path in paths if uri.startswith(uri_of(path))), None)
 
     def work(read: Read) -> tuple[int, int, int, int]:
         there = standings(read)
@@ -336,6 +329,14 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
         *(name, state, _tables_of(view, served), str(served or "")),
         *(size, passed, newest, lag, count),
     )
+
+
+def _served(name: str, folder: Path) -> str:
+    """URI of the file that is served, "" while there is none."""
+    try:
+        return Serving(name, folder)()
+    except ViewIncomplete:
+        return ""
 
 
 def _tables_of(view: ViewDescriptor | None, path: Path | None) -> tuple[TableView, ...]:

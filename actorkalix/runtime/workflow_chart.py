@@ -120,7 +120,7 @@ def _recovery(step: StepDescriptor) -> Iterator[Edge]:
     yield Edge(step.name, recovery.step or "failed", "failure", label)
 
 
-class _Read(ast.NodeVisitor):
+class _Read:
     """Reads one method."""
 
     def __init__(self, source: str, names: dict[str, str], commands: set[str]) -> None:
@@ -137,12 +137,12 @@ class _Read(ast.NodeVisitor):
         except (OSError, TypeError, SyntaxError):
             self._cannot("its source is not there, so nothing is known of it")
             return
-        self.visit(tree)
+        for call in _calls(tree):
+            self._call(call)
         if not self._found and not self._source.endswith("()"):
             self._cannot("its source names no effect; what another function returns is not known")
 
-    def visit_Call(self, node: ast.Call) -> None:
-        self.generic_visit(node)
+    def _call(self, node: ast.Call) -> None:
         if not isinstance(node.func, ast.Attribute):
             return
         effect = node.func.attr
@@ -190,6 +190,14 @@ class _Read(ast.NodeVisitor):
 
     def _cannot(self, what: str) -> None:
         self.unknown.append(f"{self._source}: {what}")
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    """All calls in a tree, the inner ones first."""
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child)
+    if isinstance(node, ast.Call):
+        yield node
 
 
 def _of_effects(node: ast.expr) -> bool:

@@ -166,8 +166,14 @@ def view_of(store: Store, code: ComponentDescriptor | None, asked: ViewAsked) ->
     status = status_of(flow)
     state, note = _state(flow.stored, code)
     return WorkflowView(
-        *(row_of(component, flow, head.time_ms), status.deadline_ms, status.suspended_in),
-        *(status.promises, status.undo, status.children, status.parent, state),
+        row_of(component, flow, head.time_ms),
+        status.deadline_ms,
+        status.suspended_in,
+        status.promises,
+        status.undo,
+        status.children,
+        status.parent,
+        state,
         tuple(moments[: asked.limit]),
         more=len(moments) > asked.limit,
         note=note,

@@ -47,7 +47,7 @@ class Answer:
         wrapper = query.wrapper
         self._make = maker(query.element, self._grouped) if query.element is not None else None
         self._lists = (
-            [(key, elements(out, self._grouped)) for key, out in wrapper.lists]  # type: ignore[arg-type]
+            [(key, elements(out, self._grouped)) for key, out in wrapper.lists]
             if wrapper is not None
             else []
         )
@@ -97,13 +97,17 @@ class Answer:
             InvalidPayload: an argument cannot be used.
             QueryTooLarge: more rows were found than one answer may hold.
         """
+        if self.query.many:
+            return self._all(execute, arguments, rows_max)
         values = self.query.bind(arguments)
         if self._lists:
             return self._wrapped(execute, arguments, values, rows_max)
         limit, offset = self.query.limit, self.query.offset
         values["limit"] = 1 if limit is None else min(1, limit.of(values))
-        values["offset"] = 0 if offset is None else offset.of(values)
-        for row in self._units(execute(self._first, values), rows_max):
+        if offset is not None:
+            values["offset"] = offset.of(values)
+        rows = execute(self._first[0], values)
+        for row in rows if self._grouped is None else self._units(rows, rows_max):
             return self._element(row)
         return None
 
@@ -124,7 +128,7 @@ class Answer:
         while left is None or left > 0:
             size = VIEW_STREAM_ROWS if left is None else min(left, VIEW_STREAM_ROWS)
             values["limit"] = size
-            rows = list(self._units(execute(self.query.rows.sql(last), values), rows_max))
+            rows = list(self._found(execute, values, last, rows_max))
             if rows:
                 yield [self._element(row) for row in rows]
             if len(rows) < size or not self._count:
@@ -133,6 +137,16 @@ class Answer:
             values.update(bound(last))
             values["offset"] = 0
             left = None if left is None else left - size
+
+    def _all(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes:
+        without = min(VIEW_COLLECTION_ROWS_MAX, rows_max)
+        most = without if self.query.limit is None else rows_max
+        found: list[bytes] = []
+        for page in self.pages(execute, arguments, rows_max):
+            found += page
+            if len(found) > most:
+                raise _too_many(most)
+        return b"[" + b",".join(found) + b"]"
 
     def change(self, row: Sequence[Any]) -> bytes:
         """An object of `Query.changes`' rows as JSON.
@@ -167,8 +181,7 @@ class Answer:
             token = arguments[query.page] or ""
             last = last_of(token, query.mark, query.rows.keys, query.page)
             values.update(bound(last or ()))
-        statement = self._first if last is None else query.rows.sql(last)
-        rows = list(self._units(execute(statement, values), rows_max))
+        rows = list(self._found(execute, values, last, rows_max))
         more = len(rows) > limit
         if more and not ahead:
             raise _too_many(limit)
@@ -190,6 +203,19 @@ class Answer:
         if limit is not None:
             return min(limit.of(values), rows_max)
         return VIEW_PAGE_ROWS if self.query.page else min(VIEW_COLLECTION_ROWS_MAX, rows_max)
+
+    def _found(
+        self, execute: Execute, values: dict[str, Any], last: list[Any] | None, rows_max: int
+    ) -> Iterator[Any]:
+        """Rows or groups of a page, in as many statements as it takes."""
+        limit, count = values["limit"], 0
+        for statement in self._first if last is None else self.query.rows.sql(last):
+            values["limit"] = limit - count
+            for unit in self._units(execute(statement, values), rows_max):
+                count += 1
+                yield unit
+            if count == limit:
+                return
 
     def _units(self, rows: Iterable[Sequence[Any]], rows_max: int) -> Iterator[Any]:
         """Rows, or groups of them."""

@@ -16,7 +16,6 @@ from actorkalix.errors import InvalidPayload
 from actorkalix.sql.kinds import TEXTS
 from actorkalix.sql.shapes import Column, ColumnKind
 from actorkalix.sql.values import to_column, to_sqlite
-from actorkalix.sql.words import match_of
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -86,7 +85,7 @@ def bind(bindings: tuple[Binding, ...], arguments: Mapping[str, Any]) -> dict[st
 
 
 def _sound(value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -117,24 +116,6 @@ def list_converter(parameter: Column, element: Column) -> Callable[[Any], Any]:
     return lambda value: None if value is None else encode([convert(one) for one in value]).decode()
 
 
-def pattern(value: Any) -> str | None:
-    """A pattern of LIKE as one of GLOB, which knows case: `%` is `*`, `_` is `?`."""
-    if value is None:
-        return None
-    text: str = to_sqlite(ColumnKind.TEXT, value)
-    return "".join(_GLOB.get(one, one) for one in text)
-
-
-def folded_pattern(value: Any) -> str | None:
-    """The same for ILIKE, whose other side is in lower case."""
-    return None if value is None else pattern(to_sqlite(ColumnKind.TEXT, value).lower())
-
-
-def searched(language: str) -> Callable[[Any], Any]:
-    """From a text to the query of FTS5 for its words."""
-    return lambda value: None if value is None else match_of(value, language)
-
-
 def whole_number(what: str) -> Callable[[Any], Any]:
     """An argument of OFFSET or LIMIT."""
 
@@ -144,9 +125,6 @@ def whole_number(what: str) -> Callable[[Any], Any]:
         return int(value)
 
     return convert
-
-
-_GLOB = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
 
 
 def _decimal(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.limits import VIEW_SQL_NESTED_MAX
 from actorkalix.sql.blocks import Block, Context
 from actorkalix.sql.calls import AGGREGATES
 from actorkalix.sql.deriving import bound_number, derive
@@ -24,7 +25,7 @@ from actorkalix.sql.output import Output, Whole
 from actorkalix.sql.parsing import parse
 from actorkalix.sql.problems import Findings
 from actorkalix.sql.query import Amount, Query, Rows, Wrapper
-from actorkalix.sql.results import Declared, declared, fields
+from actorkalix.sql.results import Declared, declared, element_of, fields
 from actorkalix.sql.shapes import Column, ColumnKind, ShapeProblem, TableShape, column_of
 from actorkalix.sql.statements import Statements
 from actorkalix.sql.syntax import (
@@ -70,12 +71,18 @@ def compile_query(
         select = parse(text, findings)
         begin = Span(select.span.start, select.span.start + len("SELECT"))
         context = Context(tables, _parameters(findings, begin, parameters), findings, derive)
-        says = declared(result, streams)
+        element = None if streams else element_of(result)
+        says = declared(result if element is None else element, streams or element is not None)
         block = Block(context, select)
         if isinstance(says, str):
             findings.add(begin, says)
         elif block.whole:
-            found = _Compiler(context, block, says, streams).query(stream_updates)
+            one_by_one = streams or element is not None
+            found = _Compiler(context, block, says, one_by_one).query(stream_updates)
+            if found is not None and element is not None:
+                many: Any = list
+                rows = many[found.result]
+                return msgspec.structs.replace(found, streams=False, many=True, result=rows)
             if found is not None:
                 return found
     except RecursionError:
@@ -137,6 +144,9 @@ class _Compiler:
             mapping = Mapping(block, self._cells, Mapping(block, self._inner))
             element = mapping.element(items, self._says.type, self._select.items[0])
             self._group(others, collects=bool(lists))
+            if isinstance(element, Whole) and element.nullable:
+                text = "a join may leave this row out; give it a name that may be None, or use JOIN"
+                self._note(items[0], text)
         if self._findings:
             return None
         statements = Statements(
@@ -155,6 +165,8 @@ class _Compiler:
             totals = statements.totals(wrapping.totals)
             wrapper = msgspec.structs.replace(wrapper, totals=totals)
         changes = self._changes(statements, rows) if stream_updates else ""
+        if _nested(rows.head + rows.tail) > VIEW_SQL_NESTED_MAX:
+            self._note(self._select.items[0], "values in this query are nested too deep for SQLite")
         block.note_indexes(ordered=rows.grouped is None and not self._is_aggregated())
         return (
             None if self._findings else self._made(rows, element, wrapper, limit, offset, changes)
@@ -262,7 +274,7 @@ class _Compiler:
             text = f"a page token is a text; declare the parameter {argument.name} as str"
             self._note(argument, text)
         if self._streams:
-            self._note(node, "a stream has no pages; it goes on by itself")
+            self._note(node, "a stream, or a plain list, has no pages: it is all of the rows")
         elif not wraps:
             self._note(node, "pages are of a list of rows: SELECT * AS items ...")
         self._page = argument.name
@@ -299,6 +311,15 @@ class _Compiler:
 
     def _note(self, where: Item | Expr, text: str) -> None:
         self._findings.add(where, text)
+
+
+def _nested(sql: str) -> int:
+    """How deep parentheses stand in one another."""
+    depth = deepest = 0
+    for character in sql:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _has_aggregate(item: Item) -> bool:

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actorkalix.sql.binding import (
-    Bindings,
-    folded_pattern,
-    list_converter,
-    pattern,
-    searched,
-)
+from actorkalix.sql.binding import Bindings, list_converter
 from actorkalix.sql.calls import Calls
 from actorkalix.sql.kinds import TEXTS, comparable, shown
+from actorkalix.sql.patterns import beyond, folded_pattern, least, pattern, searched
 from actorkalix.sql.problems import Findings, meant
 from actorkalix.sql.scalars import is_null
 from actorkalix.sql.scope import Scope, Value, computed
@@ -111,11 +106,13 @@ class Conditions(Calls):
                 raise AssertionError(node)
 
     def _logic(self, node: Logic) -> Value | None:
-        left, right = self.condition(node.left), self.condition(node.right)
-        if left is None or right is None:
+        values = [self.condition(one) for one in node.values]
+        good = [one for one in values if one is not None]
+        if len(good) != len(values):
             return None
-        nullable = left.column.nullable or right.column.nullable
-        return computed(f"({left.sql} {node.operator} {right.sql})", BOOL, nullable, left, right)
+        nullable = any(one.column.nullable for one in good)
+        sql = f" {node.operator} ".join(one.sql for one in good)
+        return computed(f"({sql})", BOOL, nullable, *good)
 
     def _compare(self, node: Compare) -> Value | None:
         pair = self.pair(node.left, node.right)
@@ -224,8 +221,23 @@ class Conditions(Calls):
             self.findings.add(wanted, "a pattern is a text in quotes or a parameter")
             return None
         left = f"ak_lower({value.sql})" if node.folded else value.sql
+        found = f"{left} GLOB {sql}"
+        if value.leaf is not None and not node.folded:
+            found += self._beginning(value, wanted)
         nullable = nullable or value.column.nullable
-        return computed(f"({left} GLOB {sql})", BOOL, nullable, value)
+        return computed(f"({found})", BOOL, nullable, value)
+
+    def _beginning(self, value: Value, wanted: Constant | Param) -> str:
+        """What a pattern begins with as a range, so that an index finds it; or nothing."""
+        if isinstance(wanted, Param):
+            low = self.bindings.argument(wanted.name, "least like it", least)
+            high = self.bindings.argument(wanted.name, "beyond all like it", beyond)
+        elif isinstance(wanted.value, str) and least(wanted.value):
+            low = self.bindings.constant(least(wanted.value))
+            high = self.bindings.constant(beyond(wanted.value))
+        else:
+            return ""
+        return f" AND {value.sql} >= {low} AND {value.sql} < {high}"
 
     def _text_search(self, node: Call) -> Value | None:
         if not self._in_where:

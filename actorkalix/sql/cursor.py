@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from actorkalix.sql.dialect import END, QUOTED, SIGN, WORD, Token, tokens_of
-from actorkalix.sql.problems import Findings, meant
+from actorkalix.sql.problems import Findings, meant_word
 from actorkalix.sql.syntax import Span
 
 _CLAUSES = "SELECT DISTINCT FROM WHERE GROUP BY HAVING ORDER ASC DESC OFFSET LIMIT AS"
@@ -80,10 +80,9 @@ class Cursor:
             self.fail(f"{word} is missing, there is {self.shown()}{self.near(word)}")
         return self.next().span
 
-    def near(self, word: str) -> str:
+    def near(self, *words: str) -> str:
         """What to say where another word stands in a keyword's place."""
-        found = meant(self.here.text, [word]) if self.here.kind == WORD else ""
-        return found if "did you mean" in found else ""
+        return meant_word(self.here.text, words) if self.here.kind == WORD else ""
 
     def sign_at(self, ahead: int, sign: str) -> bool:
         """Whether a sign comes so many tokens ahead."""

@@ -97,7 +97,9 @@ def _opened(text: str) -> int | None:
     while position < len(text):
         character = text[position]
         if mark:
-            if character == mark:
+            if text.startswith(mark * 2, position):
+                position += 1  # a quote in quotes
+            elif character == mark:
                 mark = ""
         elif character in "'`":
             mark, open_at = character, position

@@ -115,12 +115,20 @@ def derive(
 def branches(scope: Scope, node: Expr) -> list[dict[Leaf, How]]:
     """What a condition compares: one set of columns for each branch of its ORs."""
     if isinstance(node, Logic):
-        left, right = branches(scope, node.left), branches(scope, node.right)
+        each = [branches(scope, one) for one in node.values]
         if node.operator == "OR":
-            return (left + right)[:_BRANCHES_MAX]
-        both = [_both(one, other) for one in left for other in right]
-        return both[:_BRANCHES_MAX]
+            return [one for some in each for one in some]
+        return _product(each)
     return [dict(_compared(scope, node))]
+
+
+def _product(each: list[list[dict[Leaf, How]]]) -> list[dict[Leaf, How]]:
+    """Branches of an AND: all ways through its ORs, as long as they are few."""
+    found: list[dict[Leaf, How]] = [{}]
+    for some in each:
+        if len(found) * len(some) <= _BRANCHES_MAX:
+            found = [_both(one, other) for one in found for other in some]
+    return found
 
 
 def _both(left: dict[Leaf, How], right: dict[Leaf, How]) -> dict[Leaf, How]:

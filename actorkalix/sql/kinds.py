@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_origin
 
 from actorkalix.sql.problems import meant
 from actorkalix.sql.shapes import Column, ColumnKind
@@ -49,6 +49,12 @@ _NAMES = {
     "timestamptz": ColumnKind.TIMESTAMP,
     "uuid": ColumnKind.UUID,
 }
+_WRITTEN = {
+    ColumnKind.TEXT: "; write it in quotes",
+    ColumnKind.ENUM: "; write it in quotes",
+    ColumnKind.BOOL: "; write TRUE or FALSE",
+    ColumnKind.TIMESTAMP: "; write a time as '2026-03-01T12:00:00Z'",
+}
 _UUID = re.compile(
     r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE
 )
@@ -73,7 +79,9 @@ def shown(column: Column) -> str:
     """A kind in words, for messages."""
     if column.kind is ColumnKind.LIST and column.element is not None:
         return f"list of {column.element.kind.value}"
-    return column.kind.value
+    if column.kind is ColumnKind.JSON:
+        return "map" if get_origin(column.type) is dict else "any value"
+    return str(column.kind.value)
 
 
 def comparable(left: Column, right: Column) -> bool:
@@ -113,8 +121,8 @@ def literal(value: str | int | Decimal | bool, column: Column) -> Any:
             raise ValueError(f"{str(value).upper()} is no {shown(column)}")
         return int(value)
     if kind not in NUMBERS:
-        wanted = "write it in quotes" if kind in TEXTS else f"expected {shown(column)}"
-        raise ValueError(f"{value} is a number, the other side is {shown(column)}; {wanted}")
+        wanted = _WRITTEN.get(kind, "")
+        raise ValueError(f"{value} is a number, the other side is {shown(column)}{wanted}")
     if kind is ColumnKind.DECIMAL:
         return to_sqlite(kind, Decimal(value))
     if isinstance(value, int):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Mapping as Mapped
 
 import msgspec
 
@@ -111,13 +112,14 @@ class Mapping:
         if isinstance(only, Star):
             sources = self._block.scope.table(only)
             if len(sources) == 1 and sources[0].shape and sources[0].shape.row == cls:
-                return Whole(self._cells.add(_row(sources[0])))
+                return Whole(self._cells.add(_row(sources[0])), sources[0].nullable)
         if not is_class_with_fields(cls):
             self._note(where, f"several values do not fit into {cls!r}; declare a class for them")
             return None
         known = fields(cls)
         named = self._named(items, known)
         stars = self._starred([one for one in items if not name_of_item(one)])
+        self.check_missing(known, {*named, *stars}, where)
         parts: list[Part] = []
         for field in known.values():
             item = named.get(field.name)
@@ -132,15 +134,20 @@ class Mapping:
                     continue
                 source, column = found[0]
                 out = self._value(source.value(column), field, where)
-            elif field.required:
-                near = meant(field.name, [*named, *stars])
-                self._note(where, f"the result has a field {field.name}, nothing selects it{near}")
-                continue
             else:
                 continue
             if out is not None:
                 parts.append(Part(field.key, out))
         return Object(tuple(parts))
+
+    def check_missing(
+        self, known: Mapped[str, Field], selected: Collection[str], where: Item | Expr
+    ) -> None:
+        """Say which fields of a result nothing selects."""
+        missing = [one.name for one in known.values() if one.required and one.name not in selected]
+        if missing:
+            near = meant(missing[0], selected) if len(missing) == 1 else ""
+            self._note(where, f"nothing selects the result's {', '.join(missing)}{near}")
 
     def _named(self, items: Sequence[Item], known: dict[str, Field]) -> dict[str, Item]:
         found: dict[str, Item] = {}

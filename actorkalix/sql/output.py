@@ -46,9 +46,15 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """Something that is JSON already: a row, an object in one."""
+    """A whole row, which is JSON already.
+
+    Attributes:
+        place: of it.
+        nullable: a join may leave it out.
+    """
 
     place: int
+    nullable: bool = False
 
 
 class Part(msgspec.Struct, frozen=True):

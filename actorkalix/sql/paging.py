@@ -55,41 +55,46 @@ class Key(msgspec.Struct, frozen=True):
         return f"{self.sql} DESC NULLS FIRST" if self.descending else f"{self.sql} NULLS LAST"
 
 
-def behind(keys: Sequence[Key], last: Sequence[Any], prefix: str = "k") -> str:
-    """The condition for rows behind another one.
+def behind(keys: Sequence[Key], last: Sequence[Any], prefix: str = "k") -> tuple[str, ...]:
+    """Conditions for rows behind another one: those of the first come before those of the second.
+
+    There are two where nulls come last: SQLite finds a place in an index for each of them, and for
+    neither when they are one.
 
     Args:
         keys: of the order.
         last: the other row's.
         prefix: of the names under which `last` is bound: `:k0`, `:k1`, ...
     """
-    same = len({key.descending for key in keys}) == 1
-    if same and not any(key.nullable for key in keys):
+    if len({key.descending for key in keys}) == 1 and not any(key.nullable for key in keys):
         names = ", ".join(f":{prefix}{position}" for position in range(len(keys)))
         sign = "<" if keys[0].descending else ">"
-        return f"({', '.join(key.sql for key in keys)}) {sign} ({names})"
-    found = ""
-    for position in reversed(range(len(keys))):
-        key, value, name = keys[position], last[position], f":{prefix}{position}"
-        beyond = _beyond(key, value, name)
-        if found:
-            level = f"{key.sql} IS NULL" if value is None else f"{key.sql} = {name}"
-            found = f"({beyond} OR ({level} AND {found}))"
-        else:
-            found = f"({beyond})"
+        return (f"({', '.join(key.sql for key in keys)}) {sign} ({names})",)
+    found = _behind(keys, last, prefix, 0)
     first = keys[0]
-    if last[0] is None or (first.nullable and not first.descending):
-        return found
+    if last[0] is None:
+        return (found,)
     # Says the same again, in words by which SQLite finds the place in an index.
-    return f"({first.sql} {'<=' if first.descending else '>='} :{prefix}0 AND {found})"
+    begin = f"({first.sql} {'<=' if first.descending else '>='} :{prefix}0 AND {found})"
+    if first.nullable and not first.descending:
+        return (begin, f"({first.sql} IS NULL)")
+    return (begin,)
 
 
-def _beyond(key: Key, value: Any, name: str) -> str:
+def _behind(keys: Sequence[Key], last: Sequence[Any], prefix: str, position: int) -> str:
+    key, value, name = keys[position], last[position], f":{prefix}{position}"
     if value is None:
-        return f"{key.sql} IS NOT NULL" if key.descending else "0"
-    if key.descending:
-        return f"{key.sql} < {name}"
-    return f"{key.sql} > {name} OR {key.sql} IS NULL" if key.nullable else f"{key.sql} > {name}"
+        beyond = f"{key.sql} IS NOT NULL" if key.descending else ""
+        level = f"{key.sql} IS NULL"
+    else:
+        beyond = f"{key.sql} {'<' if key.descending else '>'} {name}"
+        if key.nullable and not key.descending and position:
+            beyond += f" OR {key.sql} IS NULL"
+        level = f"{key.sql} = {name}"
+    if position + 1 < len(keys):
+        level = f"{level} AND {_behind(keys, last, prefix, position + 1)}"
+        return f"({beyond} OR ({level}))" if beyond else f"({level})"
+    return f"({beyond})" if beyond else "(0)"
 
 
 def bound(last: Sequence[Any], prefix: str = "k") -> dict[str, Any]:

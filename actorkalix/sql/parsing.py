@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from actorkalix.limits import VIEW_SQL_CHARACTERS_MAX, VIEW_SQL_DEPTH_MAX
-from actorkalix.sql.problems import Findings, meant
+from actorkalix.sql.problems import Findings
 from actorkalix.sql.syntax import (
     Derived,
     Expr,
@@ -66,8 +66,8 @@ class Parser(Terms):
     def whole(self) -> Select:
         """The query that is the whole text."""
         if not self.is_word("SELECT"):
-            word = self.here.upper
-            self.fail(_ELSEWHERE.get(word, "a query begins with SELECT"))
+            begins = f"a query begins with SELECT{self.near('SELECT')}"
+            self.fail(_ELSEWHERE.get(self.here.upper, begins))
         found = self.select()
         self.take_sign(";")
         if self.here.span.start < len(self.text):
@@ -153,8 +153,8 @@ class Parser(Terms):
         table = self.name("the name of a table")
         alias = self.name("the name behind AS") if self.take_word("AS") else table
         if self.is_name() and not self._clause_next():
-            near = meant(self.here.text, (*_CLAUSES, *_JOINS, "JOIN", "ON"))
-            self.fail(f"AS is missing before {self.here.text}{near if 'did' in near else ''}")
+            near = self.near(*_CLAUSES, *_JOINS, "JOIN", "ON")
+            self.fail(f"AS is missing before {self.here.text}{near}")
         return Named(span=begun.to(self.before.span), table=table, alias=alias)
 
     def _join(self) -> Join | None:
@@ -196,5 +196,4 @@ class Parser(Terms):
         if word in _ELSEWHERE:
             self.fail(_ELSEWHERE[word])
         words = (*_CLAUSES, "AND", "OR", "ON", "IS", "IN", "LIKE", "JOIN", "AS", "ASC", "DESC")
-        near = meant(self.here.text, words) if word else ""
-        self.fail(f"{self.shown()} does not fit here{near if 'did' in near else ''}")
+        self.fail(f"{self.shown()} does not fit here{self.near(*words)}")

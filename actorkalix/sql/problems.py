@@ -9,6 +9,8 @@ import msgspec
 
 from actorkalix.sql.syntax import Node, Span
 
+_LISTED_MAX = 12  # names that are told where none is near
+
 
 class SqlError(msgspec.Struct, frozen=True):
     """One problem of a query.
@@ -83,10 +85,21 @@ class Findings:
 def meant(name: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` for a name that is not there; without a near one, what there is."""
     names = list(known)
-    folded = {one.lower(): one for one in reversed(names)}
-    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    near = _nearest(name, names, 0.6)
     if near:
-        return f"; did you mean {folded[near[0]]}?"
-    if 0 < len(names) <= 12:
+        return f"; did you mean {near}?"
+    if 0 < len(names) <= _LISTED_MAX:
         return f"; there is {', '.join(names)}"
     return ""
+
+
+def meant_word(name: str, words: Iterable[str]) -> str:
+    """`; did you mean ...?` for a word that stands where a keyword could; empty without one."""
+    near = _nearest(name, list(words), 0.7)
+    return f"; did you mean {near}?" if near else ""
+
+
+def _nearest(name: str, names: list[str], cutoff: float) -> str:
+    folded = {one.lower(): one for one in reversed(names)}
+    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
+    return folded[near[0]] if near else ""

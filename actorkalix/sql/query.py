@@ -9,7 +9,7 @@ import msgspec
 
 from actorkalix.sql.binding import Binding, bind
 from actorkalix.sql.indexes import Index
-from actorkalix.sql.output import Output
+from actorkalix.sql.output import Many, Output
 from actorkalix.sql.paging import Key, behind
 from actorkalix.sql.problems import Problem, SqlError
 from actorkalix.sql.words import TextSearch
@@ -34,15 +34,16 @@ class Rows(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...]
     grouped: int | None = None
 
-    def sql(self, last: list[Any] | None = None) -> str:
-        """The statement; with `:limit` and, without `last`, `:offset`.
+    def sql(self, last: list[Any] | None = None) -> tuple[str, ...]:
+        """Statements, with `:limit` and `:offset`; the second has what comes behind the first's.
 
         Args:
-            last: values of the keys of the row behind which the page begins.
+            last: values of the keys of the row behind which the page begins; None for the first.
         """
         if last is None:
-            return self.head + self.tail
-        return f"{self.head}{self.joint}{behind(self.keys, last)}{self.tail}"
+            return (self.head + self.tail,)
+        conditions = behind(self.keys, last)
+        return tuple(f"{self.head}{self.joint}{one}{self.tail}" for one in conditions)
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ class Wrapper(msgspec.Struct, frozen=True):
         totals: a statement with one row over all that is found, LIMIT and OFFSET apart; or empty.
     """
 
-    lists: tuple[tuple[str, Output], ...]
+    lists: tuple[tuple[str, Many], ...]
     summaries: tuple[tuple[str, Output], ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     has_more: tuple[str, ...] = ()
@@ -96,6 +97,7 @@ class Query(msgspec.Struct, frozen=True):
         offset: of rows.
         page: name of the parameter that holds the page's token; empty for none.
         mark: tells tokens of this query from those of others.
+        many: the result is a list of what `element` makes.
         changes: of a query with `stream_updates`: SELECT of "$subject", "$seq", whether the row
             matches (0 or 1), then the cells of `element`, for changes above :after up to :upto, at
             most :limit; or empty.
@@ -118,12 +120,13 @@ class Query(msgspec.Struct, frozen=True):
     page: str
     mark: bytes
     changes: str = ""
+    many: bool = False
 
     @property
     def sqlite(self) -> tuple[str, ...]:
         """Its statements, as they run for the first page."""
         totals = self.wrapper.totals if self.wrapper is not None else ""
-        return tuple(one for one in (self.rows.sql(), totals, self.changes) if one)
+        return tuple(one for one in (*self.rows.sql(), totals, self.changes) if one)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments as SQLite keeps them, with the query's own constants.

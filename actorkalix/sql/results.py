@@ -80,6 +80,13 @@ def declared(result: Any, streams: bool) -> Declared | str:
     return Declared(inner[0], len(inner) < len(members))
 
 
+def element_of(result: Any) -> Any:
+    """What a result that is a plain list holds; None where it is none."""
+    tp = unwrapped(result)
+    arguments = get_args(tp)
+    return arguments[0] if get_origin(tp) is list and len(arguments) == 1 else None
+
+
 def is_class_with_fields(tp: Any) -> bool:
     """Whether a result can be of this type."""
     return is_model(tp) or has_fields(get_origin(tp) or tp)

@@ -293,6 +293,7 @@ def is_loose(node: Expr) -> bool:
 
 
 def is_null(value: Value) -> bool:
+    """Whether a value is the literal NULL, which is of any kind."""
     return value.sql == "NULL"
 
 

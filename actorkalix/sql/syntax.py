@@ -115,11 +115,10 @@ class Compare(Node, frozen=True):
 
 
 class Logic(Node, frozen=True):
-    """`a AND b`, `a OR b`."""
+    """`a AND b AND c`, `a OR b`: two values or more."""
 
     operator: Literal["AND", "OR"]
-    left: Expr
-    right: Expr
+    values: tuple[Expr, ...]
 
 
 class Not(Node, frozen=True):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import NoReturn
+from typing import Literal, NoReturn
 
+from actorkalix.limits import VIEW_SQL_TERMS_MAX
 from actorkalix.sql.cursor import RESERVED, Cursor
 from actorkalix.sql.dialect import NUMBER, QUOTED, SIGN, TEXT, WORD
 from actorkalix.sql.syntax import (
@@ -55,18 +56,21 @@ class Terms(Cursor):
     # ---- conditions -----------------------------------------------------------------------------
     def expr(self) -> Expr:
         """A condition or a value."""
-        found = self._and()
-        while self.take_word("OR"):
-            right = self._and()
-            found = Logic(span=found.span.to(right.span), operator="OR", left=found, right=right)
-        return found
+        return self._chain("OR", self._and)
 
     def _and(self) -> Expr:
-        found = self._not()
-        while self.take_word("AND"):
-            right = self._not()
-            found = Logic(span=found.span.to(right.span), operator="AND", left=found, right=right)
-        return found
+        return self._chain("AND", self._not)
+
+    def _chain(self, word: Literal["AND", "OR"], read: Callable[[], Expr]) -> Expr:
+        found = [read()]
+        while self.take_word(word):
+            found.append(read())
+            if len(found) > VIEW_SQL_TERMS_MAX:
+                self.fail(f"there are {VIEW_SQL_TERMS_MAX} conditions in a row at most; use IN")
+        if len(found) == 1:
+            return found[0]
+        span = found[0].span.to(found[-1].span)
+        return Logic(span=span, operator=word, values=tuple(found))
 
     def _not(self) -> Expr:
         begun = self.here.span
@@ -131,7 +135,7 @@ class Terms(Cursor):
         last = self.value()
         low = Compare(span=left.span.to(right.span), operator=">=", left=left, right=right, at=at)
         high = Compare(span=left.span.to(last.span), operator="<=", left=left, right=last, at=at)
-        return Logic(span=left.span.to(last.span), operator="AND", left=low, right=high)
+        return Logic(span=left.span.to(last.span), operator="AND", values=(low, high))
 
     # ---- values ---------------------------------------------------------------------------------
     def value(self) -> Expr:

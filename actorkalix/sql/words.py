@@ -35,6 +35,7 @@ LANGUAGES = (
     "swedish",
     "turkish",
 )
+_NOTHING = '"_"'  # no word has a line; a query that is empty is an error
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -63,8 +64,8 @@ def words_of(text: str, language: str) -> str:
 
 
 def match_of(text: str, language: str) -> str:
-    """A query of FTS5 for rows that have all words of a text; empty, which finds none, without."""
-    return " ".join(f'"{word}"' for word in dict.fromkeys(_stems(text, language)))
+    """A query of FTS5 for rows that have all words of a text; without words it finds none."""
+    return " ".join(f'"{word}"' for word in dict.fromkeys(_stems(text, language))) or _NOTHING
 
 
 def _stems(text: str, language: str) -> Iterable[str]:

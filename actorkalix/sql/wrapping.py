@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.calls import PAGING
 from actorkalix.sql.mapping import Cells, Mapping, name_of_item
-from actorkalix.sql.output import Output
+from actorkalix.sql.output import Many, Output
 from actorkalix.sql.problems import meant
 from actorkalix.sql.query import Wrapper
 from actorkalix.sql.results import Field
@@ -51,7 +51,7 @@ class Wrapping:
     ) -> Wrapper:
         """The wrapper, without the statement of its totals."""
         self._check_names([*lists, *others, *paging])
-        made: list[tuple[str, Output]] = []
+        made: list[tuple[str, Many]] = []
         for item, field in self._fielded(lists):
             many = self._lists.many(item, field)
             if many is not None:
@@ -96,10 +96,7 @@ class Wrapping:
             elif name in found:
                 self._note(item, f"two items are called {name}; give one another name with AS")
             found.add(name)
-        for field in self._known.values():
-            if field.required and field.name not in found:
-                text = f"the result has a field {field.name}, nothing selects it"
-                self._note(items[0], text)
+        self._lists.check_missing(self._known, found, items[0])
 
     def _check_paging(self, item: Item, call: Call, field: Field) -> None:
         if call.arguments or call.star:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -88,6 +89,7 @@ class ViewTestKit(Generic[C]):
         self._component = component
         self._view = component.view
         self._memory = MemoryView(component)
+        weakref.finalize(self, self._memory.close)
         self._answers: dict[str, Answer] = {}
         self._place: Place = BEGINNING
         self._lives: dict[tuple[str, str], _Life] = {}

@@ -16,7 +16,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -191,10 +191,9 @@ def _copy(
 ) -> None:
     known = dict.fromkeys(fields)
     for one in states:
-        if isinstance(one.state, dict):
-            known.update(dict.fromkeys(one.state))
+        known.update(dict.fromkeys(_fields(one.state)))
     taken = {"entity_id", "sequence_number", "state"}
-    keys = []
+    keys: list[str] = []
     for key in known:
         if key.lower() not in taken:
             taken.add(key.lower())
@@ -209,7 +208,7 @@ def _copy(
             (
                 one.entity,
                 one.number,
-                *(_bound(_field(one.state, key)) for key in keys),
+                *(_bound(_fields(one.state).get(key)) for key in keys),
                 _json(one.state),
             )
             for one in states
@@ -220,8 +219,9 @@ def _copy(
         db.execute(f"CREATE TEMP VIEW {_quoted(plain(name))} AS SELECT * FROM {_quoted(name)}")
 
 
-def _field(state: Any, key: str) -> Any:
-    return state.get(key) if isinstance(state, dict) else None
+def _fields(state: Any) -> Mapping[str, Any]:
+    """What is in a state that is an object."""
+    return cast("dict[str, Any]", state) if isinstance(state, dict) else {}
 
 
 def _bound(value: Any) -> Any:

@@ -23,6 +23,7 @@ from actorkalix.describe.descriptors import (
 from actorkalix.engine.changes import Change, cloud_event
 from actorkalix.engine.publishing import attributes
 from actorkalix.engine.topic import TOPIC, TopicMessage, partition_prefix, read_message
+from actorkalix.engine.workflow_control import entry_of
 from actorkalix.errors import StoredDataUnreadable
 from actorkalix.model.component import Context
 from actorkalix.model.metadata import NO_METADATA, Metadata
@@ -40,6 +41,7 @@ class Taken(NamedTuple):
     Attributes:
         value: event, state or message.
         handler: that takes it; None where nobody does, or where it is the row itself.
+            Without a value either, nothing has changed.
         context: of the handler.
     """
 
@@ -103,7 +105,7 @@ class LaterMetadata(Metadata):
 
 
 class EntityReader:
-    """A `SourceReader` of entities: events, or states.
+    """A `SourceReader` of entities and workflows: events, or states.
 
     Args:
         table: that takes them.
@@ -116,6 +118,7 @@ class EntityReader:
     def __init__(self, table: TableDescriptor, source: ComponentDescriptor) -> None:
         self.component = source.component_id
         self.is_gapless = source.kind == "event_sourced"
+        self._is_workflow = source.kind == "workflow"
         codec = codecs_for(source).stored
         self._event, self._state = codec.decode_event, codec.decode_state
         self._table = table
@@ -126,6 +129,11 @@ class EntityReader:
 
     def read(self, fed: Fed, /) -> Taken:
         metadata: Metadata | None = None
+        if self._is_workflow:
+            state = _state_of(fed)
+            if state is None:
+                return Taken(None, None, self.context(fed, ""))
+            fed = msgspec.structs.replace(fed, kind=STATE, payload=state)
         if fed.kind == EVENT:
             value, metadata = self._event(fed.payload)
         else:
@@ -149,6 +157,19 @@ class EntityReader:
             deleted=fed.kind == DELETED,
             time=time_of(fed),
         )
+
+
+def _state_of(fed: Fed) -> bytes | None:
+    """The user's state in a record of a workflow; None where it has not changed (WF-52).
+
+    All other records of a workflow are between it and its host.
+    """
+    if fed.kind != EVENT:
+        return fed.payload
+    try:
+        return entry_of(fed.payload).state
+    except msgspec.MsgspecError:
+        return fed.payload  # the codec says what is wrong with it
 
 
 class TopicReader:

@@ -231,6 +231,18 @@ class ReaderPool:
             self._uri = uri
         return self._here
 
+    def version(self) -> tuple[str, int]:
+        """Another one when another file is served, or that one has changed.
+
+        Raises:
+            ViewIncomplete: there is none.
+        """
+        try:
+            number = self.reader().version()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return self._uri, number
+
     def at_once(self, key: object, work: Callable[[Read], T], *, snapshot: bool = False) -> T:
         """What work makes of what it reads, if that is little.
 

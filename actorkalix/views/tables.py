@@ -209,7 +209,7 @@ class TableFold:
         handler = taken.handler
         if handler is not None:
             self._run(subject, handler.name, handler.fn, taken.context, (taken.value,))
-        elif self._table.pass_through:
+        elif self._table.pass_through and taken.value is not None:
             self._put(subject, taken.value)
 
     def _delete(self, subject: Subject, fed: Fed) -> None:

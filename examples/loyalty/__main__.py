@@ -13,9 +13,9 @@ from contextlib import suppress
 
 import httpx
 
-from examples.loyalty.purchases import add_up, by_customer, read_log
+from examples.loyalty.purchases import add_up, by_customer, by_month, read_log
 from examples.loyalty.replay import ReplayFailed, Shop, read_all, send_all
-from examples.loyalty.report import differences, progress, summary
+from examples.loyalty.report import by_month_table, differences, progress, summary
 from examples.loyalty.serving import ServiceStopped, serving
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -36,6 +36,9 @@ async def replay(url: str) -> int:
     with progress("customers read back", len(customers)) as advance:
         found = await read_all(connect, customers, advance)
     print(summary(found, len(purchases), seconds))
+    async with connect() as shop:
+        months = await shop.months(len(purchases))
+    print(f"\n{by_month_table(months)}\n")
     wrong = differences({name: add_up(theirs) for name, theirs in customers.items()}, found)
     for line in wrong[:10]:
         print(line)
@@ -44,7 +47,9 @@ async def replay(url: str) -> int:
         if wrong
         else "every customer agrees with the log"
     )
-    return FAILED if wrong else OK
+    agrees = months == by_month(purchases)
+    print(f"sales by month {'agree with' if agrees else 'differ from'} the log")
+    return OK if agrees and not wrong else FAILED
 
 
 async def run(options: list[str], *, once: bool) -> int:

@@ -67,6 +67,16 @@ def by_customer(purchases: Iterable[Purchase]) -> dict[str, list[Purchase]]:
     return found
 
 
+def by_month(purchases: Iterable[Purchase]) -> dict[str, tuple[int, int]]:
+    """Number of purchases and cents of each month (1997-01), in order."""
+    found: dict[str, tuple[int, int]] = {}
+    for purchase in sorted(purchases, key=lambda one: one.day):
+        month = f"{purchase.day:%Y-%m}"
+        number, cents = found.get(month, (0, 0))
+        found[month] = (number + 1, cents + purchase.cents)
+    return found
+
+
 def add_up(purchases: Iterable[Purchase]) -> Totals:
     """The totals that a customer, or the shop, must come to."""
     totals = Totals()

@@ -74,6 +74,19 @@ class Shop:
             customer["purchases"], customer["cds"], customer["cents"], customer["last_line"]
         )
 
+    async def months(self, purchases: int) -> dict[str, tuple[int, int]]:
+        """Number of purchases and cents of each month, by the view's account.
+
+        A view follows the customers a moment later, so this waits until it has `purchases`.
+        """
+        until = self._now() + PATIENCE_S
+        while True:
+            months = (await self._send("GET", "/sales/by-month")).json()["months"]
+            found = {one["month"]: (one["purchases"], one["cents"]) for one in months}
+            if sum(number for number, _ in found.values()) >= purchases or self._now() >= until:
+                return found
+            await self._pause(PAUSE_S_MAX)
+
     async def _send(self, verb: str, path: str, **request: Any) -> httpx.Response:
         until, pause_s = self._now() + PATIENCE_S, PAUSE_S_MIN
         while True:

@@ -67,6 +67,15 @@ def summary(customers: Mapping[str, Totals], sent: int, seconds: float) -> str:
     return "\n".join(lines)
 
 
+def by_month_table(months: Mapping[str, tuple[int, int]]) -> str:
+    """A line for each month: purchases and dollars."""
+    lines = (
+        f"  {month}        {number:>9,} {dollars(cents):>19}"
+        for month, (number, cents) in months.items()
+    )
+    return "\n".join(("month          purchases             dollars", *lines))
+
+
 def differences(expected: Mapping[str, Totals], found: Mapping[str, Totals]) -> list[str]:
     """A line for each customer whose totals in the service are not those of the log."""
     return [

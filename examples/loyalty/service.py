@@ -8,7 +8,11 @@ the last line that it has counted and counts no line twice, however late it arri
          '-----------------------------------------------^
 
 What the shop as a whole has sold is asked of the view: by month, by customer, by the month in which
-customers came.
+customers came. Who has bought for enough rises to a tier, and gets a statement every month:
+
+    customer --Purchased--> Programme --rise--> Membership
+                                | a timer, on the first of each month
+                                '--"statements"--> a topic
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +24,10 @@ from actorkalix import (
     EventSourcedEntity,
     RowEffect,
     Service,
+    ValueEntity,
     View,
     command,
+    handler,
     http,
     publish,
     query,
@@ -189,4 +195,77 @@ class Sales(View, id="sales"):
         raise NotImplementedError
 
 
-service = Service("loyalty", components=[LoyalCustomer, Ledger, Sales])
+# ---- tiers and statements ------------------------------------------------------------------------
+TIERS = {"bronze": 0, "silver": 20_000, "gold": 50_000}
+"""Cents for which one has bought who is in a tier, the lowest first."""
+
+EVERY_MONTH = "0 6 1 * *"  # on the first, at six
+
+
+def tier_of(cents: int) -> str:
+    """The tier of somebody who has bought for so much."""
+    return [tier for tier, least in TIERS.items() if cents >= least][-1]
+
+
+@dataclass(frozen=True)
+class Member:
+    tier: str = "bronze"
+    since: date | None = None
+
+
+class Membership(ValueEntity[Member], id="membership"):
+    """A customer's tier, which only rises."""
+
+    def empty_state(self) -> Member:
+        return Member()
+
+    @command
+    def rise(self, tier: str, day: date) -> Effect[bool]:
+        """Rise to a tier; whether that is one up."""
+        if tier not in TIERS:
+            return self.effects.error(f"there is no tier {tier!r}, there are {', '.join(TIERS)}")
+        if TIERS[tier] <= TIERS[self.state.tier]:
+            return self.effects.reply(False)
+        return self.effects.update_state(Member(tier, day)).then_reply(lambda member: True)
+
+    @query
+    @http.get("/customers/{entity_id}/membership")
+    def get(self) -> Member:
+        return self.state
+
+
+@dataclass(frozen=True)
+class Statement:
+    customer_id: str
+    tier: str
+    purchases: int
+    cents: int
+
+
+STATEMENTS = topic("statements", Statement)
+
+
+class Programme(Action, id="programme", runs="inline"):
+    """Has customers rise; those above bronze get a statement every month."""
+
+    @subscribe(LoyalCustomer)
+    async def on_purchase(self, event: Purchased) -> None:
+        name = self.context.subject
+        customer = await self.client.entity(LoyalCustomer, name).summary()
+        tier = tier_of(customer.cents)
+        if tier == "bronze":
+            return
+        if await self.client.entity(Membership, name).rise(tier, event.day):
+            call = self.client.action(Programme).issue_statement(name)
+            await self.timers.start_periodic(f"statement-{name}", cron=EVERY_MONTH, call=call)
+
+    @handler
+    @publish(STATEMENTS)
+    async def issue_statement(self, customer_id: str) -> Effect[Statement]:
+        customer = await self.client.entity(LoyalCustomer, customer_id).summary()
+        member = await self.client.entity(Membership, customer_id).get()
+        said = Statement(customer_id, member.tier, customer.purchases, customer.cents)
+        return self.effects.reply(said).with_metadata({"ce-subject": customer_id})
+
+
+service = Service("loyalty", components=[LoyalCustomer, Ledger, Sales, Membership, Programme])

@@ -29,6 +29,9 @@ QUICK: dict[str, Any] = {
     "storm": 5_000,
     "events": 2_099,
     "updates": 20_000,
+    "view_events": 10_000,
+    "view_rows": 20_000,
+    "view_pages": 100,
 }
 """Shows in a minute or two that everything runs; its figures mean little."""
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 
+from actorkalix import Service
 from actorkalix.limits import Limits
 from actorkalix.ports import Ask
 from actorkalix.runtime.composition import build_host, build_router
@@ -42,13 +43,17 @@ async def serving(
 
 @asynccontextmanager
 async def hosting(
-    folder: Path, *, observer: Observer | None = None, limits: Limits = LIMITS
+    folder: Path,
+    *,
+    observer: Observer | None = None,
+    limits: Limits = LIMITS,
+    of: Service = service,
 ) -> AsyncGenerator[tuple[ShardHost, Router]]:
     """`serving`, and the host, whose timers do not fire until it is connected."""
     clock = RealClock()
-    store = open_store(folder, service=service.name)
+    store = open_store(folder, service=of.name)
     host = build_host(
-        service.descriptor,
+        of.descriptor,
         store,
         clock=clock,
         committer=ThreadCommitter(store),

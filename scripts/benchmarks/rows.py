@@ -38,6 +38,12 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         updates: of value entities, while the data file is looked at.
         histories: of a simulated cluster, on all cores together.
         hosts: numbers of hosts on this node.
+        view_events: of which a view is made.
+        view_rate: commands a second while a view's lag is taken.
+        view_rows, view_pages: of a large view, and how many of its pages are read.
+        workflows: of three steps, from start to end.
+        paused: workflows whose memory is taken.
+        running: workflows that go on after a kill.
     """
 
     scratch: Path
@@ -56,6 +62,13 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     updates: int = 2_000_000
     histories: int = 200
     hosts: tuple[int, ...] = (1, 2, 4)
+    view_events: int = 200_000
+    view_rate: int = 2_000
+    view_rows: int = 1_000_000
+    view_pages: int = 10_000
+    workflows: int = 5_000
+    paused: int = 100_000
+    running: int = 10_000
 
 
 Of = Literal["value", "ratio", "excess"]

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .actions import action_inline, action_task
+<<<<<<< HEAD
 from .dedicated import dedicated
+=======
+from .deliveries import subscriptions, topics
+>>>>>>> h_k1
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
 from .growth import log_growth
@@ -18,6 +22,8 @@ from .rows import Result, Setting
 from .simulation import simulated
 from .storm import activation_storm
 from .timers import timers
+from .views import view_lag, view_query, view_rebuild, view_rows
+from .workflows import workflow_memory, workflow_recovery, workflows
 
 SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "http-command": http_command,
@@ -37,8 +43,20 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
+<<<<<<< HEAD
+    "workflows": workflows,
+    "workflow-memory": workflow_memory,
+    "workflow-recovery": workflow_recovery,
+=======
+    "subscriptions": subscriptions,
+    "topics": topics,
+>>>>>>> h_k1
     "log-growth": log_growth,
     "simulation": simulated,
+    "view-rebuild": view_rebuild,
+    "view-lag": view_lag,
+    "view-query": view_query,
+    "view-rows": view_rows,
     "group-commit": group_commit,
     "entities": entities,
 }

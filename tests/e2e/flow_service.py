@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from actorkalix import (
@@ -16,6 +17,7 @@ from actorkalix import (
     subscribe,
     topic,
 )
+from actorkalix.brokers import Broker, Kafka, Nats
 
 
 @dataclass(frozen=True)
@@ -98,4 +100,12 @@ class Reader(Action, id="reader", runs="inline"):
         await self.client.entity(Mirror, self.context.subject).take(event.number)
 
 
-service = Service("flow", components=[Tally, Origin, Mirror, Follower, Reader])
+def _brokers() -> dict[str, Broker]:
+    """Where the topic is: within, or where the test says it."""
+    kind, _, servers = os.environ.get("FLOW_BROKER", "").partition(" ")
+    if not servers:
+        return {}
+    return {"numbers": Kafka(servers) if kind == "kafka" else Nats(servers)}
+
+
+service = Service("flow", components=[Tally, Origin, Mirror, Follower, Reader], brokers=_brokers())

@@ -27,6 +27,8 @@ ON_HTTP_OR_RAY = {
     "entities-start": 1,
     "entities-cold": 1,
     "entities-rate": 2,
+    "view-lag": 1,
+    "view-query": 2,
 }
 
 
@@ -44,6 +46,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
         entities=(5, 20),
         cold=5,
         hosts=(1, 2),
+        view_rate=100,
     )
 
 

@@ -43,3 +43,4 @@ def test_replay_agrees_with_the_log_and_counts_nothing_twice(tmp_path: Path) -> 
         assert "2,357" in said
         assert "$244,091.94" in said
         assert "every customer agrees with the log" in said
+        assert "sales by month agree with the log" in said

@@ -1,6 +1,6 @@
 """All problems of a class at once, in the order of their lines."""
 # expect: Slot cannot be used: 4 problems
-# expect: unknown class option colour=; known are id, abstract
+# expect: unknown class option colour=; known are id, hosting, abstract
 # expect: put is a coroutine
 # expect: put has no type for its parameter value
 # expect: get has no return type

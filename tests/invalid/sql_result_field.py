@@ -1,5 +1,5 @@
 """A field that nothing is selected for (VW-64)."""
-# expect: one: the result has a field total, nothing selects it
+# expect: one: nothing selects the result's total; there is rows
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -10,7 +10,16 @@
 
 from typing import Any
 
-from actorkalix import Effect, StepEffect, Workflow, command, compensate, failover_to, max_retries, step
+from actorkalix import (
+    Effect,
+    StepEffect,
+    Workflow,
+    command,
+    compensate,
+    failover_to,
+    max_retries,
+    step,
+)
 
 anything: Any = None
 

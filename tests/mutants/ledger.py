@@ -17,6 +17,8 @@ from . import (
     link_bugs,
     service_bugs,
     storage_bugs,
+    view_bugs,
+    workflow_bugs,
 )
 from .mutant import Catch, Mutant, hunt
 
@@ -28,6 +30,8 @@ MUTANTS = (
     *engine_bugs.MUTANTS,
     *service_bugs.MUTANTS,
     *delivery_bugs.MUTANTS,
+    *view_bugs.MUTANTS,
+    *workflow_bugs.MUTANTS,
 )
 FILE = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"

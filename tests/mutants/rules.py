@@ -7,6 +7,7 @@ from math import inf
 
 from actorkalix.errors import EntityDeleted
 from actorkalix.testkit.checking import Finding
+from actorkalix.testkit.history import Operation
 from actorkalix.testkit.simulation.run import Played
 from actorkalix_storage.api import RecordKind, StoredRecord
 
@@ -15,6 +16,9 @@ LONG = 300
 RECORDS_MAX = 1_000_000
 MS = 1_000_000
 """In nanoseconds, as the times of operations."""
+CALLS_MS = {"Move": 50, "Timed": 50, "Hasty": 265}
+"""How long calls of steps may take effect, by their workflow: 0.9 of a step's time, a little less
+for what is asked at its end."""
 
 
 def nothing_is_lost(played: Played) -> Iterable[Finding]:
@@ -106,6 +110,27 @@ def _started(played: Played) -> dict[tuple[str, int], tuple[float, float]]:
         ended = delivery.ended if delivery.outcome == "handled" and delivery.ended else inf
         found[subject] = (max(begun, delivery.began), min(until, ended))
     return found
+
+
+def undone_in_time(played: Played) -> Iterable[Finding]:
+    """What a step has asked is undone when it was answered, or can take effect no more.
+
+    Where clocks agree and no workflow is restarted.
+    """
+    moves: dict[str, list[Operation]] = {}
+    for operation in sorted(played.history.operations, key=lambda each: each.invoked):
+        if operation.component != "purse" or operation.method == "get":
+            continue
+        by = operation.arguments["by"]
+        if operation.method == "move":
+            moves.setdefault(by, []).append(operation)
+            continue
+        patience = CALLS_MS[by.partition(" ")[0]] * MS
+        for move in moves.get(by, []):
+            known = move.outcome in ("ok", "error", "not_executed")
+            is_open = not known or (move.returned or 0) > operation.invoked
+            if is_open and operation.invoked < move.invoked + patience:
+                yield Finding(f"{operation} while {move} is on its way", "purse", operation.entity)
 
 
 def _ends(records: Iterable[StoredRecord]) -> Iterator[Finding]:

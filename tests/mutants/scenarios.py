@@ -19,7 +19,9 @@ from actorkalix.testkit.simulation.plan import Plan, draw_plan
 from actorkalix.testkit.simulation.run import Judge, Subject
 from actorkalix.testkit.simulation.simulating import subject_of
 from actorkalix.testkit.simulation.workload import Workload
+from tests.sim.flows import service as flows
 from tests.sim.followers import ringing, service
+from tests.sim.viewed import service as viewed
 
 from .rules import (
     LONG,
@@ -28,6 +30,7 @@ from .rules import (
     nothing_is_refused,
     timers_keep_their_time,
     times_never_go_back,
+    undone_in_time,
 )
 from .services import Account, Lease, Pad
 
@@ -277,4 +280,95 @@ timers = Scenario(
     queries=0.5,
     wait_ms=30.0,
     judges={"timers_keep_their_time": timers_keep_their_time},
+)
+views = Scenario(
+    name="views",
+    service=viewed,
+    faults=slow(
+        kill_every_ms=60,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        drop=0.1,
+        duplicate=0.1,
+        reorder=0.1,
+        view_dies=0.1,
+        view_lost=0.2,
+        mistake_every_ms=50,
+        mistake_mean_ms=20,
+    ),
+    weights={"put": 4, "put_three": 2, "smash": 0.3, "tear": 0.1},
+    operations=60,
+    entities=2,
+    keyed=0.0,
+    wait_ms=6.0,
+)
+failing_views = views.but(
+    name="failing_views",
+    faults=slow(delivery_fails=0.1, view_dies=0.05, restart_min_us=500, mistake_every_ms=100),
+    weights={"put": 4, "put_three": 2, "smash": 0.1, "tear": 0},
+    wait_ms=60.0,
+)
+
+workflows = Scenario(
+    name="workflows",
+    service=flows,
+    faults=slow(
+        kill_every_ms=150,
+        replace_every_ms=400,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        delivery_fails=0.25,
+        crash_at={"after_write": 0.02},
+    ),
+    weights={
+        "purse.move": 0,
+        "purse.back": 0,
+        "move.late": 0,
+        "timed.late": 0,
+        "hasty.start": 0,
+        "hasty.late": 0,
+        "pair.resolve": 0,
+        "pair.suspend": 0,
+        "pair.resume": 0,
+        "pair.restart": 0,
+        "again": 3,
+        "suspend": 1,
+        "resume": 3,
+        "terminate": 0.3,
+        "restart": 0.5,
+        "resolve": 2,
+    },
+    values={
+        "start.amount": [1, 2, 3, 3],
+        "start.to": ["target", "target", "shut"],
+        "restart.step": ["", "take", "give"],
+        "resolve.name": ["word"],
+        "begin.amount": [3],
+        "suspend.reason": ["x"],
+        "terminate.reason": ["y"],
+        "resolve.value": [None],
+    },
+    entities=3,
+    clients=4,
+    queries=0.3,
+    wait_ms=40.0,
+)
+late_calls = workflows.but(
+    name="late_calls",
+    faults=slow(
+        kill_every_ms=120,
+        restart_min_us=500,
+        restart_mean_us=1_000,
+        network_mean_us=15_000,
+        delivery_fails=0.2,
+    ),
+    hosts=3,
+    weights={
+        **workflows.weights,
+        "hasty.start": 2,
+        "restart": 0,
+        "begin": 0,
+        "terminate": 0,
+    },
+    judges={"undone_in_time": undone_in_time},
 )

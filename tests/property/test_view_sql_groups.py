@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -22,16 +23,22 @@ from tests.property.view_sql.joins import joined
 from tests.property.view_sql.ordering import ordered
 from tests.property.view_sql.terms import COLUMNS, TYPES, Env, Term, Terms, Writing, compared
 
+Of = Callable[[Sequence[Env]], Any]
 
-def having_of(random: Random, found: Aggregate) -> tuple[str, Any]:
+
+def several(rows: Sequence[Env]) -> bool:
+    return len(rows) > 1
+
+
+def having_of(random: Random, found: Aggregate) -> tuple[str, Of]:
     """A condition of groups: SQL and test."""
     limit = random.randrange(5)
     if found.kind != "integer":
-        return "count(*) > 1", lambda rows: len(rows) > 1
+        return "count(*) > 1", several
     sign = random.choice(("<", ">=", "="))
     number = Term("integer", lambda w: str(limit), lambda env: limit)
 
-    def test(rows: Any) -> bool:
+    def test(rows: Sequence[Env]) -> bool:
         value = Term("integer", lambda w: "", lambda env: found.of(rows))
         return compared(sign, value, number)({}) is True
 
@@ -47,10 +54,10 @@ def test_groups_and_aggregates() -> None:
             by = random.sample(terms.columns, random.randrange(3))
             made = [aggregate(random, terms) for _ in range(random.randrange(1, 4))]
             names = [f"c{place}" for place in range(len(by) + len(made))]
-            kinds = [one.kind for one in (*by, *made)]
+            columns: list[Term | Aggregate] = [*by, *made]
+            kinds = [one.kind for one in columns]
             selected = ", ".join(
-                f"{one.sql(writing)} AS {name}"
-                for one, name in zip((*by, *made), names, strict=True)
+                f"{one.sql(writing)} AS {name}" for one, name in zip(columns, names, strict=True)
             )
             text = f"SELECT {selected} FROM {source.sql(writing)}"
             environments = source.environments
@@ -58,7 +65,9 @@ def test_groups_and_aggregates() -> None:
                 where = terms.condition(2)
                 text += f" WHERE {where.sql(writing)}"
                 environments = kept(environments, where)
-            groups = list(grouped(environments, by).values()) if by else [environments]
+            groups: list[Sequence[Env]] = [environments]
+            if by:
+                groups = list(grouped(environments, by).values())
             if by:
                 text += " GROUP BY " + ", ".join(one.sql(writing) for one in by)
             if by and random.random() < 0.4:
@@ -83,10 +92,14 @@ def test_groups_and_aggregates() -> None:
     assert matched > 2 * SEEDS * QUERIES, "there are hardly any groups"
 
 
-def _value(by: list[Term], made: list[Aggregate], place: int) -> Any:
-    if place < len(by):
-        return lambda rows: by[place].eval(rows[0])
-    return made[place - len(by)].of
+def _value(by: list[Term], made: list[Aggregate], place: int) -> Of:
+    if place >= len(by):
+        return made[place - len(by)].of
+
+    def value(rows: Sequence[Env]) -> Any:
+        return by[place].eval(rows[0])
+
+    return value
 
 
 class Child(msgspec.Struct):

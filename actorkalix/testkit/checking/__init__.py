@@ -10,12 +10,16 @@ from .entities import model_of as model_of
 from .evidence import Caused as Caused
 from .evidence import Delivery as Delivery
 from .evidence import Evidence as Evidence
+from .evidence import Execution as Execution
+from .evidence import Flowed as Flowed
 from .evidence import Ownership as Ownership
 from .evidence import Place as Place
 from .evidence import Shown as Shown
 from .evidence import Stored as Stored
+from .evidence import Viewed as Viewed
 from .evidence import Wanted as Wanted
 from .evidence import stored_of as stored_of
+from .folding import folded as folded
 from .linearizability import linearizability as linearizability
 from .models import Model as Model
 from .picture import picture as picture

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from actorkalix.engine.workflow_control import Entry
 from actorkalix.testkit.history import Operation
 from actorkalix_storage.api import RecordKind, StoredRecord
 
@@ -141,6 +142,54 @@ class Caused(msgspec.Struct, frozen=True):
     number: int
 
 
+class Viewed(msgspec.Struct, frozen=True):
+    """A row of a view, and what the log makes of its subject; None where there is none.
+
+    Attributes:
+        view, table, subject: whose row.
+        found, expected: the row as it is stored, and as it ought to be.
+    """
+
+    view: str
+    table: str
+    subject: str
+    found: str | None
+    expected: str | None
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution of a workflow's step.
+
+    Attributes:
+        component, entity: the workflow.
+        step: its name.
+        number, attempt: of the step among those entered, and of the attempt, both from 1.
+        writer: the process that ran it.
+        durable: the record that it follows from was on disk when it began.
+        began, ended: times, as those of operations; None when it came to no end.
+        outcome: `handled`, `failed`, `cut off`; `open`: nobody knows.
+    """
+
+    component: str
+    entity: str
+    step: str
+    number: int
+    attempt: int
+    writer: str
+    durable: bool
+    began: int
+    ended: int | None = None
+    outcome: str = "open"
+
+
+class Flowed(NamedTuple):
+    """A record of a workflow, and what it tells (None where it cannot be read)."""
+
+    stored: Stored
+    entry: Entry | None
+    time_ms: int
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run.
 
@@ -156,6 +205,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         wanted: which stored records they want, in the order of the log.
         caused: calls that deliveries made.
         at_rest: at the end consumers had nothing more to do.
+        viewed: rows of views, those that ought to be there among them.
+        acting: ids of components that write records that nobody has asked for: workflows.
+        executions: of steps, in the order in which they began.
+        flows: records of workflows, in the order of the log.
     """
 
     operations: tuple[Operation, ...]
@@ -169,3 +222,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     wanted: tuple[Wanted, ...] = ()
     caused: tuple[Caused, ...] = ()
     at_rest: bool = False
+    viewed: tuple[Viewed, ...] = ()
+    acting: frozenset[str] = frozenset()
+    executions: tuple[Execution, ...] = ()
+    flows: tuple[Flowed, ...] = ()

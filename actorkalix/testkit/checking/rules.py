@@ -19,8 +19,10 @@ from .delivering import (
     effects_happen_once,
 )
 from .evidence import Evidence
+from .flowing import records_follow, steps_follow_records
 from .storing import acknowledged_is_stored, durable_before_shown, no_gaps, one_writer_per_epoch
 from .verdicts import Finding, Verdict, too_few
+from .viewing import views_are_folds
 
 FINDINGS_MAX = 100
 """Of one rule: whoever reads them mends the first, and the rest are mostly the same."""
@@ -56,6 +58,9 @@ DELIVERY_RULES = (
 )
 """Rules of what consumers do with what is stored."""
 
+VIEW_RULES = (Rule("views_are_folds", "a view is the fold of its sources' logs", views_are_folds),)
+"""Rules of what views make of what is stored."""
+
 STORE_RULES = (
     Rule("durability", "acknowledged is stored, stored was attempted", acknowledged_is_stored),
     Rule("no_gaps", "versions and sequence numbers have no gaps", no_gaps),
@@ -65,7 +70,13 @@ STORE_RULES = (
 )
 """Rules of commands, of their answers, and of what is stored of them."""
 
-RULES = (*STORE_RULES, *DELIVERY_RULES)
+WORKFLOW_RULES = (
+    Rule("workflows_follow", "a workflow's records follow each other", records_follow),
+    Rule("steps_follow", "a step begins when what leads to it is stored", steps_follow_records),
+)
+"""Rules of workflows and of who runs their steps."""
+
+RULES = (*STORE_RULES, *DELIVERY_RULES, *VIEW_RULES, *WORKFLOW_RULES)
 
 
 def judge(

@@ -29,7 +29,7 @@ def acknowledged_is_stored(evidence: Evidence, findings: list[Finding]) -> int:
             text = f"{_where(operation)}: {operation} was acknowledged, nothing of it is stored"
             findings.append(_about(operation, text))
     for stored in evidence.stored:
-        said = _invented(stored, by_id)
+        said = _invented(stored, by_id, evidence.acting)
         if said:
             ids = () if stored.operation is None else (stored.operation,)
             text = f"{stored} is stored, {said}"
@@ -54,9 +54,11 @@ def _scope(operation: Operation) -> tuple[str, str, str]:
     return operation.component, operation.entity, operation.key
 
 
-def _invented(stored: Stored, by_id: dict[int, Operation]) -> str:
+def _invented(stored: Stored, by_id: dict[int, Operation], acting: frozenset[str]) -> str:
     """Why this record may not be, or ""."""
     if stored.component.startswith(SYSTEM):  # what a host keeps for itself
+        return ""
+    if stored.operation is None and stored.component in acting:  # it goes on by itself
         return ""
     if stored.operation is None:  # an end of life needs nobody to ask for it
         return "and no operation asked for it" if stored.kind in _CHANGES else ""

@@ -16,14 +16,16 @@ from typing import Any
 import msgspec
 
 from actorkalix.describe.descriptors import ServiceDescriptor
+from actorkalix.engine.requests import message_kind
 from actorkalix.errors import ActorkalixError, CommandError, InvalidPayload, OutcomeUnknown
 from actorkalix.model.client import Client
+from actorkalix.model.workflows import CONTROLS
 from actorkalix.runtime.in_process import HostTransport
 from actorkalix.testkit.caught import Caught, said_of
 from actorkalix.testkit.checking import Finding
 from actorkalix.testkit.history import History
 from actorkalix.testkit.recorder import ENTITY_ERRORS
-from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
 from .chance import Chance
 from .hosts import HostClock, SimulatedHost
@@ -59,6 +61,7 @@ class Clients:
         self, world: World, service: ServiceDescriptor, programs: Mapping[str, Program]
     ) -> None:
         self._world = world
+        self._service = service
         self._loop = world.loop
         self._programs = programs
         self.findings: list[Finding] = []
@@ -104,6 +107,8 @@ class Clients:
     async def ask(self, client: str, call: Call, chance: Chance) -> Reply | None:
         """One operation; None when its outcome is unknown."""
         arguments = msgspec.json.decode(call.body) if call.body else None
+        if call.method in CONTROLS and self._service.components[call.component].kind == "workflow":
+            call = msgspec.structs.replace(call, key="")  # controls know none
         asked = self._recorder.invoke(
             client,
             call.component,
@@ -139,7 +144,8 @@ class Clients:
         return None
 
     async def _attempt(self, asked: int, call: Call, chance: Chance) -> Reply | None:
-        kind = MessageKind.QUERY if call.kind == "query" else MessageKind.COMMAND
+        component = self._service.components[call.component]
+        kind = message_kind(component, component.handlers[call.method])
         message = Message(
             kind,
             call.component,

@@ -16,7 +16,7 @@ import msgspec
 from .chance import Chance
 
 CrashPoint = Literal["before_write", "after_write", "before_reply"]
-Kind = Literal["kill", "pause", "replace", "twin", "partition", "full", "clock"]
+Kind = Literal["kill", "pause", "replace", "twin", "partition", "full", "clock", "mistake"]
 Preset = Literal["none", "usual", "harsh"]
 
 _CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
@@ -63,6 +63,11 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         restart_min_us, restart_mean_us: from the end of a host to the next opening of its store.
         delivery_fails: probability that a consumer fails on what it was handed, before or after it
             has handled it.
+        view_dies: probability that the process of a view dies while it takes a batch.
+        view_lost: that its file is lost with it.
+        mistake_every_ms: mean interval of processes of views that are taken for dead: another one
+            is started, and both write one file.
+        mistake_mean_ms: how long the former one goes on.
         place_mean_us: each step of a dedicated entity's process.
         place_fails: that such a process ends, each time before it runs something, and before the
             answer leaves.
@@ -103,6 +108,10 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     restart_min_us: int = 5_000
     restart_mean_us: int = 40_000
     delivery_fails: float = 0.01
+    view_dies: float = 0.02
+    view_lost: float = 0.1
+    mistake_every_ms: int = 2_000
+    mistake_mean_ms: int = 200
     place_mean_us: int = 300
     place_fails: float = 0.01
     crash_at: dict[CrashPoint, float] = msgspec.field(
@@ -191,6 +200,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 return f"part {host} from host {self.other} {length}"
             case "full":
                 return f"fill the disk of {host} {length}"
+            case "mistake":
+                return f"take the process of view {self.host} for dead, which lives on {length}"
             case "twin":
                 return f"open the store of {host}, which lives on {length}"
             case "clock":
@@ -248,6 +259,9 @@ def _fault(kind: Kind, at_us: int, chance: Chance, rates: Faults, hosts: int) ->
         case "twin":
             length_us = 1 + chance.exponential_us(rates.twin_mean_ms * 1000)
             return Fault(at_us=at_us, kind=kind, host=host, length_us=length_us)
+        case "mistake":
+            length_us = 1 + chance.exponential_us(rates.mistake_mean_ms * 1000)
+            return Fault(at_us=at_us, kind=kind, host=host, length_us=length_us)
         case "clock":
             back_us, forward_us = rates.clock_backward_ms * 1000, rates.clock_forward_ms * 1000
             amount = chance.integer(0, forward_us)
@@ -269,6 +283,7 @@ def _pause_us(chance: Chance, rates: Faults) -> int:
 PROBABILITIES = (
     *("drop", "swallow", "duplicate", "reorder", "partition_one_way", "answer_lost"),
     *("commit_slow", "commit_fails", "commit_breaks", "torn", "delivery_fails", "place_fails"),
+    *("view_dies", "view_lost"),
 )
 PAUSE_MAX_MS = 8_000
 TIME_MAX_MS = 3_600_000
@@ -321,6 +336,9 @@ _NONE = Faults(
     twin_every_ms=0,
     restart_mean_us=0,
     delivery_fails=0,
+    view_dies=0,
+    view_lost=0,
+    mistake_every_ms=0,
     place_mean_us=0,
     place_fails=0,
     crash_at={},
@@ -350,6 +368,9 @@ _HARSH = Faults(
     twin_mean_ms=300,
     restart_mean_us=100_000,
     delivery_fails=0.1,
+    view_dies=0.1,
+    view_lost=0.2,
+    mistake_every_ms=500,
     place_mean_us=2_000,
     place_fails=0.05,
     crash_at=dict.fromkeys(_CRASH_POINTS, 0.01),

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
-from functools import partial
+from datetime import timedelta
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -20,10 +21,12 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.limits import Limits
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.composition import build_host
-from actorkalix.runtime.dispatch import Dispatch
+from actorkalix.runtime.dispatch import Dispatch, Steps
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.resources import Resources
+from actorkalix.runtime.steps import run_steps
 from actorkalix.runtime.virtual import START_MS
+from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Assignment
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
 from actorkalix_cluster.shardhost.clock import Handle
@@ -37,6 +40,8 @@ from .inside import OPERATION, Inside, Noted
 from .loop import SimulationLoop
 from .places import SimulatedWeather
 from .processes import Process
+from .projections import SimulatedViews
+from .steps import workflows_of
 from .trace import Trace
 
 Answer = Callable[[Reply], object]
@@ -108,9 +113,11 @@ class SimulatedHost:
         homes: which store has which shard.
         wrap: puts something around each behavior.
         attend: puts something around each subscriber.
+        attend_steps: puts something around each runner of steps.
         weather: of the places of dedicated entities.
         written: is told where their records come from.
         inside: is told what its own calls are.
+        views: that its feeds go to.
         on_fatal: is told why the process has to end.
     """
 
@@ -128,9 +135,11 @@ class SimulatedHost:
         homes: HomeTable,
         wrap: Callable[[Behavior[Any]], Behavior[Any]],
         attend: Callable[[Subscriber], Subscriber],
+        attend_steps: Callable[[Steps], Steps],
         weather: SimulatedWeather,
         written: Written,
         inside: Inside,
+        views: SimulatedViews,
         on_fatal: Callable[[str], object],
     ) -> None:
         self.number = number
@@ -138,7 +147,9 @@ class SimulatedHost:
         self.process = process
         self.store = store
         self.clock = clock
+        self._views = views
         self._requests = 0
+        self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
         self._idle = asyncio.Event()
         self._idle.set()
         self.host = build_host(
@@ -161,6 +172,9 @@ class SimulatedHost:
         resources = Resources(service.name, None)
         around = Surroundings(self._dispatch, clock, limits, resources, threads=_at_once)
         run_inline(self._dispatch, service, around)
+        for component, steps in run_steps(self._dispatch, service, around).items():
+            self._dispatch.add_steps(component, attend_steps(steps))
+        self._workflows = [one.component_id for one in workflows_of(service)]
 
     async def start(self) -> None:
         """Own the store's shards and serve them; side effects leave from now on.
@@ -169,7 +183,8 @@ class SimulatedHost:
             StoreError: the shards could not be opened.
         """
         await self.host.start()
-        self.host.connect(self._dispatch)
+        self.host.connect(self._dispatch, self._views.target(self.process))
+        self._views.attend(self.process, self.host)
 
     def receive(self, batch: bytes) -> None:
         """A batch of another host. In this process."""
@@ -181,6 +196,9 @@ class SimulatedHost:
 
     def serve(self, message: Message, answer: Answer) -> None:
         """A client's request, as the gateway has decoded it. In this process."""
+        if message.component in self._workflows:  # as the gateway does; others never wait so long
+            deadline_ms = self.clock.now_ms() + self._ask_timeout_ms
+            message = msgspec.structs.replace(message, deadline_ms=deadline_ms)
         self._requests += 1
         self._idle.clear()
         self._noted.outside = message
@@ -216,6 +234,12 @@ def _note(written: Written, process: Process, message: Message, step: Step[Any])
 async def _at_once(work: Callable[[], Any]) -> Any:
     """There are no threads: a plain function runs where it is called."""
     return work()
+
+
+@cache
+def homes_of(stores: int, shards: int) -> tuple[tuple[int, ...], ...]:
+    """Where the shards of a new service are; thousands of runs ask for the same."""
+    return propose([RingStore(number) for number in range(stores)], shards)
 
 
 class Watched(Around[Any]):

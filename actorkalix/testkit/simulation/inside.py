@@ -23,7 +23,7 @@ from actorkalix.gateway.prompt import Asking
 from actorkalix.gateway.tokens import Mark
 from actorkalix.runtime.subscriptions import subscribers_of
 from actorkalix.runtime.virtual import START_MS
-from actorkalix.testkit.checking import Caused, Delivery, Place, Wanted
+from actorkalix.testkit.checking import Caused, Delivery, Execution, Place, Wanted
 from actorkalix.testkit.recorder import Recorder
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.fired import TIMER
@@ -50,6 +50,9 @@ FIRING = "timer-"
 DELIVERY: ContextVar[int] = ContextVar("delivery")
 """Number of the delivery that a handler runs for."""
 
+EXECUTION: ContextVar[int] = ContextVar("execution")
+"""Number of the execution of a step that runs."""
+
 
 class DeliveryFails(Exception):
     """A consumer fails, as handlers and what they ask do now and then."""
@@ -69,6 +72,7 @@ class Inside:
         deliveries: in the order in which they began.
         caused: calls that handlers of deliveries made.
         timers: there have been named timers.
+        executions: of steps, in the order in which they began.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Inside:
         self.deliveries: list[Delivery] = []
         self.caused: list[Caused] = []
         self.timers = False
+        self.executions: list[Execution] = []
         self._keys: dict[tuple[int, str, str, str], list[str]] = {}
 
     def now_ns(self) -> int:

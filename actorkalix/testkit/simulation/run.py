@@ -25,6 +25,8 @@ from actorkalix.testkit.checking import (
     Evidence,
     Finding,
     Verdict,
+    Viewed,
+    folded,
     judge,
     linearizability,
     model_of,
@@ -33,7 +35,7 @@ from actorkalix.testkit.checking import (
 from actorkalix.testkit.checking.linearizability import RULE as LINEARIZABILITY
 from actorkalix.testkit.checking.verdicts import Outcome
 from actorkalix.testkit.history import History, Operation
-from actorkalix_storage.api import StoredRecord, StoreError
+from actorkalix_storage.api import RecordKind, StoredRecord, StoreError
 
 from .chance import Chance
 from .clients import Clients, Program
@@ -42,6 +44,7 @@ from .hosts import SimulatedHost
 from .inside import actions_of, wanted_of
 from .loop import Deadlock, Livelock, SimulationLoop
 from .plan import Call, Plan
+from .steps import flowed_of, workflows_of
 from .world import World
 
 STEPS_MAX = 500_000
@@ -86,6 +89,7 @@ class Played(msgspec.Struct):
 
     Attributes:
         at_rest: consumers had nothing more to do.
+        viewed: rows of views, and what they ought to be.
         world: at its end; its disks have what is stored.
         history: what was asked and answered.
         records: all that are stored, by shard, in order; each with the operation that it comes
@@ -98,6 +102,7 @@ class Played(msgspec.Struct):
     records: tuple[tuple[StoredRecord, int | None, str], ...]
     findings: list[Finding]
     at_rest: bool = True
+    viewed: tuple[Viewed, ...] = ()
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -124,9 +129,11 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
     service, limits = subject.service, subject.limits
     played = play(subject, plan)
     history, world = played.history, played.world
+    stored = tuple(stored_of(*each) for each in played.records)
+    acting = frozenset(one.component_id for one in workflows_of(service))
     evidence = Evidence(
         operations=_of_entities(service, history),
-        stored=tuple(stored_of(*each) for each in played.records),
+        stored=stored,
         was_read=True,
         ownerships=tuple(world.ownerships),
         is_complete=not world.inside.timers,  # one that is gone leaves a gap
@@ -135,6 +142,14 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
         wanted=tuple(wanted_of(service, (record for record, _, _ in played.records))),
         caused=tuple(world.inside.caused),
         at_rest=played.at_rest,
+        viewed=played.viewed,
+        acting=acting,
+        executions=tuple(world.inside.executions),
+        flows=tuple(
+            flowed_of(record, one)
+            for (record, _, _), one in zip(played.records, stored, strict=True)
+            if one.component in acting and one.kind is RecordKind.EVENT
+        ),
     )
     verdicts = [
         *judge(evidence),
@@ -169,7 +184,9 @@ def play(subject: Subject, plan: Plan) -> Played:
     findings += [Finding(f"an exception that nobody took: {text}") for text in loop.problems]
     findings += [Finding(f"{type(error).__name__}: {error}") for error in world.findings.take()]
     records = tuple(_records(world, findings))
-    return Played(world, clients.history, records, findings, world.at_rest)
+    viewed = tuple(_viewed(service, world, [each for each, _, _ in records]))
+    world.views.end()
+    return Played(world, clients.history, records, findings, world.at_rest, viewed)
 
 
 async def _play(
@@ -256,8 +273,25 @@ def _records(
         yield from ((each, *world.written.of(each.record)) for each in records)
 
 
+def _viewed(
+    service: ServiceDescriptor, world: World, records: Sequence[StoredRecord]
+) -> Iterator[Viewed]:
+    """Rows of all views beside what the log makes of them."""
+    for name, view in world.views.views.items():
+        expected = folded(service.components[name], records)
+        found = {(table, subject): row for table, subject, row in view.rows()}
+        for table, subject in dict.fromkeys((*expected, *found)):
+            key = (table, subject)
+            yield Viewed(name, table, subject, found.get(key), expected.get(key))
+
+
 def _linearizability(service: ServiceDescriptor, limits: Limits, history: History) -> Verdict:
-    operations = _of_entities(service, history)
+    acting = frozenset(one.component_id for one in workflows_of(service))
+    operations = tuple(  # what goes on by itself has no sequential model
+        one for one in _of_entities(service, history) if one.component not in acting
+    )
+    if history.operations and not operations:
+        return Verdict(LINEARIZABILITY, "not_judged", note="nothing was asked that has a model")
     models = {
         component: model_of(service.components[component].cls, limits=limits)
         for component in dict.fromkeys(operation.component for operation in operations)

@@ -15,13 +15,16 @@ from actorkalix.describe.descriptors import (
 )
 from actorkalix.errors import InvalidEntityId, WorkloadUnfit
 from actorkalix.gateway.headers import checked_entity_id
+from actorkalix.model.workflows import CONTROLS
 
 from .arguments import Bodies, bodies_for
 
 T = TypeVar("T")
 WAIT_MAX_MS = 60_000
-ENTITIES = ("event_sourced", "value")
+ENTITIES = ("event_sourced", "value", "workflow")
 """Kinds of components that are asked."""
+CONTROL_WEIGHT = 0.1
+"""Of `suspend`, `terminate` and the like: most workflows are left alone."""
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +35,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         weights: how often a handler is called in relation to others of its kind, by "component
-            id.method" or "method"; 1 when not given, 0 leaves it out.
+            id.method" or "method"; 1 when not given (0.1 of controls of workflows), 0 leaves it
+            out.
         values: JSON values to choose from for a parameter, by "component id.method.parameter" or
             "method.parameter".
         entities: ids of the entities that are asked, the first one most; "e0", "e1" and so on when
@@ -92,7 +96,7 @@ def choices_of(service: ServiceDescriptor, workload: Workload) -> tuple[Choice, 
         kinds = (f"{each.kind} {each.component_id!r}" for each in service.components.values())
         raise WorkloadUnfit(
             f"service {service.name!r} has no command or query of an event sourced or value "
-            f"entity to call; it has {', '.join(kinds)}"
+            f"entity or a workflow to call; it has {', '.join(kinds)}"
         )
     _check_entities(workload.entities)
     weights = _named(workload.weights, "weights", (_names(*each) for each in handlers))
@@ -165,6 +169,11 @@ def _choice(
         component.component_id,
         handler.name,
         "query" if handler.kind == "query" else "command",
-        1.0 if weight is None else weight,
+        _usual(component, handler) if weight is None else weight,
         Bodies(component, handler.name, given) if given else bodies_for(component, handler.name),
     )
+
+
+def _usual(component: ComponentDescriptor, handler: HandlerDescriptor) -> float:
+    is_control = component.kind == "workflow" and handler.name in CONTROLS
+    return CONTROL_WEIGHT if is_control else 1.0

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,21 +31,21 @@ from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.limits import Limits
 from actorkalix.testkit.checking import Ownership
 from actorkalix.testkit.watching import Findings
-from actorkalix_cluster.placement.ring import RingStore, propose
 from actorkalix_cluster.rayhost.contract import Roll, Transport
-from actorkalix_cluster.shardhost.subscriber import Subscriber
 from actorkalix_storage.api import HomeTable, RefusalKind, Refused, StoreError, StoreIdentity
 
 from .chance import Chance
 from .disk import Disk, SimulatedCommitter
 from .faults import Conditions, CrashPoint, Fault, Faults
-from .hosts import HostClock, SimulatedHost, Watched, Written
+from .hosts import HostClock, SimulatedHost, Watched, Written, homes_of
 from .inside import Attended, Inside
 from .loop import SimulationLoop
 from .network import Network
 from .places import SimulatedWeather
 from .plan import Plan
 from .processes import Process
+from .projections import SimulatedViews
+from .steps import AttendedSteps
 from .trace import Trace
 
 LINEAGE = 7
@@ -82,8 +82,10 @@ class World:
         self.conditions = Conditions(plan.rates)
         self.inside = Inside(service.name, loop, self.trace, self.conditions)
         self.network = Network(loop, self.chance.fork("network"), self.conditions)
+        views = self.chance.fork("views")
+        self.views = SimulatedViews(service, loop, views, self.conditions, self.trace)
         self.on_end: Callable[[SimulatedHost], object] = _nobody
-        self.homes = HomeTable(1, _homes(plan.hosts, plan.shards))
+        self.homes = HomeTable(1, homes_of(plan.hosts, plan.shards))
         self._homes_bytes = msgspec.msgpack.encode(self.homes)
         name = service.name
         self.disks = {
@@ -126,6 +128,7 @@ class World:
         self._quiet = True
         self.conditions.rates = Faults.none()
         self.network.heal()
+        self.views.heal()
         for disk in self.disks.values():
             disk.full = False
         for host in [*self._former, *self._hosts.values()]:
@@ -174,6 +177,7 @@ class World:
         disk = self.disks[number]
         process = self.loop.process(f"host {number}.{incarnation}")
         chance = self.chance.fork("host", number, incarnation)
+        deliveries = chance.fork("deliveries")
         store = disk.open(process, is_twin=is_twin)
         committer = SimulatedCommitter(
             disk,
@@ -198,20 +202,17 @@ class World:
             limits=self.limits,
             homes=self.homes,
             wrap=lambda each: Watched(self.findings.wrap(each), process, self.written, self.trace),
-            attend=partial(self._attend, number, process, chance.fork("deliveries")),
+            attend=lambda each: Attended(
+                each, self.inside, process, disk, deliveries.fork(each.consumer)
+            ),
+            attend_steps=partial(AttendedSteps, self.inside, process, disk, chance.fork("steps")),
             weather=SimulatedWeather(chance.fork("places"), self.conditions),
             written=self.written,
             inside=self.inside,
+            views=self.views,
             on_fatal=partial(self._fatal, number, process),
         )
         return process.run(make)
-
-    def _attend(
-        self, number: int, process: Process, chance: Chance, subscriber: Subscriber
-    ) -> Subscriber:
-        return Attended(
-            subscriber, self.inside, process, self.disks[number], chance.fork(subscriber.consumer)
-        )
 
     async def _start(self, host: SimulatedHost) -> None:
         """In the host's process."""
@@ -368,6 +369,8 @@ class World:
                 host.clock.offset_us += fault.amount
             case "twin" if fault.host in self._serving and host is not self._leaving:
                 self._twin(self._serving[fault.host], fault.length_us)
+            case "mistake":
+                self.views.mistake(fault.host, fault.length_us)
             case "replace":
                 await self.replace(fault.host)
             case _:
@@ -387,12 +390,6 @@ class World:
                 self.trace(f"{process.name}: dies at {point}")
                 self.kill(number)
         return not process.alive
-
-
-@cache
-def _homes(stores: int, shards: int) -> tuple[tuple[int, ...], ...]:
-    """Where the shards of a new service are; thousands of runs ask for the same."""
-    return propose([RingStore(number) for number in range(stores)], shards)
 
 
 def _nobody(host: SimulatedHost) -> None:

@@ -27,6 +27,7 @@ import msgspec
 from actorkalix_cluster.rayhost import launch
 from actorkalix_cluster.rayhost.contract import (
     Beat,
+    CallRefused,
     ProcessSpec,
     Roll,
     value_of,
@@ -219,6 +220,26 @@ async def made(making: Making, name: str, factory: str, config: bytes) -> Actor:
     if actor is None:
         raise NotMade("it ended as soon as it was made")
     return actor
+
+
+async def named(making: Making, name: str) -> Actor | None:
+    """A process that somebody else has made, or was making when it ended; None when it is none.
+
+    Args:
+        making: what it shares with the others.
+        name: of its actor, behind the prefix.
+    """
+    ray = launch.module("ray")
+    try:
+        async with asyncio.timeout(PREPARE_S_MAX):
+            handle = await aside(
+                lambda: ray.get_actor(f"{making.prefix}{name}", namespace=making.namespace)
+            )
+            answer = await _answer(handle.prepare.remote())
+        beat = msgspec.msgpack.decode(value_of(answer), type=Beat)
+    except (ValueError, TimeoutError, CallRefused, ray_error()):
+        return None
+    return await _confirmed(f"{making.prefix}{name}", handle, beat.pid)
 
 
 async def found(making: Making, name: str, peer: Peer) -> Actor | None:

@@ -29,6 +29,7 @@ from actorkalix_cluster.rayhost.actors import (
     aside,
     found,
     made,
+    named,
     running,
     wait_first,
 )
@@ -171,8 +172,11 @@ class Companion:
             )
         except (NotMade, CallRefused) as error:
             return str(error)
-        except ValueError as error:  # another host has made it in the same moment
-            return str(error).partition("\n")[0]
+        except ValueError as error:  # another host has made it, or ended while it was at it
+            adopted = await named(self._making, self._name)
+            if adopted is None:
+                return str(error).partition("\n")[0]
+            actor = adopted
         refused = ""
         async with running(actor.watch(_heard)), running(self._opened(actor)) as opening:
             async with running(wait_first(actor.ended, actor.silent)) as over:

@@ -73,12 +73,14 @@ class Process:
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="loop", daemon=True)
         self._hosted: Hosted | None = None
+        self._preparing = threading.Lock()
         self._batches: collections.deque[bytes] = collections.deque()
         self._told = False  # the loop will look at the batches
 
     def prepare(self) -> bytes:
-        """Import everything and fetch the sockets; an `Answer` with a `Beat`."""
-        return told(self._prepare)
+        """Import everything and fetch the sockets, once; an `Answer` with a `Beat`."""
+        with self._preparing:
+            return told(self._prepare if self._hosted is None else self.beat)
 
     def call(self, method: str, arguments: bytes) -> bytes:
         """Ask what runs here; an `Answer`."""

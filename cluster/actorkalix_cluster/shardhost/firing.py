@@ -158,6 +158,7 @@ class Firings:
             del self._tasks[subject]
         if subject in self._again:
             self._again.discard(subject)
+            look_at_ms = 0  # what is due of it is known
             self.begin((subject,))
         else:
             self._go_on()

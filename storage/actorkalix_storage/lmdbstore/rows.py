@@ -180,8 +180,10 @@ def unpack_head(row: bytes | memoryview) -> Head:
     body = _unsealed(row, "a head")
     if len(body) not in (_HEAD.size, _HEAD.size + _OFFSET.size):
         raise Damaged(f"a head of {len(body)} bytes")
-    trimmed: int = _OFFSET.unpack_from(body, _HEAD.size)[0] if len(body) > _HEAD.size else 0
-    return Head(*_HEAD.unpack_from(body), trimmed)
+    head = Head(*_HEAD.unpack_from(body))
+    if len(body) == _HEAD.size:
+        return head
+    return msgspec.structs.replace(head, trimmed=_OFFSET.unpack_from(body, _HEAD.size)[0])
 
 
 def pack_shard(state: ShardState, source: Position | None = None) -> bytes:

@@ -15,7 +15,7 @@ from tests.property.view_sql.ordering import By
 from tests.property.view_sql.rows import Database
 from tests.property.view_sql.terms import Env, Terms, Writing, exact
 
-SEEDS = int(os.environ.get("VIEW_SQL_SEEDS", "40"))
+SEEDS = int(os.environ.get("VIEW_SQL_SEEDS", "25"))
 QUERIES = 20  # of each seed and test
 
 

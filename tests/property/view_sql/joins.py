@@ -28,17 +28,26 @@ class From:
     tables: dict[str, Any]
 
 
-def joined(random: Random, database: Database, most: int) -> From:
-    """One table, or some that are joined."""
+def joined(
+    random: Random, database: Database, most: int, columns: Mapping[str, Any] = COLUMNS
+) -> From:
+    """One table, or some that are joined.
+
+    Args:
+        random: makes choices.
+        database: has the rows.
+        most: tables.
+        columns: of the tables that may be used.
+    """
     aliases = ["a", "b", "c"][: random.randrange(1, most + 1)]
     chosen = {alias: random.choice(("items", "notes")) for alias in aliases}
     first = aliases[0]
     rows = {alias: list(database.rows[table].values()) for alias, table in chosen.items()}
     environments: list[Env] = [{first: row} for row in rows[first]]
-    tables: dict[str, Any] = {first: COLUMNS[chosen[first]]}
+    tables: dict[str, Any] = {first: columns[chosen[first]]}
     written: list[Callable[[Writing], str]] = [lambda w: f"{chosen[first]} AS {first}"]
     for alias in aliases[1:]:
-        tables[alias] = COLUMNS[chosen[alias]]
+        tables[alias] = columns[chosen[alias]]
         on, kind = meeting(random, tables, alias), random.choice(KINDS)
         nobody = dict.fromkeys(name for name in tables if name != alias)
         word = kind.split(" ")[0]

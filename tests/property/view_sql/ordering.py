@@ -39,4 +39,4 @@ def compare_values(left: Any, right: Any) -> int:
     if left is None or right is None:
         return (left is None) - (right is None)
     a, b = exact(left), exact(right)
-    return (a > b) - (a < b)
+    return int(a > b) - int(a < b)

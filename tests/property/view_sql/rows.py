@@ -51,8 +51,8 @@ class Item:
     fee: Decimal | None
     colour: Colour
     home: Address | None
-    tags: list[str] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list[str])
+    codes: list[int] = field(default_factory=list[int])
 
 
 @dataclass(frozen=True)

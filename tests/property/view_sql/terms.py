@@ -83,8 +83,8 @@ class Writing:
 
     random: Random
     duck: bool = False
-    types: dict[str, Any] = field(default_factory=dict)
-    arguments: dict[str, Any] = field(default_factory=dict)
+    types: dict[str, Any] = field(default_factory=dict[str, Any])
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def constant(self, value: Any, kind: str) -> str:
         """A constant as SQL."""
@@ -99,7 +99,7 @@ class Writing:
         if value is None:
             return "NULL"
         if kind in ("text", "enum"):
-            return "'" + value.replace("'", "''") + "'"
+            return "'" + str(value).replace("'", "''") + "'"
         if kind == "bool":
             return "TRUE" if value else "false"
         if kind == "time":
@@ -159,7 +159,7 @@ class Terms:
             for alias, columns in tables.items()
             for name, kind in columns.items()
         ]
-        self.lists = [alias for alias, one in tables.items() if one is COLUMNS["items"]]
+        self.lists = [alias for alias, one in tables.items() if "home.city" in one]
 
     def column(self, *kinds: str) -> Term:
         """A column of one of these kinds, or of any."""
@@ -169,7 +169,8 @@ class Terms:
     def value(self, kind: str, depth: int = 1) -> Term:
         """A value that compares with that kind."""
         random = self.random
-        wanted = random.choice(MIXED[kind])
+        there = {one.kind for one in self.columns}
+        wanted = random.choice([one for one in MIXED[kind] if one in (*there, kind)])
         if random.random() < 0.5:
             return constant(random, kind if random.random() < 0.7 else wanted)
         if depth and random.random() < 0.4:
@@ -186,31 +187,35 @@ class Terms:
         if kind in ("integer", "decimal") and any(one.kind == kind for one in self.columns):
             sign = random.choice("+-*")
             left, right = self.column(kind), constant(random, kind)
-            operate = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
+            operate: dict[str, Callable[[Any, Any], Any]] = {
+                "+": lambda a, b: a + b,
+                "-": lambda a, b: a - b,
+                "*": lambda a, b: a * b,
+            }
             return Term(
                 kind,
                 lambda w: f"({left.sql(w)} {sign} {right.sql(w)})",
-                strict(operate[sign], left, right),
+                of_two(operate[sign], left, right),
             )
         if kind != "text":
             return None
         text = self.column("text")
         match random.randrange(5):
             case 0:
-                return Term("text", lambda w: f"lower({text.sql(w)})", strict(str.lower, text))
+                return Term("text", lambda w: f"lower({text.sql(w)})", of_one(str.lower, text))
             case 1:
                 other = constant(random, "text")
                 return Term(
                     "text",
                     lambda w: f"({text.sql(w)} || {other.sql(w)})",
-                    strict(lambda a, b: a + b, text, other),
+                    of_two(lambda a, b: a + b, text, other),
                 )
             case 2:
                 start, count = random.randrange(1, 4), random.randrange(3)
                 return Term(
                     "text",
                     lambda w: f"substring({text.sql(w)}, {start}, {count})",
-                    strict(lambda a: a[start - 1 : start - 1 + count], text),
+                    of_one(lambda a: a[start - 1 : start - 1 + count], text),
                 )
             case 3:
                 other = constant(random, "text")
@@ -221,7 +226,7 @@ class Terms:
 
                 return Term("text", lambda w: f"coalesce({text.sql(w)}, {other.sql(w)})", first)
             case _:
-                return Term("text", lambda w: f"upper({text.sql(w)})", strict(str.upper, text))
+                return Term("text", lambda w: f"upper({text.sql(w)})", of_one(str.upper, text))
 
     # ---- conditions -----------------------------------------------------------------------------
     def condition(self, depth: int) -> Term:
@@ -270,11 +275,10 @@ class Terms:
         for test in tests[1:]:
             found = Term("bool", lambda w: "", disjunction(found, Term("bool", str, test)))
         no = self.random.random() < 0.3
+        word = "NOT IN" if no else "IN"
         return Term(
             "bool",
-            lambda w: (
-                f"{value.sql(w)} {'NOT ' if no else ''}IN ({', '.join(one.sql(w) for one in items)})"
-            ),
+            lambda w: f"{value.sql(w)} {word} ({', '.join(one.sql(w) for one in items)})",
             negation(found) if no else found.eval,
         )
 
@@ -288,7 +292,7 @@ class Terms:
         return Term(
             "bool",
             lambda w: f"{value.sql(w)} {word} {w.constant(pattern, 'text')}",
-            strict(lambda text: matches.fullmatch(text) is not None, value),
+            of_one(lambda text: matches.fullmatch(text) is not None, value),
         )
 
     def member(self) -> Term:
@@ -306,7 +310,13 @@ class Terms:
                 return None if row[name] else False
             return any(exact(one) == exact(wanted) for one in row[name])
 
-        return Term("bool", lambda w: f"{value.sql(w)} = ANY({alias}.{name})", test)
+        def sql(w: Writing) -> str:
+            found = f"{value.sql(w)} = ANY({alias}.{name})"
+            # DuckDB takes no list for an empty one, PostgreSQL for null.
+            null = f"CASE WHEN {alias}.{name} IS NULL THEN NULL ELSE {found} END"
+            return f"({null})" if w.duck else found
+
+        return Term("bool", sql, test)
 
 
 def exact(value: Any) -> Any:
@@ -316,12 +326,22 @@ def exact(value: Any) -> Any:
     return Fraction(value)
 
 
-def strict(operate: Callable[..., Any], *terms: Term) -> Callable[[Env], Any]:
-    """Null where a part is null."""
+def of_one(operate: Callable[[Any], Any], term: Term) -> Callable[[Env], Any]:
+    """Null where the term is null."""
 
     def value(env: Env) -> Any:
-        parts = [one.eval(env) for one in terms]
-        return None if any(one is None for one in parts) else operate(*parts)
+        found = term.eval(env)
+        return None if found is None else operate(found)
+
+    return value
+
+
+def of_two(operate: Callable[[Any, Any], Any], left: Term, right: Term) -> Callable[[Env], Any]:
+    """Null where a term is null."""
+
+    def value(env: Env) -> Any:
+        a, b = left.eval(env), right.eval(env)
+        return None if a is None or b is None else operate(a, b)
 
     return value
 
@@ -337,12 +357,12 @@ def compared(sign: str, left: Term, right: Term) -> Callable[[Env], Any]:
         ">": lambda a, b: a > b,
         ">=": lambda a, b: a >= b,
     }
-    return strict(lambda a, b: tests[sign](exact(a), exact(b)), left, right)
+    return of_two(lambda a, b: tests[sign](exact(a), exact(b)), left, right)
 
 
 def negation(term: Term) -> Callable[[Env], Any]:
     """NOT of three values."""
-    return strict(lambda a: not a, term)
+    return of_one(lambda a: not a, term)
 
 
 def conjunction(left: Term, right: Term) -> Callable[[Env], Any]:

@@ -1,83 +1,148 @@
 """Workflows with all that they may say."""
+
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_type
 from actorkalix import (
-    ChildEnd, Client, CommandError, Effect, EventSourcedEntity, Promise, StepEffect, Workflow, branch, command, compensate,
-    failover_to, max_retries, query, step,
+    ChildEnd,
+    Client,
+    CommandError,
+    Effect,
+    EventSourcedEntity,
+    Promise,
+    StepEffect,
+    Workflow,
+    branch,
+    command,
+    compensate,
+    failover_to,
+    max_retries,
+    query,
+    step,
 )
+
 
 @dataclass(frozen=True)
 class Trip:
     hotel: str
     flight: str
     status: str = "new"
+
+
 @dataclass(frozen=True)
 class Booked:
     by: str
+
+
 class NoRoom(CommandError):
     pass
+
 
 class Hotel(EventSourcedEntity[int, Booked], id="hotel"):
     def empty_state(self) -> int:
         return 0
+
     @command
     def book(self, by: str) -> Effect[int]:
         return self.effects.persist(Booked(by)).then_reply(lambda n: n)
+
     @command
     def cancel(self, by: str) -> Effect[None]:
         return self.effects.persist(Booked(by)).then_reply(None)
+
     @query
     def name(self) -> str:
         return "x"
+
     def apply_event(self, state: int, event: Booked) -> int:
         return state + 1
 
-class Payment(Workflow[int], id="payment", timeout=timedelta(hours=1), on_timeout="late", step_timeout=timedelta(seconds=9),
-              recover=max_retries(3, initial=timedelta(seconds=1), factor=1.5, cap=timedelta(minutes=1), jitter=0, final=(NoRoom,))):
+
+class Payment(
+    Workflow[int],
+    id="payment",
+    timeout=timedelta(hours=1),
+    on_timeout="late",
+    step_timeout=timedelta(seconds=9),
+    recover=max_retries(
+        3,
+        initial=timedelta(seconds=1),
+        factor=1.5,
+        cap=timedelta(minutes=1),
+        jitter=0,
+        final=(NoRoom,),
+    ),
+):
     @command
     def start(self, amount: int) -> Effect[str]:
         return self.effects.update_state(amount).transition_to(self.pay).then_reply("started")
-    @step(name="pay-1", num_cpus=1, memory=1_000_000, runtime_env={"pip": ["x"]}, timeout=timedelta(minutes=5))
+
+    @step(
+        name="pay-1",
+        num_cpus=1,
+        memory=1_000_000,
+        runtime_env={"pip": ["x"]},
+        timeout=timedelta(minutes=5),
+    )
     def pay(self) -> StepEffect:
         return self.effects.end("paid")
+
     @step
     async def late(self) -> StepEffect:
         return self.effects.end("late")
+
 
 class Journey(Workflow[Trip], id="journey"):
     @command
     def start(self, trip: Trip) -> Effect[str]:
         undo = self.client.entity(Hotel, trip.hotel).cancel(self.entity_id)
-        return self.effects.update_state(trip).with_undo(undo).transition_to(self.book).then_reply("started")
+        return (
+            self.effects.update_state(trip)
+            .with_undo(undo)
+            .transition_to(self.book)
+            .then_reply("started")
+        )
 
     @command
     def give_up(self) -> Effect[None]:
         return self.effects.compensate("nobody came", then=self.over).then_reply(None)
 
-    @step(recover=max_retries(None, max_elapsed=timedelta(hours=1)), on_failure=compensate(then="over"))
+    @step(
+        recover=max_retries(None, max_elapsed=timedelta(hours=1)),
+        on_failure=compensate(then="over"),
+    )
     async def book(self) -> StepEffect:
         hotel = self.client.entity(Hotel, self.state.hotel)
         self.undo_by(hotel.cancel(self.entity_id))
         rooms, name = await self.parallel(hotel.book("a"), hotel.name())
         assert_type(rooms, int)
         assert_type(name, str)
-        first = await self.parallel(hotel.book("a"), branch(hotel.book("b"), recover=max_retries(2), otherwise=0), wait="first")
+        first = await self.parallel(
+            hotel.book("a"),
+            branch(hotel.book("b"), recover=max_retries(2), otherwise=0),
+            wait="first",
+        )
         assert_type(first, int)
-        two = await self.parallel(hotel.book("a"), hotel.book("b"), hotel.book("c"), hotel.book("d"), wait=2)
+        two = await self.parallel(
+            hotel.book("a"), hotel.book("b"), hotel.book("c"), hotel.book("d"), wait=2
+        )
         assert_type(two, tuple[int, ...])
         assert_type(self.parallel(hotel.book("a"), hotel.name()).result(), tuple[int, str])
         approval = self.promise("approval", bool)
         assert_type(approval, Promise[bool])
         assert_type(self.promise("any"), Promise[Any])
-        return self.effects.wait_for(approval, then=self.decided, timeout=timedelta(days=3), on_timeout=self.over)
+        return self.effects.wait_for(
+            approval, then=self.decided, timeout=timedelta(days=3), on_timeout=self.over
+        )
 
     @step(recover=failover_to("over"))
     async def decided(self, yes: bool) -> StepEffect:
         if not yes:
             return self.effects.compensate("refused")
         pay = self.client.workflow(Payment, self.entity_id).start(3)
-        return self.effects.update_state(replace(self.state, status="paying")).start_child(pay, then=self.paid)
+        return self.effects.update_state(replace(self.state, status="paying")).start_child(
+            pay, then=self.paid
+        )
 
     @step
     async def paid(self, end: ChildEnd) -> StepEffect:
@@ -91,6 +156,7 @@ class Journey(Workflow[Trip], id="journey"):
     @step(timeout=timedelta(minutes=1))
     def over(self) -> StepEffect:
         return self.effects.wait_for(self.promise("any"), then=self.over)
+
 
 async def control(client: Client) -> None:
     journey = client.workflow(Journey, "j1")

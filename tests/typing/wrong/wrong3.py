@@ -1,9 +1,27 @@
 """Wrong uses of services, metadata, effects, stored types and replicated data."""
+
 from datetime import timedelta
 from typing import Any
 from actorkalix import (
-    Client, Context, Effect, Metadata, Reply, ReplicatedEntity, Service, StepEffect, ValueEntity, Workflow, allow_all, command,
-    failover_to, http, max_retries, migrate, query, step, type_name,
+    Client,
+    Context,
+    Effect,
+    Metadata,
+    Reply,
+    ReplicatedEntity,
+    Service,
+    StepEffect,
+    ValueEntity,
+    Workflow,
+    allow_all,
+    command,
+    failover_to,
+    http,
+    max_retries,
+    migrate,
+    query,
+    step,
+    type_name,
 )
 from actorkalix.crdt import CounterMap, GCounter, ORMap, ORSet, PNCounter, Vote
 from actorkalix.testkit import ActionTestKit, EntityTestKit, ViewTestKit, WorkflowTestKit

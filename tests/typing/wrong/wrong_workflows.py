@@ -1,20 +1,35 @@
 """Wrong uses of workflows; each is refused by both checkers."""
+
 from dataclasses import dataclass
 from datetime import timedelta
 from actorkalix import (
-    ChildEnd, Client, Effect, StepEffect, ValueEntity, Workflow, branch, command, compensate, max_retries, step,
+    ChildEnd,
+    Client,
+    Effect,
+    StepEffect,
+    ValueEntity,
+    Workflow,
+    branch,
+    command,
+    compensate,
+    max_retries,
+    step,
 )
+
 
 @dataclass(frozen=True)
 class State:
     n: int = 0
 
+
 class Note(ValueEntity[int], id="note"):
     def empty_state(self) -> int:
         return 0
+
     @command
     def write(self, n: int) -> Effect[int]:
         return self.effects.update_state(n).then_reply(lambda n: n)
+
 
 class Other(Workflow[State], id="other"):
     @command
@@ -87,7 +102,12 @@ class W(Workflow[State], id="w"):
     @step
     # case: late step of a promise wants input
     async def p3(self) -> StepEffect:
-        return self.effects.wait_for(self.promise("a", int), then=self.with_input, timeout=timedelta(1), on_timeout=self.with_input)
+        return self.effects.wait_for(
+            self.promise("a", int),
+            then=self.with_input,
+            timeout=timedelta(1),
+            on_timeout=self.with_input,
+        )
 
     @step
     # case: promise without what comes then
@@ -102,12 +122,16 @@ class W(Workflow[State], id="w"):
     @step
     # case: one child into a step for many
     async def c1(self) -> StepEffect:
-        return self.effects.start_child(self.client.workflow(Other, "o").start(3), then=self.all_joined)
+        return self.effects.start_child(
+            self.client.workflow(Other, "o").start(3), then=self.all_joined
+        )
 
     @step
     # case: many children into a step for one
     async def c2(self) -> StepEffect:
-        return self.effects.start_children(self.client.workflow(Other, "o").start(3), then=self.joined)
+        return self.effects.start_children(
+            self.client.workflow(Other, "o").start(3), then=self.joined
+        )
 
     @step
     # case: child without what comes then
@@ -138,7 +162,9 @@ class W(Workflow[State], id="w"):
     @step
     # case: the first reply is no tuple
     async def q2(self) -> StepEffect:
-        n: tuple[int, ...] = await self.parallel(self.client.entity(Note, "n").write(3), wait="first")
+        n: tuple[int, ...] = await self.parallel(
+            self.client.entity(Note, "n").write(3), wait="first"
+        )
         return self.effects.end(str(n))
 
     @step

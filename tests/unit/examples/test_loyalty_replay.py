@@ -123,3 +123,27 @@ def test_patience_ends() -> None:
     group = caught.value.subgroup(ReplayFailed)
     assert group is not None
     assert f"after {PATIENCE_S:.0f} s" in str(group.exceptions[0])
+
+
+def test_the_view_is_waited_for() -> None:
+    """It follows a moment later; one that never does is told as it is when patience ends."""
+    asked: list[str] = []
+    clock = [0.0]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        months = [{"month": "1997-01", "purchases": min(len(asked), 3), "cents": 5}]
+        return httpx.Response(200, json={"months": months})
+
+    async def pause(seconds: float) -> None:
+        clock[0] += seconds
+
+    async def months(purchases: int) -> dict[str, tuple[int, int]]:
+        http = httpx.AsyncClient(base_url="http://shop", transport=httpx.MockTransport(answer))
+        async with Shop(http, pause=pause, now=lambda: clock[0]) as shop:
+            return await shop.months(purchases)
+
+    assert asyncio.run(months(3)) == {"1997-01": (3, 5)}
+    assert asked == ["/sales/by-month"] * 3
+    assert asyncio.run(months(4)) == {"1997-01": (3, 5)}
+    assert clock[0] >= PATIENCE_S

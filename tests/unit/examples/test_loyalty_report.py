@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from examples.loyalty.purchases import Totals
-from examples.loyalty.report import differences, dollars, progress, summary
+from examples.loyalty.report import by_month_table, differences, dollars, progress, summary
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ def test_summary_names_the_five_best_and_the_rate() -> None:
     best = [line.split()[0] for line in text.splitlines() if line.startswith("  c")]
     assert best == ["c7", "c6", "c5", "c4", "c3"]
     assert "14 a second" in text
+
+
+def test_months_have_a_line_each() -> None:
+    text = by_month_table({"1997-01": (12, 3_450), "1997-02": (1_000, 5)})
+    assert [line.split() for line in text.splitlines()[1:]] == [
+        ["1997-01", "12", "$34.50"],
+        ["1997-02", "1,000", "$0.05"],
+    ]
 
 
 def test_differences_name_the_customer_and_both_sides() -> None:

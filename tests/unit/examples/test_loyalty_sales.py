@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 
 from actorkalix.testkit import TestService, ViewTestKit
-from examples.loyalty.purchases import Purchase, by_customer, read_log
+from examples.loyalty.purchases import Purchase, by_customer, by_month, read_log
 from examples.loyalty.service import (
     SALES,
     Buyer,
@@ -81,6 +81,7 @@ def cohorts(purchases: Sequence[Purchase]) -> list[Cohort]:
 def test_revenue_by_month() -> None:
     found = whole().query(Sales.by_month).months
     assert found == months(log())
+    assert {one.month: (one.purchases, one.cents) for one in found} == by_month(log())
     assert (len(found), sum(one.cents for one in found)) == (18, 24_409_194)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
+from scripts.benchmarks.deliveries import subscriptions, topics
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
 from scripts.benchmarks.growth import log_growth
@@ -33,6 +34,8 @@ from scripts.benchmarks.stock import stocked, store_of
 from scripts.benchmarks.storm import activation_storm
 from scripts.benchmarks.suite import SUITE
 from scripts.benchmarks.timers import timers
+from scripts.benchmarks.views import view_rebuild, view_rows
+from scripts.benchmarks.workflows import workflow_memory, workflow_recovery, workflows
 
 FAST = load_of(4, [0.001] * 100, 0.025)
 SLOW = load_of(4, [0.002] * 98 + [0.004] * 2, 0.05)
@@ -64,6 +67,12 @@ def tiny(tmp_path: Path) -> Setting:
         waiting=60,
         updates=40,
         histories=2,
+        view_events=100,
+        view_rows=300,
+        view_pages=3,
+        workflows=20,
+        paused=30,
+        running=20,
     )
 
 
@@ -72,6 +81,22 @@ def test_simulation(tiny: Setting) -> None:
     (row,) = simulated(tiny)
     assert row.value > 0
     assert row.unit == "histories/min"
+
+
+def test_workflows(tiny: Setting) -> None:
+    many, alone, step = workflows(tiny)
+    assert many.value > 0
+    assert (alone.connections, alone.unit) == (1, "workflows/s")
+    assert (step.percentile, step.unit) == ("p50", "ms")
+
+
+@pytest.mark.timeout(240)
+def test_workflow_memory_and_recovery(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    (memory,) = workflow_memory(tiny)
+    assert memory.value >= 0
+    (recovery,) = workflow_recovery(tiny)
+    assert recovery.value > 0
+    assert recovery.unit == "s"
 
 
 def test_group_commit(tiny: Setting) -> None:
@@ -96,6 +121,14 @@ def test_an_entity_with_many_events(tiny: Setting) -> None:
     assert row.value > 0
 
 
+def test_views_in_process(tiny: Setting) -> None:
+    (rebuilt,) = view_rebuild(tiny)
+    assert "of 100 events" in rebuilt.what
+    keyed, paged, searched = view_rows(tiny)
+    assert (keyed.beside, paged.beside) == ("of 3 rows", "page 1")
+    assert min(rebuilt.value, keyed.value, paged.value, searched.value) > 0
+
+
 def test_the_data_file_under_updates(tiny: Setting) -> None:
     half, whole = log_growth(tiny)
     assert ("after 20 updates" in half.what, "after 40 updates" in whole.what) == (True, True)
@@ -118,6 +151,15 @@ def test_a_storm_of_activations(tiny: Setting) -> None:
 
 
 # ---- stock ------------------------------------------------------------------------------------
+def test_deliveries(tiny: Setting) -> None:
+    events, lag = subscriptions(tiny)
+    assert (events.unit, lag.unit, lag.percentile) == ("events/s", "ms", "p99")
+    assert events.value > 0
+    published, through = topics(tiny)
+    assert published.value > 0
+    assert 0 < through.value <= published.value * 1.01
+
+
 def test_timers(tiny: Setting) -> None:
     started, fired, waiting = timers(tiny)
     assert (started.unit, fired.unit, waiting.unit) == ("timers/s", "calls/s", "%")

@@ -20,12 +20,13 @@ from actorkalix.model.names import check_timer_name
 from actorkalix.ports import HostView, PublishedView, PublishOrder, TopicView
 from actorkalix.runtime.fanout import ClusterInspection, LocalCalls, inspect_methods
 from actorkalix.runtime.inspection import StoreInspection
+from actorkalix.view_listing import Views
 from actorkalix_storage.api import HomeTable
 from tests.unit.actorkalix.runtime.cluster import Processes
 from tests.unit.actorkalix.runtime.stock import NOW_MS, Stock
 
 
-def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
+def admin_of(service: ServiceDescriptor, stock: Stock, views: Views | None = None) -> ASGIApp:
     """The admin app of a service with one host, over a store."""
     calls = LocalCalls({0: inspect_methods(StoreInspection(stock.store, service))})
     homes = HomeTable(1, ((0,),) * stock.store.identity.shards)
@@ -42,6 +43,7 @@ def admin_of(service: ServiceDescriptor, stock: Stock) -> ASGIApp:
         replace=replace,
         cancel_timer=cancel_timer,
         topics=Desk(),
+        views=views,
     )
 
 

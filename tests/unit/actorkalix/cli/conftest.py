@@ -13,6 +13,7 @@ from actorkalix_storage.lmdbstore import open_store
 from tests.unit.actorkalix.cli.answering import admin_of, answering
 from tests.unit.actorkalix.cli.billing import Billing
 from tests.unit.actorkalix.cli.ran import Ran
+from tests.unit.actorkalix.gateway.viewed import Viewed
 from tests.unit.actorkalix.runtime import shop
 from tests.unit.actorkalix.runtime.failing import mend
 from tests.unit.actorkalix.runtime.stock import SHARDS, Stock
@@ -90,3 +91,11 @@ def billing(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with answering(Billing()) as url:
         yield url
     mend()
+
+
+@pytest.fixture
+def viewed(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of the admin port of a service with views."""
+    monkeypatch.setenv("COLUMNS", "300")
+    with answering(admin_of(shop.service.descriptor, stock, Viewed())) as url:
+        yield url

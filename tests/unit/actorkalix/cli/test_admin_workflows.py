@@ -28,7 +28,7 @@ class Wire:
         row = WorkflowRow("a", "b", "paused")
         return WorkflowPage([row], "") if shape is WorkflowPage else WorkflowView(row)
 
-    async def ask(self, shape: type[Any], verb: str, path: str, /, **options: Any) -> Any:
+    async def ask(self, shape: type[Any], verb: str, path: str, **options: Any) -> Any:
         self.asked.append((verb, path, msgspec.json.decode(options["content"])))
         return Controlled("a", "b", "suspended")
 

@@ -14,7 +14,8 @@ from actorkalix.describe import descriptor_of
 
 SOURCE = '''
 from __future__ import annotations
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from msgspec import Struct
 from decimal import Decimal
 from enum import Enum
 from actorkalix import *
@@ -28,9 +29,17 @@ class Kind(Enum):
 class Order:
     n: int
 
+class Inner(Struct):
+    k: int = 5
+
 @dataclass
 class Row:
     n: int
+    m: int = 7
+    inner: Inner = field(default_factory=Inner)
+
+    def double(self) -> int:
+        return self.n * 2
 
 LIMIT = 3
 
@@ -100,7 +109,10 @@ OTHER: dict[str, tuple[str, str]] = {
     "a class constant": ('Decimal("1.5")', 'Decimal("1.6")'),
     "a set": ('{"a", "b", "c", "d"}', '{"a", "b", "c", "e"}'),
     "an enum": ("[Kind.GOOD, None]", "[Kind.BAD, None]"),
-    "a field": ("class Row:\n    n: int", "class Row:\n    n: int\n    m: int = 0"),
+    "a field": ("    m: int = 7", "    m: int = 7\n    o: int = 0"),
+    "a default of a row": ("m: int = 7", "m: int = 8"),
+    "a default in a row": ("k: int = 5", "k: int = 6"),
+    "a method of a row": ("self.n * 2", "self.n * 3"),
     "a type": ("class Row:\n    n: int", "class Row:\n    n: float"),
     "the name of a table": ('"rows"', '"lines"'),
     "a source": ('"orders"', '"sales"'),

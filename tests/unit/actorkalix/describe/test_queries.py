@@ -57,6 +57,10 @@ class Rows(View, id="queries-rows"):
     def page(self, p: str = "") -> Page:
         raise NotImplementedError
 
+    @sql("SELECT * FROM rows ORDER BY n LIMIT 5")
+    def some(self) -> list[Row]:
+        raise NotImplementedError
+
     @sql("SELECT * FROM rows")
     def all(self) -> AsyncIterator[Row]:
         raise NotImplementedError
@@ -75,12 +79,13 @@ def query(name: str) -> QueryDescriptor:
 def test_queries_are_compiled() -> None:
     view = descriptor_of(Rows).view
     assert view is not None
-    assert list(view.queries) == ["one", "wanted", "typed", "page", "all", "watch"]
-    assert [one.streams for one in view.queries.values()] == [False] * 4 + [True] * 2
-    assert [one.stream_updates for one in view.queries.values()] == [False] * 5 + [True]
+    assert list(view.queries) == ["one", "wanted", "typed", "page", "some", "all", "watch"]
+    assert [one.streams for one in view.queries.values()] == [False] * 5 + [True] * 2
+    assert [one.stream_updates for one in view.queries.values()] == [False] * 6 + [True]
     assert query("one").query.optional is False
     assert query("wanted").query.optional is True
     assert query("watch").query.changes
+    assert query("some").query.many
     assert query("one").handler.routes[0].path == "/rows/{id}"
     assert query("all").handler.reply is Row
 

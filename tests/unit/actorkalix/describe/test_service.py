@@ -8,10 +8,13 @@ import pytest
 
 from actorkalix import (
     Action,
+    EventSourcedEntity,
+    RowEffect,
     Service,
     ValueEntity,
     View,
     handler,
+    on_snapshot,
     query,
     sql,
     stream,
@@ -68,9 +71,41 @@ def test_names(name: str) -> None:
         describe_service(name, [Counter])
 
 
+class Count(EventSourcedEntity[Row, Row], id="service-count"):
+    def empty_state(self) -> Row:
+        return Row(0)
+
+    def apply_event(self, state: Row, event: Row) -> Row:
+        return event
+
+    @query
+    def get(self) -> Row:
+        return self.state
+
+
+class Snapped(View, id="service-snapped"):
+    @table("rows", source=Count)
+    def on_row(self, row: Row | None, event: Row) -> RowEffect[Row]:
+        return self.effects.update_row(event)
+
+    @on_snapshot("rows")
+    def first(self, state: Row) -> RowEffect[Row]:
+        return self.effects.update_row(state)
+
+    @table("other", source=stream("other", "counts"))
+    def on_other(self, row: Row | None, message: Row) -> RowEffect[Row]:
+        return self.effects.update_row(message)
+
+    @sql("SELECT * FROM rows")
+    def one(self) -> Row:
+        raise NotImplementedError
+
+
 def test_later_components() -> None:
     with pytest.raises(NotInThisVersion) as caught:
-        describe_service("shop", [Counter, Mail, Rows, Follower])
+        describe_service("shop", [Counter, Mail, Rows, Follower, Count, Snapped])
     said = str(caught.value)
+    assert "Snapped.on_other: @table(stream('counts')) comes with a later version" in said
+    assert "Snapped.first: @on_snapshot comes with a later version" in said
     assert "Follower.on_change: @subscribe(stream('counts')) comes with a later version" in said
     assert "Mail" not in said

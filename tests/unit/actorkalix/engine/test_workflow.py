@@ -258,18 +258,18 @@ def test_promises() -> None:
     assert bench.look().step == "plain"
 
 
-def undo_of(amount: int) -> bytes:
-    """An undo call, packed."""
+def undo_of(amount: int, attempt: int = 1) -> bytes:
+    """An undo call as an attempt registers it, packed."""
     payload = msgspec.msgpack.encode({"count": amount})
     call = Message(MessageKind.COMMAND, "obedient", "other", "put", payload, Encoding.MSGPACK)
-    return pack_messages([call])
+    return pack_messages([msgspec.structs.replace(call, correlation_id=f"step-{attempt}")])
 
 
 def test_what_was_done_is_undone_once_the_newest_first() -> None:
     bench, firing = started("undoing")
     bench.failed(firing, undo=(undo_of(1),))
     bench.advance(1)
-    bench.failed(bench.given(), undo=(undo_of(1), undo_of(2)))
+    bench.failed(bench.given(), undo=(undo_of(1, 2), undo_of(2, 2)))
     assert bench.look().undo == 2, "a second attempt registers the same"
     seen = []
     for nth in range(2):

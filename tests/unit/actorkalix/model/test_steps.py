@@ -81,9 +81,9 @@ def test_backoff_is_kept_whatever_comes_then() -> None:
 
 def test_on_failure_says_what_comes_after_the_last_attempt() -> None:
     mark = step(recover=max_retries(4), on_failure=compensate(then="down"))
-    made = mark(cast("Any", Hike.up.fn))
+    made: Step[Any, ...] = mark(cast("Any", Hike.up.fn))
     assert made.recover is not None
     assert ends(made.recover) == (4, "down", (), True)
-    alone = step(on_failure=failover_to("down", "x"))(cast("Any", Hike.up.fn))
+    alone: Step[Any, ...] = step(on_failure=failover_to("down", "x"))(cast("Any", Hike.up.fn))
     assert alone.recover is not None
     assert ends(alone.recover) == (0, "down", ("x",), False)

@@ -111,7 +111,8 @@ def test_parallel_hands_its_branches_to_the_runner() -> None:
         return await climb.parallel(shop.add("pen"), shop.items())
 
     assert asyncio.run(run()) == ("add", "items")
-    assert climb.parallel(shop.add("pen"), wait="first").result() == ("add",)
+    first: Any = climb.parallel(shop.add("pen"), wait="first").result()
+    assert first == ("add",)
     assert [wait for _, wait in together.given] == ["all", "first"]
     pending = running(Climb).parallel(shop.add("pen"))
     with pytest.raises(RuntimeError, match="parallel does not exist in this method"):

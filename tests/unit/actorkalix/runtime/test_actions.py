@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from actorkalix import Call, Client, CommandError, Limits, Service
+from actorkalix import Action, Call, Client, CommandError, Limits, Service, handler
 from actorkalix.errors import (
     CallsTooDeep,
     HandlerFailed,
@@ -311,3 +311,28 @@ async def flow(*totals: int) -> AsyncGenerator[Sum]:
 async def lines(*each: bytes) -> AsyncGenerator[bytes]:
     for line in each:
         yield line
+
+
+class Changing(Action, id="changing", runs="inline"):
+    """Refuses, before or after it changed something."""
+
+    @handler
+    async def refuse(self, first: str) -> None:
+        tally = self.client.entity(Tally, "t")
+        if first == "change":
+            await tally.add(1)
+        elif first == "look":
+            await tally.get()
+        raise CommandError("not today", code="failed_precondition")
+
+
+@pytest.mark.parametrize("first, outcome", [("change", "unknown"), ("look", "not_executed")])
+def test_a_refusal_after_a_change_does_not_say_that_nothing_was_done(
+    first: str, outcome: str
+) -> None:
+    async def test(running: TestService) -> None:
+        with pytest.raises(CommandError, match="not today") as caught:
+            await running.client.action(Changing).refuse(first)
+        assert (caught.value.code, caught.value.outcome) == ("failed_precondition", outcome)
+
+    run(test, Service("changing", components=[Changing, Tally]))

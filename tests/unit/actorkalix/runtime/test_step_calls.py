@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actorkalix import Calls, CommandError, Effect, ValueEntity, branch, command, max_retries, query
-from actorkalix.errors import OutcomeUnknown, StepCallsItself
+from actorkalix.errors import ActorkalixError, OutcomeUnknown, StepCallsItself
 from actorkalix.failures import failure_of
 from actorkalix.model.calls import Call
 from actorkalix.model.parallel import Branch, Wait, branches_of
@@ -47,14 +47,14 @@ class Scripted:
 
     async def ask(self, message: Message, /) -> Reply:
         self.asked.append(message)
-        answer = self.answers[message.entity].pop(0)
+        answer: Any = self.answers[message.entity].pop(0)
         if answer == "hang":
             await asyncio.Event().wait()
-        if isinstance(answer, Exception):
-            error: Any = answer
-            return Reply(failure=failure_of(error))
+        if isinstance(answer, ActorkalixError):
+            return Reply(failure=failure_of(answer))
         await asyncio.sleep(0)
-        return Reply(bytes([answer]))
+        assert isinstance(answer, int)
+        return Reply(bytes((answer,)))
 
 
 def message(component: str = "tab", entity: str = "a", **more: Any) -> Message:

@@ -349,3 +349,38 @@ def test_a_forwarded_call_has_the_time_of_its_cause() -> None:
         assert await running.client.entity(Door, "d").send_on() == 1
 
     run(case, Door)
+
+
+class Rise(Workflow[int], id="rise"):
+    @command
+    def go(self, n: int) -> Effect[str]:
+        return self.effects.update_state(n).transition_to(self.first).then_reply("off")
+
+    @step
+    async def first(self) -> StepEffect:
+        return self.effects.transition_to(self.second)
+
+    @step
+    async def second(self) -> StepEffect:
+        return self.effects.update_state(self.state + 1).delete_workflow()
+
+
+def test_wf_52_new_states_of_workflows_are_changes_and_nothing_else_of_them() -> None:
+    seen: list[tuple[str, int | None]] = []
+
+    class Follows(Action, id="follows", runs="inline"):
+        @subscribe(Rise)
+        async def on_state(self, n: int) -> None:
+            seen.append((self.context.subject, n))
+
+        @subscribe(Rise, deletes=True)
+        async def on_delete(self) -> None:
+            seen.append((self.context.subject, None))
+
+    async def go() -> None:
+        async with TestService(Service("rises", components=[Rise, Follows])) as running:
+            await running.client.workflow(Rise, "r1").go(3)
+            await running.advance(timedelta(seconds=10))
+
+    asyncio.run(go())
+    assert seen == [("r1", 3), ("r1", 4), ("r1", None)]

@@ -42,7 +42,7 @@ def ask(work: Callable[[], Awaitable[T]]) -> T:
 def test_they_are_listed_by_pages(limit: int, with_code: bool) -> None:
     workflows, found, page = listing(with_code=with_code), dict[str, str](), ""
     while True:
-        part = ask(lambda: workflows.workflows("transfer", page=page, limit=limit))  # noqa: B023
+        part = asyncio.run(workflows.workflows("transfer", page=page, limit=limit))
         found |= {row.workflow_id: row.status for row in part.workflows}
         page = part.next_page
         if not page:

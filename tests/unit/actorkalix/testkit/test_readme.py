@@ -94,7 +94,7 @@ def test_the_mended_service_passes(folder: Path) -> None:
     assert "1 passed" in said_by_pytest(folder, "test_tickets.py")
 
 
-@pytest.mark.parametrize("name", ["nightly.py", "money.py", "recorded.py"])
+@pytest.mark.parametrize("name", ["nightly.py", "money.py", "recorded.py", "sold.py"])
 def test_programs_run(folder: Path, name: str) -> None:
     said = run(folder, name)
     assert "Traceback" not in said

@@ -23,7 +23,7 @@ from actorkalix import (
     table,
     topic,
 )
-from actorkalix.errors import InvalidEffect, InvalidPayload, NotEncodable
+from actorkalix.errors import InvalidEffect, InvalidPayload, NotEncodable, QueryTooLarge
 from actorkalix.testkit import ViewTestKit
 
 
@@ -126,6 +126,14 @@ class Rows(View, id="kit-rows"):
     def holding(self, item: str) -> Carts:
         raise NotImplementedError
 
+    @sql("SELECT name FROM people WHERE name >= :least ORDER BY name LIMIT :most")
+    def names(self, least: str = "", most: int = 10) -> list[Named]:
+        raise NotImplementedError
+
+    @sql("SELECT * FROM people")
+    def everybody(self) -> list[Named]:
+        raise NotImplementedError
+
     @sql("SELECT * FROM people WHERE text_search(name, :words, 'english') ORDER BY name")
     def search(self, words: str) -> AsyncIterator[Named]:
         raise NotImplementedError
@@ -204,6 +212,18 @@ def test_streams_are_lists(kit: ViewTestKit[Rows]) -> None:
     kit.message(ORDERS, "o", Named("x"))
     assert kit.query(Rows.watch) == [Named("x")]
     assert kit.query(Rows.watch, "y") == []
+
+
+def test_lists_are_whole(kit: ViewTestKit[Rows]) -> None:
+    """VW-95: a list without a LIMIT has its bound, one with a LIMIT has that."""
+    assert kit.query(Rows.names) == kit.query(Rows.everybody) == []
+    for number in range(1_001):
+        kit.state(Person, str(number), Named(f"{number:04}"))
+    assert kit.query(Rows.names, "0997") == [Named(f"{n:04}") for n in range(997, 1_001)]
+    assert kit.query(Rows.names, most=2) == [Named("0000"), Named("0001")]
+    assert len(kit.query(Rows.names, most=1_001)) == 1_001
+    with pytest.raises(QueryTooLarge, match="more than 1,000 rows; give it a LIMIT"):
+        kit.query(Rows.everybody)
 
 
 def test_what_a_handler_raises(kit: ViewTestKit[Rows]) -> None:

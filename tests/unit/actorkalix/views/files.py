@@ -33,7 +33,7 @@ class File:
 
     def __init__(self, path: Path, generation: str = "g1") -> None:
         self.path = path
-        self.uri = f"file:{path}?mode=ro"
+        self.uri = f"file:{path}?mode=ro&generation={generation}"
         self.db = sqlite3.connect(path, isolation_level=None)
         for statement in SCHEMA:
             self.db.execute(statement)

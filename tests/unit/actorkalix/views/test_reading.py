@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actorkalix.errors import Overloaded, QueryTooLarge, QueryTooSlow, ViewIncomplete
-from actorkalix.views.reading import Reader, ReaderPool, TooMuch, refuse_more
+from actorkalix.views.reading import Read, Reader, ReaderPool, TooMuch, refuse_more
 from tests.unit.actorkalix.views.files import File, one
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
@@ -132,8 +132,7 @@ def test_on_a_thread_a_query_has_until_its_deadline(file: File) -> None:
 def test_what_is_read_as_a_snapshot_is_of_one_moment(file: File) -> None:
     counts: list[int] = []
 
-    def work(read: object) -> None:
-        assert callable(read)
+    def work(read: Read) -> None:
         for _ in range(2):
             counts.append(read('SELECT count(*) FROM "carts"', ())[0][0])
             file.put(f"more{len(counts)}", 1)

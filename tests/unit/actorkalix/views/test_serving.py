@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from actorkalix.errors import ViewIncomplete
-from actorkalix.views.serving import LOOK_EVERY_S, Serving
+from actorkalix.views.serving import LOOK_EVERY_S, Serving, connect
 from tests.unit.actorkalix.views.files import File
 
 
@@ -20,7 +21,11 @@ class Clock:
 
     def serving(self, folder: Path) -> Serving:
         """With this clock; the folder's time counts as old."""
-        return Serving("carts", folder, monotonic_s=lambda: self.s, now_ns=lambda: 0)
+        return Serving("carts", folder, monotonic_s=self._passing, now_ns=lambda: 0)
+
+    def _passing(self) -> float:
+        self.s += 0.01
+        return self.s
 
 
 def changed(folder: Path, number: int) -> None:
@@ -85,3 +90,35 @@ def test_other_files_of_the_folder_are_nobodys_view(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(ViewIncomplete, match="nothing keeps it yet"):
         Clock().serving(tmp_path)()
+
+
+def test_a_file_of_the_same_name_is_another_one(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "000001.sqlite"
+    first = File(path, "g1")
+    first.meta(ready=1)
+    serving = clock.serving(tmp_path)
+    before = serving()
+    first.close()
+    for file in tmp_path.iterdir():
+        file.unlink()
+    second = File(path, "g2")
+    second.meta(ready=1)
+    changed(tmp_path, 5)
+    assert serving() != before
+    second.close()
+
+
+def test_analyses_connect_to_what_is_served_and_cannot_write(tmp_path: Path) -> None:
+    folder = tmp_path / "views" / "carts"
+    folder.mkdir(parents=True)
+    file = File(folder / "000001.sqlite")
+    file.put("c1", 7)
+    with pytest.raises(ViewIncomplete):
+        connect(tmp_path, "carts")
+    file.meta(ready=1)
+    connection = connect(tmp_path, "carts")
+    assert connection.execute("SELECT size FROM carts").fetchall() == [(7,)]
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM carts")
+    connection.close()
+    file.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actorkalix.views import updates as module
+from actorkalix.views.reading import Read
 from actorkalix.views.standing import here
 from actorkalix.views.updates import Changing, Element, Here, Page, Walk, number_of, updates
 from tests.unit.actorkalix.views.files import CHANGES, File
@@ -153,10 +154,8 @@ class Stream:
     def _where(self) -> Here:
         return here(self.file.read)
 
-    async def _read(self, work: object) -> Page:
-        assert callable(work)
-        page: Page = work(self.file.read)
-        return page
+    async def _read(self, work: Callable[[Read], Page]) -> Page:
+        return work(self.file.read)
 
     def _look(self) -> int:
         return self.count

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actorkalix_cluster.rayhost import companion as module
+from actorkalix_cluster.rayhost.actors import Actor
 from actorkalix_cluster.rayhost.companion import Companion, CompanionAway
 from actorkalix_cluster.rayhost.members import Member
 from actorkalix_cluster.rayhost.sockets import Peer
@@ -34,12 +35,14 @@ class Directory:
 @pytest.fixture
 def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     with stage(tmp_path) as on:
-        for name, value in (
-            ("made", on._made),
-            ("found", on._found),
-            ("actor_error", lambda: ConnectionError),
-            ("module", lambda _: Directory(on)),
-        ):
+        in_place: dict[str, Any] = {
+            "made": on._made,
+            "found": on._found,
+            "named": _nobody,
+            "actor_error": lambda: ConnectionError,
+            "module": lambda _: Directory(on),
+        }
+        for name, value in in_place.items():
             monkeypatch.setattr(module, name, value)
         yield on
 
@@ -58,8 +61,13 @@ def companion(on: Stage, came: Callable[[], object] = lambda: None) -> Companion
     return Companion(on.making, "view-carts", "factory", b"", came, _no_time)
 
 
+async def _nobody(*_: object) -> None:
+    """There is no such actor."""
+
+
 async def _no_time(_: float) -> None:
-    """Pauses take none here."""
+    """Pauses take none here, but others have their turn."""
+    await asyncio.sleep(0)
 
 
 def test_who_keeps_it_makes_it_and_others_find_it_by_its_name(on: Stage) -> None:
@@ -163,4 +171,29 @@ def test_what_is_kept_by_another_one_from_now_on_is_left_alone(on: Stage) -> Non
         assert len(on.puppets) == 1
         await keeper.aclose()
 
+    asyncio.run(scenario())
+
+
+def test_one_that_its_maker_has_left_half_made_is_adopted(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half: list[Puppet] = []
+
+    async def taken(*_: object) -> Actor:
+        raise ValueError("The name shop/view-carts is already taken.\nPlease use another one.")
+
+    async def named(*_: object) -> Actor | None:
+        return half[0].actor() if half else None
+
+    async def scenario() -> None:
+        keeper = companion(on)
+        keeper.keep(True)
+        await until(lambda: keeper.deaths > 2)
+        half.append(Puppet("shop/view-carts"))
+        on.puppets.append(half[0])
+        await until(lambda: keeper.pid == half[0].pid)
+        await keeper.aclose()
+
+    monkeypatch.setattr(module, "made", taken)
+    monkeypatch.setattr(module, "named", named)
     asyncio.run(scenario())

@@ -129,3 +129,29 @@ def test_what_is_left_is_the_end_of_what_was(
             assert store.remembered(0, "cart", "a", at.to_bytes(16, "big")) is not None
     store.close()
     sound(path)
+
+
+def test_a_trimmed_subject_moves_to_another_store(tmp_path: Path) -> None:
+    one, other = opened(tmp_path / "0", ALWAYS), opened(tmp_path / "1", ALWAYS, number=1)
+    one.open_shards([0], START_MS)
+    offsets = [write(one, event(n, b"%d" % n)).position.offset for n in range(1, 5)]
+    keyed = write(one, event(5, b"x" * 500, key=KEY, reply=b"5")).position.offset
+    write(one, event(6, b"6"))
+    write(one, trimmed(6, keyed))
+    compacted(one)
+    epoch = one.shard(0).position.epoch
+    source, after = one.seal(0, epoch), 0
+    while page := one.export(0, after):
+        after = other.receive(0, source, page)
+    assert other.head(0, "cart", "a") == one.head(0, "cart", "a")
+    left = [(s.record.number, s.record.payload[:1]) for s in other.history(0, "cart", "a")]
+    assert left == [(5, b""), (6, b"6"), (6, left[-1][1])]
+    assert other.remembered(0, "cart", "a", KEY) is not None
+    other.open_shards([0], START_MS)
+    write(other, event(7, b"7"))
+    compacted(other)
+    assert len(offsets) == 4
+    for store in (one, other):
+        store.close()
+    sound(tmp_path / "0")
+    sound(tmp_path / "1")

@@ -24,7 +24,12 @@ from actorkalix.testkit.checking import (
     judge,
     stored_of,
 )
-from actorkalix.testkit.checking.rules import DELIVERY_RULES, FINDINGS_MAX
+from actorkalix.testkit.checking.rules import (
+    DELIVERY_RULES,
+    FINDINGS_MAX,
+    VIEW_RULES,
+    WORKFLOW_RULES,
+)
 from actorkalix.testkit.history import Operation
 from actorkalix.testkit.recorder import Recorder
 from actorkalix_storage.api import RecordKind, StoredRecord
@@ -33,6 +38,9 @@ from tests.unit.actorkalix.testkit.checking.records import stored
 from tests.unit.actorkalix.testkit.checking.samples import op
 
 ADD = op(1, "a", (0, 1), "add", 1)
+
+OF_OTHERS = (*DELIVERY_RULES, *VIEW_RULES, *WORKFLOW_RULES)
+"""Rules of what the run has none of."""
 
 
 def test_an_empty_run_passes_no_rule() -> None:
@@ -72,7 +80,7 @@ def test_a_real_run_keeps_all_rules() -> None:
     evidence = asyncio.run(_run())
     verdicts = judge(evidence)
     assert [(v.rule, v.outcome, v.findings) for v in verdicts] == [
-        (rule.name, "not_judged" if rule in DELIVERY_RULES else "passed", ()) for rule in RULES
+        (rule.name, "not_judged" if rule in OF_OTHERS else "passed", ()) for rule in RULES
     ]
 
 
@@ -95,7 +103,9 @@ SPOILED: dict[str, Callable[[Evidence], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if rule not in DELIVERY_RULES], ids=lambda rule: rule.name
+    "rule",
+    [rule for rule in RULES if rule not in OF_OTHERS],
+    ids=lambda rule: rule.name,
 )
 def test_each_rule_bites_on_a_real_run(rule: Rule) -> None:
     evidence = asyncio.run(_run())

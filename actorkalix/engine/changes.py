@@ -131,7 +131,6 @@ class Switch:
             return self._by_tag.get(self._tag(payload), self._others)
         return self._others
 
-
     def change(self, kind: RecordKind, payload: bytes) -> tuple[RecordKind, bytes] | None:
         """What a record is to the methods; see `as_change`."""
         return as_change(self._source, kind, payload)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .actions import action_inline, action_task
-<<<<<<< HEAD
 from .dedicated import dedicated
-=======
 from .deliveries import subscriptions, topics
->>>>>>> h_k1
 from .entities import entities, entities_cold, entities_rate, entities_start
 from .group_commit import group_commit, in_process_command
 from .growth import log_growth
@@ -43,14 +40,11 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "activation-storm": activation_storm,
     "replay": replayed,
     "timers": timers,
-<<<<<<< HEAD
     "workflows": workflows,
     "workflow-memory": workflow_memory,
     "workflow-recovery": workflow_recovery,
-=======
     "subscriptions": subscriptions,
     "topics": topics,
->>>>>>> h_k1
     "log-growth": log_growth,
     "simulation": simulated,
     "view-rebuild": view_rebuild,

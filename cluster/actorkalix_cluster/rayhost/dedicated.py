@@ -160,8 +160,8 @@ class DedicatedPlace:
 
     async def _call_aside(self, request: bytes, done: Callable[[bytes], object]) -> None:
         asking: Any = aside(lambda: self._handle.ask.remote(request))
-        answers: list[Any] = await asyncio.gather(asking, return_exceptions=True)
-        ref = answers[0]
+        answers: Any = await asyncio.gather(asking, return_exceptions=True)
+        ref: Any = answers[0]
         if isinstance(ref, BaseException):
             self._end(_cause(ref))
         else:

@@ -159,13 +159,15 @@ class DedicatedPlace:
             self._loop.add_reader(self._pidfd, self._end, "it was killed or crashed")
 
     async def _call_aside(self, request: bytes, done: Callable[[bytes], object]) -> None:
-        asking: Any = aside(lambda: self._handle.ask.remote(request))
-        answers: Any = await asyncio.gather(asking, return_exceptions=True)
-        ref: Any = answers[0]
+        (ref,) = await asyncio.gather(self._asked(request), return_exceptions=True)
         if isinstance(ref, BaseException):
             self._end(_cause(ref))
         else:
             self._follow(ref, done)
+
+    async def _asked(self, request: bytes) -> Any:
+        ref: Any = await aside(lambda: self._handle.ask.remote(request))
+        return ref
 
     def _follow(self, ref: Any, done: Callable[[bytes], object]) -> None:
         future: concurrent.futures.Future[bytes] = ref.future()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -51,8 +52,8 @@ def _started(ray: Any, port: int, setting: Setting) -> list[Row]:
     memory, plain_memory = list[float](), list[float]()
     actors: list[Any] = []
     for number in range(min(setting.rounds, STARTS_MAX)):
-        far.append(_ms(lambda n=number: _first(port, f"far/s{n}")))
-        near.append(_ms(lambda n=number: _first(port, f"counter/s{n}")))
+        far.append(_ms(partial(_first, port, f"far/s{number}")))
+        near.append(_ms(partial(_first, port, f"counter/s{number}")))
         plain.append(_ms(lambda: actors.append(plain_counter(ray))))
         memory.append(_unique_mb(int(_answer(port, f"far/s{number}/process"))))
         plain_memory.append(_unique_mb(ray.get(actors[-1].process.remote())))

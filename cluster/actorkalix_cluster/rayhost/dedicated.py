@@ -159,13 +159,16 @@ class DedicatedPlace:
             self._loop.add_reader(self._pidfd, self._end, "it was killed or crashed")
 
     async def _call_aside(self, request: bytes, done: Callable[[bytes], object]) -> None:
-        asking: Any = aside(lambda: self._handle.ask.remote(request))
-        answers: list[Any] = await asyncio.gather(asking, return_exceptions=True)
-        ref = answers[0]
-        if isinstance(ref, BaseException):
-            self._end(_cause(ref))
+        asked = asyncio.ensure_future(self._asked(request))
+        await asyncio.wait((asked,))
+        if (error := asked.exception()) is not None:
+            self._end(_cause(error))
         else:
-            self._follow(ref, done)
+            self._follow(asked.result(), done)
+
+    async def _asked(self, request: bytes) -> Any:
+        ref: Any = await aside(lambda: self._handle.ask.remote(request))
+        return ref
 
     def _follow(self, ref: Any, done: Callable[[bytes], object]) -> None:
         future: concurrent.futures.Future[bytes] = ref.future()

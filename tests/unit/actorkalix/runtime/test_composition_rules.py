@@ -21,6 +21,8 @@ from actorkalix_storage.api import StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 from tests.unit.actorkalix.engine.odd import Board, Odd
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 Case = Callable[[TestService, Client], Coroutine[None, None, None]]
 
 
@@ -122,6 +124,7 @@ def test_es_53_a_cleaned_id_remembers_nothing() -> None:
     play(case)
 
 
+@pytest.mark.here_only  # more entities at once than may have a process
 def test_es_52_one_run_of_the_cleaner_takes_all_that_may_go() -> None:
     async def case(running: TestService, client: Client) -> None:
         names = [f"e{number}" for number in range(300)]

@@ -14,6 +14,8 @@ from actorkalix.testkit import TestService
 from tests.unit.actorkalix.engine.ledger import Book, Profile
 from tests.unit.actorkalix.runtime.impatient import Impatient
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 Case = Callable[[TestService, Client], Coroutine[None, None, None]]
 
 

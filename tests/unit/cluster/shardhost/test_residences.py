@@ -177,9 +177,9 @@ def test_a_request_that_hangs_ends_the_place() -> None:
         case.call("a", b"2")
         case.call("a", b"3")
         await case.clock.advance(499)
-        assert not place.closed
+        assert (place.closed, case.numbers) == (False, [])
         await case.clock.advance(1)
-        assert place.closed
+        assert (place.closed, len(case.residences)) == (True, 0)
         assert case.answers[0] == b"1"
         assert case.numbers == ["AK3008"] * 2
 

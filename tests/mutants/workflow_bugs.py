@@ -58,7 +58,7 @@ MUTANTS = (
         BEGIN,
         workflows,
         edit(
-            f"{HOST}.driver:Driver._step",
+            f"{HOST}.driver:Driver._stepped",
             "self._commits.put(flight)",
             "self._commits.put(flight)\n"
             "    if flight.fire:\n"

@@ -54,6 +54,7 @@ from actorkalix.model.tables import table as table
 from actorkalix.model.timers import Timers as Timers
 from actorkalix.model.transitions import ChildEnd as ChildEnd
 from actorkalix.model.transport import Reply as Reply
+from actorkalix.model.transport import Update as Update
 from actorkalix.model.views import View as View
 from actorkalix.model.workflow_effects import Promise as Promise
 from actorkalix.model.workflow_effects import StepEffect as StepEffect

@@ -9,6 +9,9 @@ from typing import Any
 COMPONENT_ID_BYTES_MAX = 64
 ENTITY_ID_BYTES_MAX = 256  # with component id and prefix below LMDB's 511 byte keys
 IDEMPOTENCY_KEY_BYTES_MAX = 128
+WORKFLOW_KEPT_MAX = 1_000
+"""Open promises of a workflow, its undo calls, and its children: of each kind. They are written
+whole when one changes, at some 300 bytes each."""
 ROW_COLUMNS_MAX = 1_000  # leaves of a view's row; SQLite has 2,000 columns a table
 TABLE_NAME_BYTES_MAX = 128  # of a view's table; it stands in names of indexes
 VIEW_COLLECTION_ROWS_MAX = 1_000  # in a list of a result without a LIMIT (Akka: 1,000)
@@ -48,6 +51,8 @@ class Limits:
         entities_max: live entities of a host; beyond it the least recently used are passivated.
         timer_calls_max: calls of named timers under way on a host; others wait (at 0.1 s a
             call these are 10,000 a second).
+        steps_max: steps of workflows under way on a host; others wait (each holds some 10 kB,
+            beside what it does itself).
         passivate_after: idle time after which an entity leaves memory (Kalix: 30 s).
         ask_timeout: until a caller is told that the outcome is unknown.
         body_timeout: until a request's body must have arrived.
@@ -110,6 +115,7 @@ class Limits:
     mailbox_max: int = 1_024
     entities_max: int = 100_000
     timer_calls_max: int = 1_024
+    steps_max: int = 1_024
     passivate_after: timedelta = timedelta(seconds=30)
     ask_timeout: timedelta = timedelta(seconds=5)
     body_timeout: timedelta = timedelta(seconds=10)

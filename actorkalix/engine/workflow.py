@@ -27,6 +27,7 @@ from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.errors import (
     CommandError,
     InvalidPayload,
+    ResultTooLarge,
     StoredDataUnreadable,
     TransitionRefused,
     UnknownPromise,
@@ -308,6 +309,8 @@ class WorkflowBehavior(EntityBehavior):
         move.register(outcome.undo, f"command {flow.number}")
         move.open(outcome.promises)
         move.follow(following)
+        if excess := move.excess():
+            raise ResultTooLarge(excess)
         return move.done(Did.COMMAND, what=what)
 
     def _reply_bytes(self, method: str, value: Any, encoding: Encoding) -> bytes:

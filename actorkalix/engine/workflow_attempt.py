@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from actorkalix.errors import CommandError, StoredDataUnreadable, UnknownStep
+from actorkalix.errors import CommandError, ResultTooLarge, StoredDataUnreadable, UnknownStep
 from actorkalix.failures import failure_of
+from actorkalix.limits import FAILURE_CHARS_MAX
 from actorkalix.model.transitions import ChildEnd
 from actorkalix_cluster.shardhost.fired import Firing, Outcome
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
@@ -28,7 +29,6 @@ from .workflow_messages import (
 from .workflow_move import Move
 from .workflow_rules import CALL_TIMEOUT_MS, Rules, backoff_ms, is_final
 
-FAILURE_CHARACTERS_MAX = 500  # of a failure, as a workflow remembers it
 NOT_BEGUN = "AK30"
 """Numbers of failures that say that nothing of an attempt was begun."""
 
@@ -102,6 +102,9 @@ def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> 
     move.open(outcome.promises)
     move.send(outcome.side_effects)
     move.follow(outcome.next)
+    if excess := move.excess():
+        failed = StepFailed(failure_of(ResultTooLarge(excess)), ("ResultTooLarge",))
+        return attempt_failed(Move(rules, flow, now_ms), StepOutcome(failed=failed), fired)
     told = {"step": flow.control.step, "attempt": attempt, "run": run_of(fired.token)}
     return move.done(Did.COMPLETED, began_ms=fired.began_ms, ended_ms=now_ms, **told)
 
@@ -224,4 +227,4 @@ def _garbage(text: str) -> Failure:
 
 
 def _reason(failure: Failure) -> str:
-    return f"{failure.number} {failure.message}"[:FAILURE_CHARACTERS_MAX]
+    return f"{failure.number} {failure.message}"[:FAILURE_CHARS_MAX]

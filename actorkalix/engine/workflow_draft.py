@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.limits import WORKFLOW_KEPT_MAX
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import DERIVED, pack_messages, unpack_messages
 from actorkalix_storage.api import Record, RecordKind
@@ -105,6 +106,19 @@ class Draft:
     def put_value(self, promise: str, value: bytes) -> None:
         """A promise is kept; the first word counts."""
         self.kept = replace(self.kept, values={**self.kept.values, promise: value})
+
+    def excess(self) -> str:
+        """What it keeps too much of, or ""."""
+        kept = self.kept
+        counts = {
+            "open promises": len(kept.opened),
+            "undo calls": len(kept.undo),
+            "children": len(kept.children),
+        }
+        for what, count in counts.items():
+            if count > WORKFLOW_KEPT_MAX:
+                return f"{self.rules.component}: {count} {what}, at most {WORKFLOW_KEPT_MAX}"
+        return ""
 
     # ---- what comes of it ------------------------------------------------------------------------
     def done(self, did: Did, **told: Any) -> tuple[Flow, tuple[Record, ...]]:

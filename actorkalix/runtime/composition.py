@@ -158,6 +158,7 @@ def host_limits(limits: Limits) -> HostLimits:
         mailbox_max=limits.mailbox_max,
         actors_max=limits.entities_max,
         firings_max=limits.timer_calls_max,
+        steps_max=limits.steps_max,
         passivate_after_ms=_ms(limits.passivate_after),
         retention_ms=_ms(limits.retention),
         clean_every_ms=_ms(limits.clean_every),

@@ -8,6 +8,7 @@ its refusal must not say that nothing was executed (`Noting`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,8 @@ from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.watchdog import Watch
 
 T = TypeVar("T")
+_THROWN: tuple[type[BaseException], ...] = (Exception, asyncio.CancelledError)
+"""What a loop throws into a coroutine that waits."""
 
 
 class Noting:
@@ -95,5 +98,8 @@ class Watched(Generic[T]):
             sent = problem = None
             try:
                 sent = yield waits
-            except BaseException as thrown:
-                problem = thrown
+            except GeneratorExit:
+                work.close()
+                raise
+            except _THROWN as thrown:
+                problem = thrown  # it is the coroutine's to handle

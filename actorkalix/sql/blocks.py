@@ -13,7 +13,7 @@ import msgspec
 from actorkalix.limits import VIEW_SQL_TABLES_MAX
 from actorkalix.sql.binding import Bindings
 from actorkalix.sql.calls import AGGREGATES
-from actorkalix.sql.conditions import Conditions
+from actorkalix.sql.conditions import LEADING, Conditions, row_number
 from actorkalix.sql.indexes import Index, Ordering, branches, derive
 from actorkalix.sql.kinds import COMPOSED, shown
 from actorkalix.sql.paging import Key
@@ -21,7 +21,7 @@ from actorkalix.sql.problems import Findings, meant
 from actorkalix.sql.scalars import is_loose
 from actorkalix.sql.scope import Leaf, Scope, Source, Value
 from actorkalix.sql.shapes import Column, ColumnKind, TableShape
-from actorkalix.sql.storage import quoted
+from actorkalix.sql.storage import quoted, search_table
 from actorkalix.sql.syntax import (
     Call,
     Collect,
@@ -61,6 +61,8 @@ class Context:
         self.parameters = parameters
         self.findings = findings
         self.derive = derive
+        self.leads = False
+        """A text search may say in which order rows come: nobody goes on behind one of them."""
         self.bindings = Bindings()
         self.indexes: set[Index] = set()
         self.searches: set[TextSearch] = set()
@@ -104,6 +106,7 @@ class Block:
         self.groups: list[Value] = []
         self.order: list[Ordered] = []
         self._present: frozenset[Leaf] = frozenset()
+        self._found_by = ""
         self._read_sources()
         if self.whole:
             self._read_conditions()
@@ -169,7 +172,8 @@ class Block:
     def _read_conditions(self) -> None:
         select, expressions = self.select, self.expressions
         if select.where is not None:
-            where = expressions.where(select.where)
+            where = expressions.where(select.where, self.context.leads and not select.joins)
+            self._lead()
             self.where = "" if where is None else where.sql
             self.whole = self.whole and where is not None
             if where is not None:
@@ -193,6 +197,21 @@ class Block:
             self.whole = self.whole and having is not None and self.is_grouped(condition)
         for order in select.order_by:
             self._read_order(order, aliases)
+
+    def _lead(self) -> None:
+        """Let a text search find the rows, in the order in which its table has them.
+
+        Looked up by number for each, and sorted by subject, a common word would take as long as it
+        has rows, also where a LIMIT takes few of them.
+        """
+        search, first = self.expressions.leading, self.scope.sources[0]
+        if search is not None and first.shape is not None:
+            number = row_number(first.shape)
+            self._found_by = f'"{LEADING}".rowid'
+            self.source = (
+                f'{quoted(search_table(search))} AS "{LEADING}" CROSS JOIN {first.sql} '
+                f"ON {first.name}.{number} = {self._found_by}"
+            )
 
     def _read_order(self, order: Order, aliases: Mapping[str, Expr]) -> None:
         node = order.value
@@ -253,6 +272,8 @@ class Block:
     def row_keys(self) -> tuple[Key, ...]:
         """What rows are ordered by: ORDER BY or an index, then what tells them apart."""
         keys = self.keys_of(self.order)
+        if not keys and self._found_by:
+            return (Key(self._found_by, ColumnKind.INTEGER, nullable=False),)
         if not keys:
             keys = self._index_order()
         down = keys[-1].descending if keys else False

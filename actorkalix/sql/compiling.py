@@ -73,6 +73,8 @@ def compile_query(
         context = Context(tables, _parameters(findings, begin, parameters), findings, derive)
         element = None if streams else element_of(result)
         says = declared(result if element is None else element, streams or element is not None)
+        pages = isinstance(select.offset, Call) or streams or element is not None
+        context.leads = not pages
         block = Block(context, select)
         if isinstance(says, str):
             findings.add(begin, says)

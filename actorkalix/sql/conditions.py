@@ -34,6 +34,8 @@ from actorkalix.sql.syntax import (
 from actorkalix.sql.words import LANGUAGES, TextSearch
 
 BOOL = ColumnKind.BOOL
+LEADING = "s1"
+"""The name of a leading search's table in SQL."""
 _ROW_NUMBERS = ("rowid", "_rowid_", "oid")
 
 
@@ -53,16 +55,25 @@ class Conditions(Calls):
     ) -> None:
         super().__init__(scope, findings, bindings, parameters)
         self.searches: dict[TextSearch, None] = {}
+        self.leading: TextSearch | None = None
+        """The search whose table leads the join, so that rows come as it finds them."""
+        self._may_lead = False
         self._in_where = False
         self._plainly = False
 
-    def where(self, node: Expr) -> Value | None:
-        """The condition of WHERE: one that is null is as one that is false."""
+    def where(self, node: Expr, may_lead: bool) -> Value | None:
+        """The condition of WHERE: one that is null is as one that is false.
+
+        Args:
+            node: the condition.
+            may_lead: a text search that all rows have to pass may become `leading`.
+        """
         self._in_where = self._plainly = True
+        self._may_lead = may_lead
         try:
             return self.condition(node)
         finally:
-            self._in_where = self._plainly = False
+            self._in_where = self._plainly = self._may_lead = False
 
     def condition(self, node: Expr) -> Value | None:
         """A condition; None when it is none, which is noted."""
@@ -74,14 +85,15 @@ class Conditions(Calls):
 
     def truth(self, node: Expr) -> Value | None:
         """A condition as a value."""
+        plainly, may_lead = self._plainly, self._may_lead
         if isinstance(node, Logic):
-            return self._logic(node)
-        plainly = self._plainly
-        self._plainly = plainly and isinstance(node, Call)
+            self._may_lead = may_lead and node.operator == "AND"
+        elif not isinstance(node, Call):
+            self._plainly = self._may_lead = False
         try:
-            return self._test(node)
+            return self._logic(node) if isinstance(node, Logic) else self._test(node)
         finally:
-            self._plainly = plainly
+            self._plainly, self._may_lead = plainly, may_lead
 
     def _test(self, node: Expr) -> Value | None:
         match node:
@@ -256,6 +268,9 @@ class Conditions(Calls):
         search = TextSearch(source.shape.name, value.leaf.name, language)
         self.searches[search] = None
         table = quoted(search_table(search))
+        if self._may_lead and self.leading is None:
+            self.leading = search
+            return computed(f'("{LEADING}".{table} MATCH {query})', BOOL, True, value)
         number = row_number(source.shape)
         sql = f"{source.name}.{number} IN (SELECT rowid FROM {table} WHERE {table} MATCH {query})"
         if not self._plainly:  # a search that stands alone is what SQLite begins with

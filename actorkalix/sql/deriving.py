@@ -32,7 +32,9 @@ def derive(context: Context, node: Derived, number: int, nullable: bool) -> Sour
         number: of the source.
         nullable: a join may leave it without a row.
     """
+    leads, context.leads = context.leads, False  # its rows are told apart outside
     block = Block(context, node.query)
+    context.leads = leads
     if not block.whole:
         return None
     return _Derivation(context, block).source(node, number, nullable)

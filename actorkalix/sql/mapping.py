@@ -7,6 +7,7 @@ from collections.abc import Mapping as Mapped
 
 import msgspec
 
+from actorkalix.describe.shapes import name_of
 from actorkalix.sql.blocks import Block
 from actorkalix.sql.output import Cell, Many, Object, Output, Part, Whole
 from actorkalix.sql.problems import meant
@@ -114,7 +115,9 @@ class Mapping:
             if len(sources) == 1 and sources[0].shape and sources[0].shape.row == cls:
                 return Whole(self._cells.add(_row(sources[0])), sources[0].nullable)
         if not is_class_with_fields(cls):
-            self._note(where, f"several values do not fit into {cls!r}; declare a class for them")
+            self._note(
+                where, f"several values do not fit into {name_of(cls)}; declare a class for them"
+            )
             return None
         known = fields(cls)
         named = self._named(items, known)

@@ -96,7 +96,7 @@ def meant(name: str, known: Iterable[str]) -> str:
 def meant_word(name: str, words: Iterable[str]) -> str:
     """`; did you mean ...?` for a word that stands where a keyword could; empty without one."""
     near = _nearest(name, list(words), 0.7)
-    return f"; did you mean {near}?" if near else ""
+    return f"; did you mean {near}?" if near and near != name.upper() else ""
 
 
 def _nearest(name: str, names: list[str], cutoff: float) -> str:

@@ -85,8 +85,10 @@ async def _lags(seconds: float, keys: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         async with _hosting(Path(folder)) as (host, dispatch):
             host.connect(dispatch)
-            number, begun = 0, perf_counter()
             tick = asyncio.get_running_loop().create_future()
+            while not host.caught_up:  # a start is not the question
+                await asyncio.wait([tick], timeout=TICK_S)
+            number, begun = 0, perf_counter()
             async with asyncio.TaskGroup() as group:
                 while (passed := perf_counter() - begun) < seconds:
                     while number <= int(passed * PACE):

@@ -15,6 +15,12 @@ class Three(Workflow[int], id="three"):
         return self.effects.update_state(n).transition_to(self.first, n).then_reply("started")
 
     @command
+    def start_last(self, n: int) -> Effect[str]:
+        """Begin with the last step."""
+        near = self.effects.update_state(2 * n + 1)
+        return near.transition_to(self.third).then_reply("started")
+
+    @command
     def finished(self) -> Effect[int]:
         """A command waits for the step that runs, so this is answered when the last has ended."""
         return self.effects.reply(self.state)

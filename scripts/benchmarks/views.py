@@ -41,7 +41,7 @@ from . import view_service as module
 from .load import drawn, each_once, get, load, post
 from .rows import Row, Setting, at_least, at_most, latency_row, rate_row, ratio_of
 from .service import Added, Counter
-from .serving import BODY, command, empty_server, service
+from .serving import BODY, command, empty_server, queries, service
 
 SERVICE = "view_service.py"
 BATCH = 1_000  # records of a batch while a view is made
@@ -188,8 +188,10 @@ def view_query(setting: Setting) -> list[Row]:
         load(served, 8, min(setting.seconds, 1.0), drawn(requests))
         for _ in range(setting.rounds):
             for taken, connections in ((many, setting.connections), (single, 1)):
-                for loads, port in zip(taken, (served, empty), strict=True):
-                    loads.append(load(port, connections, setting.seconds, drawn(requests)))
+                for loads, (port, asked) in zip(
+                    taken, ((served, requests), (empty, queries(setting.keys))), strict=True
+                ):
+                    loads.append(load(port, connections, setting.seconds, drawn(asked)))
     return [
         rate_row(
             "keyed query of a view over HTTP",

@@ -29,13 +29,13 @@ def replay(data: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(640)
 def test_replay_agrees_with_the_log_and_counts_nothing_twice(tmp_path: Path) -> None:
     for _ in range(2):
         said = replay(tmp_path / "data")

@@ -203,8 +203,9 @@ def test_wf_55_operators_see_and_control_them(running: Running) -> None:
         assert cli(running, "workflows", word, "transfer", "big")["status"] == status
     assert httpx.post(f"{url}/promises/nobody", json=True).status_code == 404
     assert httpx.post(f"{url}/promises/approval", json="yes").status_code == 400
-    broken = {"content": b"{", "headers": {"content-type": "application/json"}}
-    assert httpx.post(f"{url}/promises/approval", **broken).status_code == 400
+    json_type = {"content-type": "application/json"}
+    broken = httpx.post(f"{url}/promises/approval", content=b"{", headers=json_type)
+    assert broken.status_code == 400
     done = cli(running, "workflows", "terminate", "transfer", "big", "--reason", "enough")
     assert done["status"] == "terminated"
     assert cli(running, "workflows", "show", "transfer", "big")["row"]["reason"] == "enough"

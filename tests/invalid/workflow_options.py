@@ -8,14 +8,7 @@
 from actorkalix import Effect, StepEffect, Workflow, command, max_retries, step
 
 
-class Transfer(
-    Workflow[int],
-    id="transfer",
-    on_timeout="late",
-    step_timeout=3,
-    recover=max_retries(1, cap=3),
-    timout=3,
-):  # here
+class Transfer(Workflow[int], id="transfer", on_timeout="late", step_timeout=3, recover=max_retries(1, cap=3), timout=3):  # here
     @command
     def start(self) -> Effect[None]:
         return self.effects.transition_to(self.pay).then_reply(None)

@@ -161,6 +161,8 @@ def draw_plan(
         length_us = max(length_us, lasts_us)
         calls += asked
     planned = plan_faults(chance.fork("faults"), rates, hosts=hosts, length_us=length_us)
+    if all(component.view is None for component in service.components.values()):
+        planned = tuple(fault for fault in planned if fault.kind != "mistake")
     return Plan(
         seed=seed,
         hosts=hosts,

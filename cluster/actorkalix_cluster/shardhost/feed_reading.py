@@ -9,6 +9,9 @@ from actorkalix_cluster.shardhost.feeding import Again, Fed, FeedSource, Held, f
 from actorkalix_cluster.shardhost.limits import FeedLimits
 from actorkalix_storage.api import Position, Store, StoredRecord
 
+FIRST = 16
+"""Records that are read at first: 16 MiB at most, for each has 1 MiB at most."""
+
 
 class Page(msgspec.Struct, frozen=True):
     """What was read of a shard.
@@ -49,22 +52,28 @@ def next_page(
     entries: list[Entry] = []
     size = 0
     through = begin
+    count = min(FIRST, limits.page)
     while size < limits.page_bytes_max:
-        records = store.records(shard, through.offset, limit=limits.page)
+        records = store.records(shard, through.offset, limit=count)
+        there = 0
         for stored in records:
             record = stored.record
+            there += len(record.payload)
             if record.component in source.components and source.wants(record):
                 entry = _fed(stored)
                 entries.append((entry, stored.position, bytes_ := size_of(entry)))
                 size += bytes_
         if records:
             through = records[-1].position
-        if len(records) < limits.page:
+        if len(records) < count:
             # What landed between the two looks is among the records and beyond `newest`.
             through = newest if newest.offset > through.offset else through
             return Page(begin, compare, False, entries, through, True)
         if len(entries) >= limits.page:
             break
+        # Nobody knows how large the next ones are; they are in memory before they are counted.
+        small = there < limits.page_bytes_max // 4
+        count = min(2 * count, limits.page) if small else max(1, count // 2)
     return Page(begin, compare, False, entries, through, False)
 
 

@@ -14,7 +14,7 @@ from actorkalix import crdt, http, testkit
 NAMES = """
     Action ActorkalixError Call Calls ChildEnd Client CommandError Context Dedicated
     DefinitionError Effect EventSourcedEntity HandlerRef Limits Metadata NotInThisVersion Promise
-    Ref ReplicatedEntity Reply RowEffect Service StepEffect Stream Timers ValueEntity View
+    Ref ReplicatedEntity Reply RowEffect Service StepEffect Stream Timers Update ValueEntity View
     Workflow WorkflowUpdate allow_all branch command compensate crdt failover_to handler http
     max_retries migrate on_delete on_snapshot publish query sql step stream subscribe table topic
     type_name

@@ -18,6 +18,7 @@ from actorkalix.engine.workflow_messages import (
     WaitOn,
     unpack_input,
 )
+from actorkalix.limits import WORKFLOW_KEPT_MAX
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.fired import Firing
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
@@ -386,3 +387,13 @@ def test_what_cannot_be_read_is_told() -> None:
 def test_unknown_controls_are_refused() -> None:
     with pytest.raises(BehaviorError, match="has no control '~jump'"):
         Bench().tell(MessageKind.CONTROL, "~jump")
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    bench, firing = started("thrice")
+    many = tuple(f"p{number}" for number in range(WORKFLOW_KEPT_MAX + 1))
+    bench.done(firing, PauseFor(), promises=many)
+    assert "1001 open promises, at most 1000" in bench.look().failure
+    bench.advance(1)
+    bench.done(bench.given(), PauseFor(), promises=many[1:])
+    assert bench.status == "paused"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from actorkalix.describe import descriptor_of
 from actorkalix.engine.workflow_attempt import (
-    FAILURE_CHARACTERS_MAX,
     end_of_child,
     firing_of,
     never_began,
@@ -13,6 +12,7 @@ from actorkalix.engine.workflow_attempt import (
 from actorkalix.engine.workflow_control import Child, Control, Flow, Status, token_of
 from actorkalix.engine.workflow_messages import ChildNotice, StepFailed, StepOutcome, pack_outcome
 from actorkalix.engine.workflow_rules import Rules
+from actorkalix.limits import FAILURE_CHARS_MAX
 from actorkalix_cluster.shardhost.fired import Outcome
 from actorkalix_cluster.shardhost.messages import MessageKind
 from tests.unit.actorkalix.engine.flows import Obedient, failure
@@ -40,7 +40,7 @@ def test_long_failures_are_cut() -> None:
     told = StepOutcome(failed=StepFailed(failure("x" * 9_999)))
     moved = settle(RULES, FLOW, Outcome(b"", None, pack_outcome(told)), read, 10)
     assert moved is not None
-    assert len(moved[0].control.failure) == FAILURE_CHARACTERS_MAX
+    assert len(moved[0].control.failure) == FAILURE_CHARS_MAX
 
 
 def test_what_was_not_begun_is_nothing() -> None:

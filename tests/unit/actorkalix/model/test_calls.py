@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from actorkalix import Call, Client, Metadata, NotInThisVersion, Reply
+from actorkalix import Call, Client, Metadata, NotInThisVersion, Reply, Stream, Update
 from actorkalix.errors import InvalidIdempotencyKey
-from actorkalix.model.transport import Request
+from actorkalix.model.transport import Request, update_of
 
 from .shop import Errand, Shop, Wire
 
@@ -165,3 +165,21 @@ def test_streams_come_later() -> None:
     asyncio.run(main())
     with client, pytest.raises(NotInThisVersion, match="streams"):
         list(client.action(Errand).ticks())
+
+
+def test_updates_of_a_stream_say_where_to_go_on() -> None:
+    stream = Stream[int](Request(Shop, None, "rows"), None, ("file.py", 1))
+    again = stream.updates(after="g-7")
+    assert (again.request.updates, again.request.resume) == (True, "g-7")
+    with pytest.raises(RuntimeError, match=r"was already replaced by \.updates"):
+        stream.updates()
+    fresh = again.with_timeout(timedelta(seconds=1)).updates()
+    assert fresh.request.resume is None
+    fresh.spend("looked at")
+
+
+def test_an_element_that_is_no_row_says_whose_it_was() -> None:
+    assert update_of("removed", b'{"subject":"c1"}', "g-3") == Update(
+        "removed", subject="c1", mark="g-3"
+    )
+    assert update_of("reset", b"{}", "g-0") == Update("reset", mark="g-0")

@@ -16,10 +16,13 @@ from actorkalix import (
     Effect,
     EventSourcedEntity,
     Service,
+    StepEffect,
     ValueEntity,
+    Workflow,
     command,
     handler,
     query,
+    step,
     subscribe,
 )
 from actorkalix.testkit import TestService
@@ -362,7 +365,11 @@ class Rise(Workflow[int], id="rise"):
 
     @step
     async def second(self) -> StepEffect:
-        return self.effects.update_state(self.state + 1).delete_workflow()
+        return self.effects.update_state(self.state + 1).transition_to(self.third)
+
+    @step
+    async def third(self) -> StepEffect:
+        return self.effects.delete_workflow()
 
 
 def test_wf_52_new_states_of_workflows_are_changes_and_nothing_else_of_them() -> None:

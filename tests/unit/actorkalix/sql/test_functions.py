@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actorkalix.sql.decimals import decode_decimal, encode_decimal
@@ -26,6 +26,7 @@ def ask(sql: str, *values: Any) -> Any:
     return connection.execute(f"SELECT {sql}", values).fetchone()[0]
 
 
+@settings(deadline=None)
 @given(DECIMALS, DECIMALS)
 def test_decimals_are_exact(left: Decimal, right: Decimal) -> None:
     values = (encode_decimal(left), encode_decimal(right))
@@ -48,6 +49,7 @@ def test_quotients_have_38_digits_and_none_by_zero() -> None:
     assert ask("ak_decimal_divide(?, ?)", zero, zero) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), DECIMALS), max_size=8))
 def test_sums_and_averages(numbers: list[Decimal | None]) -> None:
     connection = sqlite3.connect(":memory:")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actorkalix.errors import InvalidPayload
@@ -20,6 +20,7 @@ TEXT = Key('"t"', ColumnKind.TEXT, nullable=True, descending=True)
 KEYS = (NUMBER, TEXT)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1), st.one_of(st.none(), st.text()))
 def test_a_token_holds_the_last_row(number: int, text: str | None) -> None:
     token = token_of(MARK, [number, text])

@@ -6,7 +6,7 @@ import re
 import sqlite3
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actorkalix.sql.patterns import beyond, folded_pattern, least, pattern, searched
@@ -14,6 +14,7 @@ from actorkalix.sql.patterns import beyond, folded_pattern, least, pattern, sear
 TEXTS = st.text(st.sampled_from("aAé%_*?[]^-\ud7ff\U0010ffff"), max_size=6)
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_glob_and_range_find_what_like_means(wanted: str, text: str) -> None:
     regex = "".join({"%": ".*", "_": "."}.get(one, re.escape(one)) for one in wanted)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actorkalix_cluster.placement.sharding import shard_of
 from actorkalix_cluster.shardhost.feed_reading import next_page, read_again
 from actorkalix_cluster.shardhost.feeding import Held
 from actorkalix_cluster.shardhost.limits import FeedLimits
-from actorkalix_storage.api import Position
+from actorkalix_storage.api import Position, StoredRecord
 from tests.unit.cluster.shardhost.counter import COUNTER
 from tests.unit.cluster.shardhost.rig import SHARDS, Rig, rig, run
 from tests.unit.cluster.shardhost.target import CounterSource
@@ -36,6 +38,37 @@ def test_a_page_ends_at_its_records_or_at_its_bytes() -> None:
             assert rest.whole
             assert rest.through == r.store.applied(HERE)
             assert len(rest.entries) == 19
+
+    run(case())
+
+
+def test_large_records_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def case() -> None:
+        async with rig() as r:
+            await fill(r, 200)
+            asked: list[int] = []
+            records = r.store.records
+
+            def noted(shard: int, after: int, *, limit: int = 100) -> list[StoredRecord]:
+                asked.append(limit)
+                return records(shard, after, limit=limit)
+
+            monkeypatch.setattr(r.store, "records", noted)
+            page = next_page(r.store, CounterSource(), HERE, NOTHING, False, FeedLimits())
+            assert asked == [16, 32, 64, 128]
+            assert len(page.entries) == 200
+            asked.clear()
+            small = FeedLimits(page_bytes_max=40)
+            next_page(r.store, CounterSource(), HERE, NOTHING, False, small)
+            assert asked == [16]
+            asked.clear()
+
+            def many(entry: object) -> int:
+                return 1
+
+            monkeypatch.setattr("actorkalix_cluster.shardhost.feed_reading.size_of", many)
+            next_page(r.store, CounterSource(), HERE, NOTHING, False, FeedLimits(page_bytes_max=60))
+            assert asked[:4] == [16, 8, 4, 8]
 
     run(case())
 

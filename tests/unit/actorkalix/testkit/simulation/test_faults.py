@@ -12,7 +12,7 @@ from actorkalix.testkit.simulation.chance import Chance
 from actorkalix.testkit.simulation.faults import Fault, Faults, plan_faults
 
 SECOND_US = 1_000_000
-LASTING = ("pause", "partition", "full", "twin")
+LASTING = ("pause", "partition", "full", "twin", "mistake")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def test_deliveries_and_calls_are_noted() -> None:
     taken = [each for each in run.history.operations if each.method == "take"]
     assert len(taken) == 9, "two by the outbox and one by the follower, for each"
     assert all(each.key and each.outcome == "ok" for each in taken)
-    assert {outcomes(run)[rule] for rule in outcomes(run)} == {"passed"}
+    others = {"views_are_folds", "workflows_follow", "steps_follow"}  # the service has none
+    assert {outcome for rule, outcome in outcomes(run).items() if rule not in others} == {"passed"}
     assert found.at_rest
 
 

@@ -39,7 +39,7 @@ class Model:
     word: str | None = None
     opened: bool = False
     count: int | None = None
-    undo: list[int] = field(default_factory=list)
+    undo: list[int] = field(default_factory=list[int])
     goal: str = "ended"
     last: bool = False
 
@@ -89,6 +89,8 @@ class Model:
                 self.listen()
             case Finish(_, delete):
                 self.end("deleted" if delete else "ended")
+            case _:
+                raise AssertionError(f"no schedule has {following}")
 
     def listen(self) -> None:
         """The word may be there."""

@@ -141,8 +141,8 @@ def test_errors_of_commands_and_of_the_test() -> None:
     assert isinstance(refused.error, CommandError)
     flow.call(Buying.terminate, "enough")
     assert isinstance(flow.call(Buying.hurry).error, TransitionRefused)
+    wrong: Any = "five"
     with pytest.raises(InvalidPayload):
-        wrong: Any = "five"
         WorkflowTestKit(Buying).call(Buying.start, wrong)
 
 

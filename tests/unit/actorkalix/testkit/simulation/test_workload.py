@@ -90,7 +90,8 @@ def test_a_service_without_entities_says_what_it_has() -> None:
     with pytest.raises(WorkloadUnfit) as caught:
         choices_of(descriptor, Workload())
     assert str(caught.value) == (
-        "service 'desks' has no command or query of an event sourced or value entity to call; "
+        "service 'desks' has no command or query of an event sourced or value entity or a "
+        "workflow to call; "
         "it has action 'desk'"
     )
 

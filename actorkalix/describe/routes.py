@@ -48,7 +48,7 @@ def default_routes(
     instance = "/{entity_id}" if kind in WITH_INSTANCES else ""
     path = f"/{component_id}{instance}/{handler.name.replace('_', '-')}"
     verbs: list[Verb] = ["GET", "POST"] if handler.kind in ("query", "sql") else ["POST"]
-    routes = [(verb, path) for verb in verbs]
+    routes: list[tuple[Verb, str]] = [(verb, path) for verb in verbs]
     if kind == "workflow" and handler.name == RESOLVE:
         routes.append(("POST", promise_path(component_id)))
     return routes

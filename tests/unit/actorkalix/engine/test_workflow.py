@@ -272,7 +272,7 @@ def test_what_was_done_is_undone_once_the_newest_first() -> None:
     bench.advance(1)
     bench.failed(bench.given(), undo=(undo_of(1, 2), undo_of(2, 2)))
     assert bench.look().undo == 2, "a second attempt registers the same"
-    seen = []
+    seen: list[tuple[int, str]] = []
     for nth in range(2):
         call = bench.given()
         bench.fired(call, failure("try again"))

@@ -199,7 +199,7 @@ def test_a_promise_is_resolved_before_or_while_it_is_awaited() -> None:
 
 def test_children_are_started_and_their_ends_told() -> None:
     async def case() -> None:
-        flow = kit().answer(Buying.start, lambda amount: "ok")
+        flow = kit().answer(Buying.start, "ok")
         flow.call(Buying.fan)
         ran = await flow.run()
         assert [each.name for each in ran] == [

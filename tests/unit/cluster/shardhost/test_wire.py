@@ -54,12 +54,13 @@ def test_everything_comes_through() -> None:
 def test_every_field_of_a_message_and_a_reply_travels() -> None:
     """A field added to one of these must be added to the wire, with a new version of it.
 
-    `Reply.before` alone never travels: replies of actions do not leave their host before it is
-    done.
+    What never travels: `Reply.before`, for replies of actions do not leave their host before it is
+    done; and what only views look at, who are answered where they are asked: `after` and `resume`
+    of a message, `token`, `event` and `mark` of a reply.
     """
     assert wire.PROTOCOL == 1
-    assert len(msgspec.structs.fields(Message)) == 12
-    assert len(msgspec.structs.fields(Reply)) == 8
+    assert len(msgspec.structs.fields(Message)) == 12 + 2
+    assert len(msgspec.structs.fields(Reply)) == 8 + 3
     with pytest.raises(AssertionError):
         wire.encode_answer(1, Reply(before=(MESSAGE,)))
     assert len(msgspec.structs.fields(Failure)) == 9

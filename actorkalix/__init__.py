@@ -6,7 +6,6 @@ classes into a `Service`, and start it with `actorkalix run module:service`.
 
 from actorkalix import crdt as crdt
 from actorkalix import http as http
-from actorkalix import sql as _floor
 from actorkalix.describe import define as _define
 from actorkalix.describe import describe_service as _describe_service
 from actorkalix.errors import ActorkalixError as ActorkalixError
@@ -60,8 +59,6 @@ from actorkalix.model.workflow_effects import Promise as Promise
 from actorkalix.model.workflow_effects import StepEffect as StepEffect
 from actorkalix.model.workflow_effects import WorkflowUpdate as WorkflowUpdate
 from actorkalix.model.workflows import Workflow as Workflow
-
-del _floor  # loaded before the mark of its name, so that loading it later does not hide the mark
 
 
 def _describe(service: Service) -> None:

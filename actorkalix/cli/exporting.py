@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 
 from actorkalix.errors import InvalidCommandLine, ViewIncomplete
-from actorkalix.sql.shapes import ColumnKind
-from actorkalix.sql.values import from_sqlite
 from actorkalix.view_listing import TableView
+from actorkalix.viewsql.shapes import ColumnKind
+from actorkalix.viewsql.values import from_sqlite
 
 ROWS = 10_000  # of a part, which is read at a time
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import msgspec
 
 if TYPE_CHECKING:
-    from actorkalix.sql.query import Query
-    from actorkalix.sql.shapes import TableShape
+    from actorkalix.viewsql.query import Query
+    from actorkalix.viewsql.shapes import TableShape
 
 
 HandlerKind = Literal["command", "query", "handler", "sql", "step"]

@@ -24,7 +24,7 @@ from actorkalix.describe.problems import code_of
 from actorkalix.describe.shapes import name_of
 from actorkalix.model.handlers import Method, StreamMethod
 from actorkalix.model.sources import Source
-from actorkalix.sql.shapes import Column
+from actorkalix.viewsql.shapes import Column
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(...), Decimal)
 

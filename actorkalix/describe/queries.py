@@ -18,7 +18,7 @@ from actorkalix.describe.shapes import fields_of, is_structured, name_of
 from actorkalix.model.handlers import handlers_of
 
 if TYPE_CHECKING:
-    from actorkalix.sql.query import Query
+    from actorkalix.viewsql.query import Query
 
 
 def describe_queries(
@@ -103,8 +103,8 @@ def _compiled(
         hint = f"write -> AsyncIterator[{name_of(handler.reply)}]"
         scope.problems.add(handler.place, f"{handler.name} has stream_updates=True; {hint}")
         return None
-    from actorkalix.sql.compiling import compile_query  # sqlglot is slow to load
-    from actorkalix.sql.problems import Problem, shown
+    from actorkalix.viewsql.compiling import compile_query  # sqlglot is slow to load
+    from actorkalix.viewsql.problems import Problem, shown
 
     try:
         return compile_query(

@@ -125,7 +125,7 @@ class _Table(Signatures):
         row = self._row(changes)
         if row is None:
             return None
-        from actorkalix.sql.shapes import ShapeProblem, shape_of
+        from actorkalix.viewsql.shapes import ShapeProblem, shape_of
 
         try:
             shape = shape_of(self.name, row)

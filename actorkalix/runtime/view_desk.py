@@ -6,9 +6,9 @@ from actorkalix.describe.descriptors import ComponentDescriptor, described
 from actorkalix.limits import Limits
 from actorkalix.runtime.view_queries import ViewRunner
 from actorkalix.runtime.view_waits import Places, Waits
-from actorkalix.sql.functions import install
 from actorkalix.views.reading import Opening, ReaderPool
 from actorkalix.views.watching import LOOK_EVERY_S, Watcher
+from actorkalix.viewsql.functions import install
 from actorkalix_cluster.shardhost.clock import Clock
 
 

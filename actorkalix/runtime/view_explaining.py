@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 from actorkalix.describe.descriptors import ComponentDescriptor, TableDescriptor, described
-from actorkalix.sql.explaining import scanned
-from actorkalix.sql.functions import install
-from actorkalix.sql.query import Query
 from actorkalix.view_listing import Explained, QueryView, StatementView
 from actorkalix.views.memory import MemoryView
 from actorkalix.views.serving import uri_of
+from actorkalix.viewsql.explaining import scanned
+from actorkalix.viewsql.functions import install
+from actorkalix.viewsql.query import Query
 
 
 def explained(component: ComponentDescriptor, path: Path | None) -> Explained:

@@ -39,7 +39,6 @@ from actorkalix.runtime.projecting import WriterStats
 from actorkalix.runtime.state_scan import states_of_all
 from actorkalix.runtime.view_explaining import explained
 from actorkalix.runtime.view_hosting import FEEDS, REBUILD, STATS
-from actorkalix.sql.shapes import TableShape
 from actorkalix.view_listing import (
     ColumnView,
     Explained,
@@ -58,6 +57,7 @@ from actorkalix.views.files import folder_of
 from actorkalix.views.reading import Parameters, Read, Reader, Rows
 from actorkalix.views.serving import Serving, newest_first, uri_of
 from actorkalix.views.standing import behind, parked, standings
+from actorkalix.viewsql.shapes import TableShape
 from actorkalix_cluster.shardhost.observer import FeedStats
 
 ANSWER_S_MAX = 3.0

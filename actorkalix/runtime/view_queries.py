@@ -37,11 +37,11 @@ from actorkalix.gateway import tokens
 from actorkalix.limits import Limits
 from actorkalix.runtime.until import Until
 from actorkalix.runtime.view_waits import Waits
-from actorkalix.sql.answers import Answer
 from actorkalix.views.reading import Read, ReaderPool, TooMuch
 from actorkalix.views.standing import here
 from actorkalix.views.updates import Changing, Element, Here, Page, updates
 from actorkalix.views.watching import Watcher
+from actorkalix.viewsql.answers import Answer
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply

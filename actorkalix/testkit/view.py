@@ -27,10 +27,10 @@ from actorkalix.model.metadata import NO_METADATA, Metadata
 from actorkalix.model.sources import Source
 from actorkalix.model.workflows import Workflow
 from actorkalix.runtime.virtual import START_MS
-from actorkalix.sql.answers import Answer
-from actorkalix.sql.functions import install
-from actorkalix.sql.storage import TableStorage, quoted
 from actorkalix.views.memory import MemoryView
+from actorkalix.viewsql.answers import Answer
+from actorkalix.viewsql.functions import install
+from actorkalix.viewsql.storage import TableStorage, quoted
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
     FEED_VERSION,

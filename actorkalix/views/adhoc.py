@@ -21,9 +21,9 @@ from typing import Any, cast
 import msgspec
 
 from actorkalix.errors import InvalidPayload, QueryTooSlow, SqlRefused
-from actorkalix.sql.shapes import ColumnKind, TableShape
-from actorkalix.sql.values import from_sqlite
 from actorkalix.views.reading import FUNCTIONS, STEP
+from actorkalix.viewsql.shapes import ColumnKind, TableShape
+from actorkalix.viewsql.values import from_sqlite
 
 VIEWS_MAX = 10  # files that SQLite opens beside its own
 SQL_CHARS_MAX = 100_000

@@ -15,7 +15,7 @@ from .positions import meta_in, put_meta
 from .tables import TableFold
 
 if TYPE_CHECKING:
-    from actorkalix.sql.query import Query
+    from actorkalix.viewsql.query import Query
 
 log = logging.getLogger("actorkalix.views")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actorkalix.sql.storage import Parameters
+from actorkalix.viewsql.storage import Parameters
 from actorkalix_cluster.shardhost.feeding import Held
 
 

@@ -28,7 +28,7 @@ from actorkalix.describe.descriptors import TableDescriptor
 from actorkalix.errors import InvalidEffect
 from actorkalix.model.component import Context, Live
 from actorkalix.model.effects import RowEffect
-from actorkalix.sql.storage import Search, TableStorage, quoted
+from actorkalix.viewsql.storage import Search, TableStorage, quoted
 from actorkalix_cluster.shardhost.feeding import Fed, Held
 from actorkalix_cluster.shardhost.subscriber import reason_of
 

@@ -21,11 +21,11 @@ from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.describe.descriptors import QueryDescriptor
 from actorkalix.gateway import tokens
-from actorkalix.sql.answers import Answer
-from actorkalix.sql.functions import install
 from actorkalix.views.files import ViewFiles, folder_of
 from actorkalix.views.reading import Reader
 from actorkalix.views.serving import Serving
+from actorkalix.viewsql.answers import Answer
+from actorkalix.viewsql.functions import install
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
     FEED_VERSION,

@@ -12,9 +12,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actorkalix.sql.shapes import Column, shape_of
-from actorkalix.sql.storage import TableStorage, quoted
-from actorkalix.sql.values import TIMESTAMP_MAX, TIMESTAMP_MIN, from_column
+from actorkalix.viewsql.shapes import Column, shape_of
+from actorkalix.viewsql.storage import TableStorage, quoted
+from actorkalix.viewsql.values import TIMESTAMP_MAX, TIMESTAMP_MIN, from_column
 
 
 class Colour(Enum):

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from actorkalix.errors import ActorkalixError
-from actorkalix.sql.answers import Answer
-from actorkalix.sql.compiling import compile_query
-from actorkalix.sql.problems import Problem
-from actorkalix.sql.storage import TableStorage
-from actorkalix.sql.words import words_of
+from actorkalix.viewsql.answers import Answer
+from actorkalix.viewsql.compiling import compile_query
+from actorkalix.viewsql.problems import Problem
+from actorkalix.viewsql.storage import TableStorage
+from actorkalix.viewsql.words import words_of
 from tests.property.view_sql.cases import SEEDS
 from tests.property.view_sql.rows import SHAPES, Database, Item, Note
 

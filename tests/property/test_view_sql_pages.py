@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 
-from actorkalix.sql import answers
+from actorkalix.viewsql import answers
 from tests.property.view_sql import rows as made
 from tests.property.view_sql.cases import (
     QUERIES,

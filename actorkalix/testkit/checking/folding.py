@@ -12,8 +12,8 @@ from typing import Any
 
 from actorkalix.describe.descriptors import ComponentDescriptor, TableDescriptor
 from actorkalix.model.component import Context, Live
-from actorkalix.sql.storage import TableStorage
 from actorkalix.views.changes import SourceReader, reader_of
+from actorkalix.viewsql.storage import TableStorage
 from actorkalix_cluster.shardhost.feeding import fed_of
 from actorkalix_storage.api import RecordKind, StoredRecord
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 
-from actorkalix.sql.answers import Answer
-from actorkalix.sql.compiling import compile_query
-from actorkalix.sql.functions import install
-from actorkalix.sql.query import Query
-from actorkalix.sql.shapes import shape_of
-from actorkalix.sql.storage import TableStorage
-from actorkalix.sql.words import words_of
+from actorkalix.viewsql.answers import Answer
+from actorkalix.viewsql.compiling import compile_query
+from actorkalix.viewsql.functions import install
+from actorkalix.viewsql.query import Query
+from actorkalix.viewsql.shapes import shape_of
+from actorkalix.viewsql.storage import TableStorage
+from actorkalix.viewsql.words import words_of
 
 
 class Colour(enum.Enum):

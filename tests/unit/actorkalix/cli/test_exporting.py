@@ -14,9 +14,9 @@ import pytest
 from actorkalix.cli import exporting
 from actorkalix.cli.exporting import export
 from actorkalix.errors import InvalidCommandLine, ViewIncomplete
-from actorkalix.sql.shapes import shape_of
-from actorkalix.sql.storage import TableStorage
 from actorkalix.view_listing import ColumnView, TableView
+from actorkalix.viewsql.shapes import shape_of
+from actorkalix.viewsql.storage import TableStorage
 
 parquet: Any = pytest.importorskip("pyarrow.parquet")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from actorkalix.errors import ActorkalixError, QueryTooSlow, SqlRefused
-from actorkalix.sql.shapes import shape_of
-from actorkalix.sql.storage import TableStorage
 from actorkalix.views.adhoc import Found, State, Table, answer, named, plain, tables_of
+from actorkalix.viewsql.shapes import shape_of
+from actorkalix.viewsql.storage import TableStorage
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO
 
 import httpx
+import pytest
 
 from tests.e2e.running import free_port
 
@@ -68,7 +69,10 @@ class NatsServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         program = shutil.which("nats-server") or "/usr/sbin/nats-server"
-        assert Path(program).exists(), "no nats-server: apt-get install nats-server"
+        if not Path(program).exists():
+            missing = "no nats-server: apt-get install nats-server"
+            assert not os.environ.get("CI"), missing
+            pytest.skip(missing)
         self._process = subprocess.Popen(
             [
                 *(program, "--jetstream", "--store_dir", str(self._folder)),

@@ -34,6 +34,10 @@ class Near(ValueEntity[int], id="near", hosting="sharded"):
     def empty_state(self) -> int:
         return 0
 
+    @query
+    def get(self) -> int:
+        return self.state
+
 
 async def play(client: Client) -> None:
     assert_type(await client.entity(Model, "m").train(b"x"), int)

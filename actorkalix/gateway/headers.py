@@ -2,7 +2,8 @@
 
 Metadata travels as `X-Meta-*`: a caller's `X-Meta-Tenant: a` is `tenant` to the handler, and what
 the handler sends along comes back the same way; names that begin with `x-` by themselves are sent
-as they are.
+as they are. Names that begin with `ak-` are between components of the service; from outside none is
+taken.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from actorkalix_cluster.shardhost.messages import Reply
 Headers = list[tuple[bytes, bytes]]
 
 META = b"x-meta-"
+OURS = META + b"ak-"  # a workflow could be told of a child that it has never had
 REQUEST_ID_CHARS_MAX = 128
 TIMEOUT_MS_MAX = 60_000  # a caller that waits longer wants a workflow
 RESPOND_ASYNC = b"respond-async"
@@ -54,7 +56,7 @@ class Head:
                 if name in read:
                     twice = name
                 read[name] = value
-            elif name.startswith(META):
+            elif name.startswith(META) and not name.startswith(OURS):
                 metadata.append((name[len(META) :], value))
         self.read = read
         self.metadata = metadata

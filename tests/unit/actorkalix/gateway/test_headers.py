@@ -85,6 +85,11 @@ def test_metadata_that_is_not_utf_8() -> None:
     assert "X-Meta" in is_problem(response, 400, "AK2002")["detail"]
 
 
+def test_what_components_tell_each_other_is_not_taken_from_outside() -> None:
+    _, answers = one("POST", ADD, PEN, {"x-meta-ak-parent": b"{}", "x-meta-tenant": b"a"})
+    assert {each.metadata for each in answers.asked} == {(("tenant", "a"),)}
+
+
 def test_reply_metadata_and_replay() -> None:
     pairs = (("Tenant", "nörd"), ("X-Total", "5"), ("a b\r\n", "x\r\ny"), ("X-Request-Id", "?"))
     response, _ = one("POST", ADD, PEN, reply=Reply(b"1", metadata=pairs, replayed=True))

@@ -28,6 +28,7 @@ from actorkalix.errors import RayFailed
 from actorkalix.limits import Limits
 from actorkalix.ports import Ask
 from actorkalix.runtime.actions import InlineRunner
+from actorkalix.runtime.composition import dedicated_components
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.orders import HostConfig
 from actorkalix.runtime.step_calls import SHARE
@@ -70,17 +71,22 @@ def refuse_environments(service: ServiceDescriptor, python: str) -> None:
     """Refuse what Ray cannot do: it starts workers with a runtime_env by way of a shell.
 
     Args:
-        service: whose actions may have one.
+        service: whose actions, steps and dedicated entities may have one.
         python: path of the interpreter.
 
     Raises:
-        RayFailed: the path has a blank, and an action has a runtime_env.
+        RayFailed: the path has a blank, and one of them has a runtime_env.
     """
     found = [each.cls.__name__ for each in task_actions(service) if "runtime_env" in each.options]
     found += [
         f"{component}.{name}"
         for (component, name), step in task_steps(service).items()
         if "runtime_env" in step.resources
+    ]
+    found += [
+        service.components[name].cls.__name__
+        for name, hosting in dedicated_components(service).items()
+        if hosting.runtime_env
     ]
     if found and any(char.isspace() for char in python):
         raise RayFailed(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from actorkalix import Action, Limits, Service, handler
+from actorkalix import Action, Dedicated, Limits, Service, ValueEntity, handler, query
 from actorkalix.describe import descriptor_of
 from actorkalix.errors import RayFailed
 from actorkalix.runtime.actions import InlineRunner
@@ -195,8 +195,18 @@ class Elsewhere(Action, id="elsewhere", runtime_env={"env_vars": {"A": "1"}}):
     async def look(self) -> None: ...
 
 
-def test_what_ray_cannot_start_is_refused_before_it_begins() -> None:
-    service = Service("there", components=[Elsewhere])
+class Model(ValueEntity[int], id="model", hosting=Dedicated(runtime_env={"pip": ["numpy"]})):
+    def empty_state(self) -> int:
+        return 0
+
+    @query
+    def get(self) -> int:
+        return self.state
+
+
+@pytest.mark.parametrize("component", [Elsewhere, Model])
+def test_what_ray_cannot_start_is_refused_before_it_begins(component: type[Any]) -> None:
+    service = Service("there", components=[component])
     refuse_environments(service.descriptor, "/opt/venv/bin/python")
-    with pytest.raises(RayFailed, match=r"Elsewhere has a runtime_env.*/my venv/bin/python"):
+    with pytest.raises(RayFailed, match=rf"{component.__name__} has a runtime_env.*/my venv"):
         refuse_environments(service.descriptor, "/my venv/bin/python")

@@ -127,6 +127,11 @@ class StepKeys:
         self._made[target] += 1
         return keyed(self._step, request, nth)
 
+    @property
+    def root(self) -> str:
+        """From which the keys are derived; the same for all attempts of a step."""
+        return self._step.key
+
 
 class Branches:
     """`Parallel` of one attempt.
@@ -136,7 +141,8 @@ class Branches:
         keys: of the attempt.
         sleep: waits a number of seconds between two attempts of a branch.
         loop: on which branches run.
-        jitter: a number from 0 to 1.
+        jitter: a number from 0 to 1; when not given it follows from the step, so that a simulation
+            is the same each time.
     """
 
     def __init__(
@@ -146,13 +152,13 @@ class Branches:
         sleep: Sleep,
         loop: asyncio.AbstractEventLoop,
         *,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] | None = None,
     ) -> None:
         self._transport = transport
         self._keys = keys
         self._sleep = sleep
         self._loop = loop
-        self._jitter = jitter
+        self._jitter = jitter or random.Random(keys.root).random
 
     def start(self, branches: tuple[Branch[Any], ...], wait: Wait, /) -> Awaitable[Any]:
         """Make the calls; see `Workflow.parallel`.

@@ -167,7 +167,7 @@ class _Compiler:
             totals = statements.totals(wrapping.totals)
             wrapper = msgspec.structs.replace(wrapper, totals=totals)
         changes = self._changes(statements, rows) if stream_updates else ""
-        if _nested(rows.head + rows.tail) > VIEW_SQL_NESTED_MAX:
+        if _nested(rows.sql()[0]) > VIEW_SQL_NESTED_MAX:
             self._note(self._select.items[0], "values in this query are nested too deep for SQLite")
         block.note_indexes(ordered=rows.grouped is None and not self._is_aggregated())
         return (

@@ -26,6 +26,8 @@ class Rows(msgspec.Struct, frozen=True):
         tail: behind it.
         keys: of the order; their values are the last cells of a row.
         grouped: None, or rows come in groups, each with so many cells of the group first.
+        where: condition of all rows, where it is not in the head: it stands behind that of the
+            page, for of two bounds of one column SQLite seeks by the first.
     """
 
     head: str
@@ -33,6 +35,7 @@ class Rows(msgspec.Struct, frozen=True):
     tail: str
     keys: tuple[Key, ...]
     grouped: int | None = None
+    where: str = ""
 
     def sql(self, last: list[Any] | None = None) -> tuple[str, ...]:
         """Statements, with `:limit` and `:offset`; the second has what comes behind the first's.
@@ -41,9 +44,11 @@ class Rows(msgspec.Struct, frozen=True):
             last: values of the keys of the row behind which the page begins; None for the first.
         """
         if last is None:
-            return (self.head + self.tail,)
+            where = f" WHERE {self.where}" if self.where else ""
+            return (self.head + where + self.tail,)
         conditions = behind(self.keys, last)
-        return tuple(f"{self.head}{self.joint}{one}{self.tail}" for one in conditions)
+        where = f" AND {self.where}" if self.where else ""
+        return tuple(f"{self.head}{self.joint}{one}{where}{self.tail}" for one in conditions)
 
 
 class Amount(msgspec.Struct, frozen=True):

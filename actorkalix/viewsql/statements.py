@@ -37,9 +37,9 @@ class Statements:
         block = self._block
         keys = block.row_keys()
         told = keys if self._tells else ()
-        head = f"SELECT {_selected(self._cells.sql, told)}{block.core()}"
-        joint = " AND " if block.where else " WHERE "
-        return Rows(head, joint, _ordered(keys) + self._tail, told)
+        head = f"SELECT {_selected(self._cells.sql, told)} FROM {block.source}"
+        tail = _ordered(keys) + self._tail
+        return Rows(head, " WHERE ", tail, told, where=block.where)
 
     def groups(self) -> Rows:
         """Rows that are made of many."""

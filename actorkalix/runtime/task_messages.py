@@ -8,16 +8,13 @@ Host and workers are of one run, so there is nothing to negotiate: another versi
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import msgspec
 
 from actorkalix.runtime.loading import ServiceSpec
 from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.versioned import unpacked
 
 PROTOCOL = 1
-
-T = TypeVar("T")
 
 _HEAD = bytes((PROTOCOL,))
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,22 +41,15 @@ def message_in(data: bytes) -> Message:
     """The message in these bytes.
 
     Raises:
-        ValueError: they are of another version.
+        OtherProtocol: they are of another version.
     """
-    return _unpacked(data, _message)
+    return unpacked(data, PROTOCOL, _message)
 
 
 def reply_in(data: bytes) -> Reply:
     """The reply in these bytes.
 
     Raises:
-        ValueError: they are of another version.
+        OtherProtocol: they are of another version.
     """
-    return _unpacked(data, _reply)
-
-
-def _unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
-    if not data or data[0] != PROTOCOL:
-        found = f"version {data[0]}" if data else "nothing"
-        raise ValueError(f"it begins with protocol version {PROTOCOL}, found {found}")
-    return decoder.decode(memoryview(data)[1:])
+    return unpacked(data, PROTOCOL, _reply)

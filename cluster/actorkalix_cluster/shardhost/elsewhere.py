@@ -24,17 +24,16 @@ version; a place may be another machine's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 
 from actorkalix_cluster.shardhost.behavior import Around, Behavior, Step
 from actorkalix_cluster.shardhost.messages import Message, Reply
+from actorkalix_cluster.shardhost.versioned import unpacked
 from actorkalix_storage.api import History, Record, Snapshot
 
 PROTOCOL = 1
-
-T = TypeVar("T")
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -190,10 +189,6 @@ class Elsewhere(Around[Any]):
         raise AssertionError("instances of this kind are elsewhere")
 
 
-class OtherProtocol(ValueError):
-    """The bytes are of another version."""
-
-
 def packed(said: Request | Answer) -> bytes:
     """A request or an answer as bytes."""
     return _HEAD + _encode(said)
@@ -205,7 +200,7 @@ def request_in(data: bytes) -> Request:
     Raises:
         OtherProtocol: they are of another version.
     """
-    return _unpacked(data, _request)
+    return unpacked(data, PROTOCOL, _request)
 
 
 def answer_in(data: bytes) -> Answer:
@@ -214,14 +209,7 @@ def answer_in(data: bytes) -> Answer:
     Raises:
         OtherProtocol: they are of another version.
     """
-    return _unpacked(data, _answer)
-
-
-def _unpacked(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
-    if not data or data[0] != PROTOCOL:
-        found = f"version {data[0]}" if data else "nothing"
-        raise OtherProtocol(f"it begins with protocol version {PROTOCOL}, found {found}")
-    return decoder.decode(memoryview(data)[1:])
+    return unpacked(data, PROTOCOL, _answer)
 
 
 _HEAD = bytes((PROTOCOL,))

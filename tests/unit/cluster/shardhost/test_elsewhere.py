@@ -8,7 +8,6 @@ from actorkalix_cluster.shardhost.elsewhere import (
     Elsewhere,
     Load,
     Loaded,
-    OtherProtocol,
     Raised,
     Ran,
     Refused,
@@ -22,6 +21,7 @@ from actorkalix_cluster.shardhost.elsewhere import (
 )
 from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.nearby import Nearby
+from actorkalix_cluster.shardhost.versioned import OtherProtocol
 from actorkalix_storage.api import (
     Head,
     History,

@@ -206,9 +206,7 @@ def _views_at_rest(folder: Path, loaded: Loaded, stack: AsyncExitStack) -> Servi
         raise catalog().get(error.number, ActorkalixError)(str(error)) from error
     calls = LocalCalls(
         {
-            number: scan_methods(
-                StoreInspection(store, service.descriptor, limits=service.limits)
-            )
+            number: scan_methods(StoreInspection(store, service.descriptor, limits=service.limits))
             for number, store in stores.items()
         }
     )

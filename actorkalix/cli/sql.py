@@ -1,4 +1,4 @@
-"""`actorkalix sql`: one SELECT over the views and the live states of a service, running or at rest."""
+"""`actorkalix sql`: a SELECT over views and live states of a service, running or at rest."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from actorkalix.views.files import folder_of as view_folder
 from actorkalix_cluster.placement import shard_of
 from actorkalix_cluster.shardhost.feeding import BEGINNING, FEED_VERSION, Batch, Range, pack_batch
 from actorkalix_storage.lmdbstore import open_store, read_homes, read_identity
+from actorkalix_storage.lmdbstore.folder import FolderLock
 from actorkalix_storage.memorystore import MemoryStore
 from tests.e2e import counting_service
 from tests.unit.actorkalix.cli.answering import admin_of, answering
@@ -153,9 +154,10 @@ def test_views_at_rest_need_the_code_and_a_folder_that_is_free(cli: Cli, counted
     ran = cli("sql", "SELECT 1", "--data", str(counted), "--service", COUNTING, "--json")
     assert (ran.code, ran.error["number"]) == (3, "AK4006")
     (counted / "elsewhere").rename(counted / "store-0")
-    with open_store(counted / "store-0", service="counting", shards=SHARDS):
-        ran = cli("sql", "SELECT 1", "--data", str(counted), "--service", COUNTING, "--json")
-        assert (ran.code, ran.error["number"]) == (3, "AK4007")
+    lock = FolderLock(counted / "store-0", "counting")
+    ran = cli("sql", "SELECT 1", "--data", str(counted), "--service", COUNTING, "--json")
+    lock.release(clean=False)
+    assert (ran.code, ran.error["number"]) == (3, "AK4004")
 
 
 def test_folders_that_are_none(cli: Cli, data: Path, tmp_path: Path) -> None:

@@ -42,9 +42,26 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }:
             assert time.monotonic() < until, "the view has not counted"
             time.sleep(0.1)
-        assert cli(folder)("views")[0]["pid"], "a service that runs is asked"
+        pid = cli(folder)("views")[0]["pid"]
+        assert pid, "a service that runs is asked"
+        look(running, pid)
         assert running.stop() == 0
     return folder
+
+
+def look(running: Running, pid: int) -> None:
+    """The view's process is seen from outside, with what it uses."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        [process] = running.status()["processes"]
+        metrics = httpx.get(f"{running.admin}/metrics", timeout=30).text
+        if process["memory_bytes"] and 'actorkalix_view_process_bytes{store="0"' in metrics:
+            break
+        assert time.monotonic() < until, process
+        time.sleep(0.1)
+    assert (process["kind"], process["component"], process["pid"]) == ("view", "tallies", pid)
+    assert process["memory_bytes"] > 10_000_000 and process["node"]
+    assert httpx.get(f"{running.admin}/health/ready", timeout=30).status_code == 200
 
 
 def cli(data: Path) -> Cli:

@@ -120,7 +120,8 @@ def _table(rows: list[WorkflowRow]) -> RenderableType:
 def _about(row: WorkflowRow) -> str:
     said = [row.reason] if row.reason else []
     if row.failure:
-        said.append(f"attempt {row.attempt}: {row.failure[:FAILURE_CHARACTERS]}")
+        attempt = f"attempt {row.attempt}: " if row.attempt else ""
+        said.append(f"{attempt}{row.failure[:FAILURE_CHARACTERS]}")
     if row.next_ms and row.status in ("retrying", "paused", "waiting"):
         said.append(f"until {utc(row.next_ms)}")
     return ", ".join(said)

@@ -82,7 +82,8 @@ class WorkflowStatus(msgspec.Struct, frozen=True):
         status: see `PublicStatus`.
         step: that runs, or ran last; "" before the first.
         number: of steps entered so far.
-        attempt: of the step, from 1; 0 when none runs.
+        attempt: of the step, from 1; of a pause, how often the command at its end has failed;
+            else 0.
         failure: how the attempt before ended, or "".
         next_ms: when something is due: the next attempt, or the end of a pause; 0 for never.
         deadline_ms: when the workflow times out, 0 for never.

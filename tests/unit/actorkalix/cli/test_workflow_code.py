@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.unit.actorkalix.runtime.flows import filled
 from tests.unit.actorkalix.runtime.stock import SHARDS
 
 Cli = Callable[..., Ran]
+SVG = "{http://www.w3.org/2000/svg}"
 SERVICE = f"{transfers.__file__}:service"
 
 
@@ -59,15 +61,35 @@ def failing(_: str) -> str:
     return "/bin/false"
 
 
-def test_graphviz_draws_where_it_is(
+def drawn(svg: Path) -> tuple[set[str], int]:
+    """Titles in a drawing (nodes by number, edges as "n0->n1"), and how many edges are bold."""
+    root = ET.parse(svg).getroot()
+    titles = {each.text or "" for each in root.iter(f"{SVG}title")}
+    bold = [each for each in root.iter(f"{SVG}path") if each.get("stroke-width") == "3"]
+    return titles, len(bold)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="no dot: apt-get install graphviz")
+def test_graphviz_draws_the_code_and_the_way_of_an_instance(
+    cli: Cli, tmp_path: Path, data: str
+) -> None:
+    svg = tmp_path / "transfer.svg"
+    words = ("workflows", "diagram", "transfer", "--service", SERVICE, "--svg", str(svg))
+    assert cli(*words).code == 0
+    titles, bold = drawn(svg)
+    assert bold == 0
+    assert {"transfer", "n0", "n1", "n0->n1"} <= titles
+    assert ">withdraw<" in svg.read_text()
+    assert cli(*words[:3], "t-undone", *words[3:], "--data", data).code == 0
+    assert drawn(svg)[0] == titles, "the same picture"
+    assert drawn(svg)[1] == 4, "start, withdraw, deposit, refunded, ended: four ways between them"
+
+
+def test_without_graphviz_it_says_what_to_do(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     svg = str(tmp_path / "transfer.svg")
     words = ("workflows", "diagram", "--service", SERVICE, "--svg", svg)
-    found = shutil.which("dot")
-    if found is not None:
-        assert cli(*words).code == 0
-        assert "<svg" in Path(svg).read_text()
     monkeypatch.setattr(shutil, "which", nowhere)
     ran = cli(*words)
     assert ran.code == 2

@@ -98,7 +98,7 @@ def test_a_command_that_fails_at_the_end_of_a_pause_waits_for_its_next_attempt()
     bench = Bench(Grumpy)
     bench.value("rest")
     bench.advance(10)
-    waits = []
+    waits: list[int] = []
     for attempt in range(1, 6):
         assert bench.expire() is None
         assert bench.last is not None

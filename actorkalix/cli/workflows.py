@@ -95,6 +95,8 @@ async def _control(arguments: argparse.Namespace, output: Output) -> int:
     )
     async with running(arguments) as service:
         done = await service.workflows.control(order)
+    if action == "resume" and done.status in ("paused", "waiting"):
+        output.note("resume undoes suspend alone; a pause ends by a command, a wait by `resolve`")
     if output.as_json:
         output.document(done)
     else:
@@ -119,7 +121,7 @@ def _table(rows: list[WorkflowRow]) -> RenderableType:
 
 def _about(row: WorkflowRow) -> str:
     said = [row.reason] if row.reason else []
-    if row.failure:
+    if row.failure and row.failure != row.reason:  # of one that has failed it is the reason
         attempt = f"attempt {row.attempt}: " if row.attempt else ""
         said.append(f"{attempt}{row.failure[:FAILURE_CHARACTERS]}")
     if row.next_ms and row.status in ("retrying", "paused", "waiting"):
@@ -168,6 +170,8 @@ def _took(moment: Moment) -> str:
 
 def _happened(moment: Moment) -> str:
     said = moment.did.replace("_", " ")
+    if moment.did == "child_started" and moment.failure:
+        said = "child not started"
     if moment.did == "command":
         return f"command {moment.what}"
     if moment.step:

@@ -319,7 +319,11 @@ class WorkflowBehavior(EntityBehavior):
 
     def _over(self, flow: Flow, text: str) -> TransitionRefused:
         status = public(flow.control.status).replace("_", " ")
-        said = f"is {status}" if flow.control.status in (*OVER, Status.SUSPENDED) else "is new"
+        said = (
+            f"is {status}"
+            if flow.control.status in (*OVER, Status.SUSPENDED)
+            else "was never started"
+        )
         return TransitionRefused(f"{self._id} {flow.entity!r} {said}: {text}")
 
     def _empty_state(self, entity: str) -> Any:

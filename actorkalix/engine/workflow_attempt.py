@@ -28,7 +28,7 @@ from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, Me
 from actorkalix_cluster.shardhost.outgoing import DERIVED, unpack_messages
 from actorkalix_storage.api import Record
 
-from .replies import digest
+from .replies import digest, raised
 from .workflow_control import Activity, Child, Did, Flow, Status, run_of, token_of
 from .workflow_draft import promise_of
 from .workflow_messages import (
@@ -201,7 +201,7 @@ def wake_failed(rules: Rules, flow: Flow, cls: type[Any], problem: Exception, no
     if isinstance(problem, BehaviorError) and problem.reply.failure is not None:
         failure = problem.reply.failure
     else:
-        said = f"{cls.__name__}.{flow.control.late} raised {type(problem).__name__}: {problem}"
+        said = raised(f"{cls.__name__}.{flow.control.late}", problem)
         failure = failure_of(HandlerFailed(said))
     failures, text = flow.control.failures + 1, reason_of(failure)
     wait_ms = backoff_ms(rules.recovery_of(""), failures, rules.component, flow.entity)

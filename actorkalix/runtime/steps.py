@@ -22,6 +22,7 @@ import msgspec
 
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine.action import Threads
+from actorkalix.engine.replies import raised
 from actorkalix.engine.step import StepCode
 from actorkalix.engine.workflow_messages import StepFailed, StepOutcome, pack_outcome
 from actorkalix.errors import HandlerFailed, OutcomeUnknown
@@ -67,7 +68,7 @@ class InlineSteps:
             workflow,
             around.limits,
             report=report,
-            passing=(asyncio.CancelledError, GeneratorExit, *passing),
+            passing=(asyncio.CancelledError, GeneratorExit, *passing),  # see `_Watched`
             threads=threads or around.threads or in_thread,
             fields=told,
         )
@@ -107,8 +108,6 @@ class InlineSteps:
             return self._code.failed(late, message, live.noted)
 
     async def _watched(self, message: Message, live: Live) -> StepOutcome:
-        if self._watch is None:
-            return await self._code.run(message, live)
         now_ms = self._around.clock.now_ms
         return await _Watched(self._code.run(message, live), self._watch, now_ms, message)
 
@@ -125,12 +124,16 @@ class InlineSteps:
 
 
 class _Watched(Generator[Any, Any, StepOutcome]):
-    """Runs a coroutine, and writes down for the watchdog when it has the loop."""
+    """Runs a coroutine, and writes down for the watchdog when it has the loop.
+
+    Whoever closes a coroutine that waits throws GeneratorExit into it, and it has to let that pass.
+    One that comes out of a step which was not closed is the step's own: an error like any other.
+    """
 
     def __init__(
         self,
         work: Coroutine[Any, Any, StepOutcome],
-        watch: Watch,
+        watch: Watch | None,
         now_ms: Callable[[], int],
         message: Message,
     ) -> None:
@@ -147,19 +150,34 @@ class _Watched(Generator[Any, Any, StepOutcome]):
 
     def send(self, value: Any, /) -> Any:
         """Let it run until it waits."""
-        self._watch.work = (self._now_ms(), self._message)
+        self._begin()
         try:
             return self._work.send(value)
+        except GeneratorExit as problem:
+            raise self._own(problem) from problem
         finally:
-            self._watch.work = None
+            self._end()
 
     def throw(self, problem: Any, value: Any = None, traceback: Any = None, /) -> Any:
         """Let it run with an exception where it waits; it may have been cancelled."""
-        self._watch.work = (self._now_ms(), self._message)
+        self._begin()
         try:
             return self._work.throw(problem if value is None else value)
+        except GeneratorExit as own:
+            raise self._own(own) from own
         finally:
+            self._end()
+
+    def _begin(self) -> None:
+        if self._watch is not None:
+            self._watch.work = (self._now_ms(), self._message)
+
+    def _end(self) -> None:
+        if self._watch is not None:
             self._watch.work = None
+
+    def _own(self, problem: GeneratorExit) -> HandlerFailed:
+        return HandlerFailed(raised(f"{self._message.component}.{self._message.method}", problem))
 
     def close(self) -> None:
         """End it where it waits."""

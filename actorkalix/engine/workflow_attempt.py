@@ -79,12 +79,15 @@ def firing_of(rules: Rules, flow: Flow, now_ms: int) -> Firing:
 def _step(rules: Rules, flow: Flow, now_ms: int) -> Message:
     control = flow.control
     named, attempt = _named(rules, flow), control.failures + 1
-    given = StepInput(control.arguments, flow.stored, control.number, attempt, flow.number)
+    timeout_ms = rules.timeout_of(control.step)
+    given = StepInput(
+        *(control.arguments, flow.stored, control.number, attempt, flow.number, timeout_ms)
+    )
     return Message(
         *(MessageKind.STEP, rules.component, flow.entity, control.step, pack_input(given)),
         *(Encoding.MSGPACK, Encoding.MSGPACK, DERIVED + named),
         correlation_id=f"step-{named[:16]}-{attempt}",
-        deadline_ms=now_ms + rules.timeout_of(control.step),
+        deadline_ms=now_ms + timeout_ms,
     )
 
 
@@ -150,7 +153,7 @@ def attempt_failed(move: Move, outcome: StepOutcome, fired: Outcome) -> Moved:
     failures, text = control.failures + 1, reason_of(failed.failure)
     quiet_ms = outcome.calls_until_ms
     if flow.doubtful:
-        quiet_ms = max(quiet_ms, now_ms + rules.timeout_of(control.step))
+        quiet_ms = max(quiet_ms, now_ms + rules.reach_of(control.step))
     whose = (rules.component, flow.entity, control.born_ms, control.number)
     next_ms = max(now_ms + backoff_ms(recovery, failures, *whose), quiet_ms)
     elapsed_max = recovery.max_elapsed_ms

@@ -125,6 +125,8 @@ class StepInput(msgspec.Struct, frozen=True, array_like=True):
         number: of the step among those entered, from 1.
         attempt: from 1.
         sequence_number: of the workflow's newest record.
+        timeout_ms: how long the attempt may take; where it has to wait for a process in which to
+            run, the message's deadline says until when it may begin, and this counts from then on.
     """
 
     arguments: bytes = b""
@@ -132,6 +134,7 @@ class StepInput(msgspec.Struct, frozen=True, array_like=True):
     number: int = 1
     attempt: int = 1
     sequence_number: int = 0
+    timeout_ms: int = 0
 
 
 class GoTo(msgspec.Struct, frozen=True, array_like=True, tag=1):

@@ -226,7 +226,7 @@ class Move(Draft):
         if status is Status.RUNNING and control.at_ms > self.now_ms:
             return control.at_ms  # nothing of it has begun; what was before it is to be quiet then
         step = control.activity is Activity.STEP
-        timeout_ms = self.rules.timeout_of(control.step) if step else CALL_TIMEOUT_MS
+        timeout_ms = self.rules.reach_of(control.step) if step else CALL_TIMEOUT_MS
         begun_ms = self.now_ms + timeout_ms
         return min(begun_ms, control.at_ms) if control.at_ms > self.now_ms else begun_ms
 

@@ -24,7 +24,12 @@ from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescript
 from actorkalix.engine.action import Threads
 from actorkalix.engine.replies import raised
 from actorkalix.engine.step import StepCode
-from actorkalix.engine.workflow_messages import StepFailed, StepOutcome, pack_outcome
+from actorkalix.engine.workflow_messages import (
+    StepFailed,
+    StepOutcome,
+    pack_outcome,
+    unpack_input,
+)
 from actorkalix.errors import HandlerFailed, OutcomeUnknown
 from actorkalix.failures import failure_of
 from actorkalix.model.client import Client
@@ -36,6 +41,7 @@ from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.step_calls import SHARE, Branches, StepAsk, StepKeys
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.until import Until
+from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.watchdog import Watch
 
@@ -52,6 +58,8 @@ class InlineSteps:
         passing: exceptions that end whatever runs the step, besides its cancellation.
         watch: is told which step has the loop.
         told: tells of fields that steps set.
+        from_begin: the time of a step counts from when it begins here, however long it has waited
+            for that; it does not begin after its message's deadline.
     """
 
     def __init__(
@@ -63,7 +71,9 @@ class InlineSteps:
         passing: tuple[type[BaseException], ...] = (),
         watch: Watch | None = None,
         told: FieldsTold | None = None,
+        from_begin: bool = False,
     ) -> None:
+        self._from_begin = from_begin
         self._code = StepCode(
             workflow,
             around.limits,
@@ -80,7 +90,13 @@ class InlineSteps:
 
         Cancellation: cancels the step.
         """
-        left_ms = message.deadline_ms - self._around.clock.now_ms()
+        now_ms = self._around.clock.now_ms()
+        if self._from_begin:
+            if now_ms > message.deadline_ms:
+                return Reply(failure=failures.deadline_passed())
+            timeout_ms = unpack_input(message.payload).timeout_ms
+            message = msgspec.structs.replace(message, deadline_ms=now_ms + timeout_ms)
+        left_ms = message.deadline_ms - now_ms
         calls_until_ms = message.deadline_ms - left_ms + int(left_ms * SHARE)
         ask = StepAsk(self._around.ask, message, calls_until_ms)
         outcome = await self._attempt(message, ask, left_ms)

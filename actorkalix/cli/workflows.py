@@ -138,7 +138,7 @@ def _shown(view: WorkflowView) -> list[RenderableType]:
     facts += [f"step {row.step}"] if row.step else []
     facts += [f"times out {utc(view.deadline_ms)}"] if view.deadline_ms else []
     facts += [f"waits for {', '.join(view.promises)}"] if view.promises else []
-    facts += [f"{view.undo} undo calls"] if view.undo else []
+    facts += [f"{view.undo} undo call{'s' * (view.undo > 1)}"] if view.undo else []
     facts += [f"children {', '.join(view.children)}"] if view.children else []
     facts += [f"started by {view.parent}"] if view.parent else []
     facts += [about] if (about := _about(row)) else []

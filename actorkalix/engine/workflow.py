@@ -295,7 +295,10 @@ class WorkflowBehavior(EntityBehavior):
     def _reply_bytes(self, method: str, value: Any, encoding: Encoding) -> bytes:
         reply = self._handlers[method].reply
         if value is None and reply is not Any and type(None) not in members(reply):
-            raise CommandError(f"{self._id} has nothing to reply", code="not_found")
+            said = (
+                f"{self._id} has nothing to reply to {method}: it was not started, or has no state"
+            )
+            raise CommandError(said, code="not_found")
         return super()._reply_bytes(method, value, encoding)
 
     # ---- within ----------------------------------------------------------------------------------

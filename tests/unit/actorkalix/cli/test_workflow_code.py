@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from actorkalix.cli import workflow_code
+from actorkalix.errors import FolderInUse
 from actorkalix.workflow_views import Moment, WorkflowRow, WorkflowView
 from actorkalix_storage.lmdbstore import open_store
 from examples.transfer import service as transfers
@@ -130,6 +131,32 @@ def test_new_code_that_strands_some_is_a_finding(cli: Cli, data: str, tmp_path: 
     assert "1 would be stranded by this code" in ran.err
     document = cli("workflows", "check", f"{new}:service", "--against", data, "--json").document
     assert "'decided', which it waits to enter" in document["stranded"][0]["why"][0]
+
+
+def test_those_that_run_are_named_first_and_a_table_has_an_end(
+    cli: Cli, data: str, tmp_path: Path
+) -> None:
+    new = tmp_path / "other_state.py"
+    new.write_text(Path(transfers.__file__).read_text().replace("status: str", "status: int"))
+    ran = cli("workflows", "check", f"{new}:service", "--against", data, "--limit", "2")
+    assert "4 would be stranded by this code" in ran.err
+    assert "there are more: --limit 4 shows all" in ran.err
+    assert {line.split()[1] for line in ran.out.splitlines() if line.startswith("transfer")} == {
+        *("t-waits", "t-runs")
+    }
+
+
+def busy(*_: object) -> None:
+    raise FolderInUse("data/store-0 is open in process 7")
+
+
+def test_a_folder_in_use_is_not_checked(
+    cli: Cli, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_code, "stores_of", busy)
+    ran = cli("workflows", "check", SERVICE, "--against", data)
+    assert "is open in process 7" in ran.err
+    assert "check what `actorkalix restore` makes of a backup" in ran.err
 
 
 def test_a_path_leaves_out_what_goes_nowhere() -> None:

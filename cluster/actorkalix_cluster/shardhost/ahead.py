@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from actorkalix_cluster.shardhost.cursors import Parked
 from actorkalix_cluster.shardhost.folding import Folding
-from actorkalix_cluster.shardhost.progress import Entry, entry_of, folded_entry
+from actorkalix_cluster.shardhost.progress import Entry, Subject, entry_of, folded_entry
 from actorkalix_storage.api import Store
 
 
@@ -32,9 +31,10 @@ class Ahead(NamedTuple):
 def read_ahead(
     store: Store,
     shard: int,
-    parked: Parked,
+    subject: Subject,
     after: int,
     up_to: int,
+    *,
     limit: int,
     folds: bool = False,
 ) -> Ahead:
@@ -43,24 +43,23 @@ def read_ahead(
     Args:
         store: whose log is read.
         shard: of the subject.
-        parked: the subject, with what is known of it.
+        subject: whose entries.
         after: offset behind which to begin.
         up_to: offset of the last record that counts.
         limit: records of the shard to look at, 1 and up.
-        folds: the subject may wait with a snapshot.
+        folds: nothing of the subject was handled, and it may begin with a snapshot.
     """
     newest = store.applied(shard).offset
     page = store.records(shard, after, limit=limit)
     through = page[-1].position.offset if len(page) == limit else max(after, newest)
-    subject = (parked.component, parked.entity)
     mine = [
         stored
         for stored in page
         if stored.position.offset <= up_to
         and (stored.record.component, stored.record.entity) == subject
     ]
-    # Where nothing was handled and this is not the first record, a snapshot passed over the others.
-    if folds and not parked.version and mine and mine[0].version > 1:
+    # It begins behind its first record, so a snapshot has passed over those before.
+    if folds and mine and mine[0].version > 1:
         folding = Folding(store)
         found = [folded_entry(stored, folding) for stored in mine]
         entries = [entry for entry in found if entry is not None]

@@ -186,13 +186,14 @@ class Retries:
         """Handle what waits in the store for a parked lane."""
         assert lane.parked is not None, "only what is parked is tried again"
         progress, after = lane.progress, lane.parked.offset - 1
-        shard, subject, covered = progress.shard, lane.subject, False
-        folds = bool(self._subscriber.folds)
+        shard, subject, page = progress.shard, lane.subject, self._limits.page
+        folds, covered = bool(self._subscriber.folds), False
         while not self._runs.stopped:
             lane.news = False
             up_to = progress.read.offset
-            what = (shard, lane.parked, after, up_to, self._limits.page, folds)
-            found = await read(self._committer, partial(read_ahead, self._store, *what))
+            begins = folds and not lane.parked.version
+            ahead = partial(read_ahead, self._store, shard, subject, after, up_to)
+            found = await read(self._committer, partial(ahead, limit=page, folds=begins))
             entries, after = found.entries, found.through
             covered = found.covered or (covered and not entries)
             if not self._runs.has(progress):

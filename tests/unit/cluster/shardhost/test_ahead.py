@@ -7,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actorkalix_cluster.shardhost.ahead import read_ahead
-from actorkalix_cluster.shardhost.cursors import Parked
 from actorkalix_storage.api import Append, Appended, Record, RecordKind, StoreIdentity
 from actorkalix_storage.memorystore import MemoryStore
 
 NOW_MS = 1_700_000_000_000
-WAITS = Parked("log", "a", 0, 1, 1, NOW_MS, "no")
 
 
 def filled(order: str) -> tuple[MemoryStore, list[tuple[int, str]]]:
@@ -42,7 +40,7 @@ def test_all_that_there_is_up_to_an_offset_once(
     found: list[int] = []
     at = after
     while at < up_to:
-        entries, through, _ = read_ahead(store, 0, WAITS, at, up_to, limit)
+        entries, through, _ = read_ahead(store, 0, ("log", "a"), at, up_to, limit=limit)
         assert through > at, "it comes to an end"
         found += [entry.position.offset for entry in entries]
         at = through
@@ -54,6 +52,6 @@ def test_all_that_there_is_up_to_an_offset_once(
 def test_what_is_looked_for_first_is_found_first(limit: int) -> None:
     store, placed = filled("b" * 5 + "a" * 20)
     first = placed[5][0]
-    entries, _, _ = read_ahead(store, 0, WAITS, first - 1, placed[-1][0], limit)
+    entries, _, _ = read_ahead(store, 0, ("log", "a"), first - 1, placed[-1][0], limit=limit)
     assert (entries[0].position.offset, entries[0].version) == (first, 1)
     assert len(entries) == min(limit, 20)

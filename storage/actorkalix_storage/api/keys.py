@@ -42,7 +42,7 @@ class KeyKind(enum.IntEnum):
     MARK = 0x0D00  # reserved: last number taken from a sender
     DROP = 0x0E00  # shard -> where it was dropped, whether its rows are swept away
     HOLE = 0x0F00  # shard, first offset -> last offset of records that were reclaimed
-    AHEAD = 0x1000  # subject, number, piece -> 64 KiB of a state that a record names
+    AHEAD = 0x1000  # subject, number, piece -> 256 KiB of a state that a record names
     LOG = 0xFF00  # store sequence -> all records of a commit
 
 

@@ -39,9 +39,9 @@ from .environment import Environment
 if TYPE_CHECKING:
     from .view import View
 
-PIECE_BYTES = 65_520  # with the header of an overflow page 16 pages of 4 KiB
-PIECES_OF_TRANSACTION = 4  # some 0.5 ms
-DELETED_OF_SLICE = 64
+PIECE_BYTES = 262_128  # with the header of an overflow page 64 pages of 4 KiB
+PIECES_OF_TRANSACTION = 1  # each put may wait for the GIL
+DELETED_OF_SLICE = 16
 SUBJECTS_OF_SLICE = 200
 COUNTER_BITS = 16
 _BEYOND = b"\xff" * 11
@@ -130,9 +130,19 @@ class Aheads:
             source: gives a view.
             damaged: shards to leave alone; hidden ones are left alone too.
         """
-        if not self._untidy:
-            return self._walk()
-        subject = next(iter(self._untidy))
+        if not self._untidy and self._walked is not None:
+            self._walk()
+        for _ in range(SUBJECTS_OF_SLICE):
+            if not self._untidy:
+                break
+            if self._tidy_one(next(iter(self._untidy)), source, damaged):
+                return True
+        return bool(self._untidy) or self._walked is not None
+
+    def _tidy_one(
+        self, subject: Subject, source: Callable[[], View], damaged: Container[int]
+    ) -> bool:
+        """Remove what nobody names of a subject, or a part of it; whether there was any."""
         with source() as view:
             is_left_alone = subject[0] in damaged or subject[0] in view.hidden
             try:
@@ -141,12 +151,13 @@ class Aheads:
                 is_left_alone = True  # it is found again by whoever asks for it
         if is_left_alone:
             del self._untidy[subject]
-            return True
-        if self._remove(subject, kept):
+            return False
+        removed = self._remove(subject, kept)
+        if removed < DELETED_OF_SLICE:
             del self._untidy[subject]
             if not kept:
                 self._known.discard(subject)
-        return True
+        return removed > 0
 
     def _kept(self, view: View, subject: Subject) -> set[int]:
         kept = {n for n, whose in self._on_their_way.items() if whose == subject}
@@ -156,29 +167,36 @@ class Aheads:
             kept.add(name_of(name)[0])
         return kept
 
-    def _remove(self, subject: Subject, kept: set[int]) -> bool:
-        """Delete some pieces of all other states; whether those were the last."""
+    def _remove(self, subject: Subject, kept: set[int]) -> int:
+        """Delete some pieces of all other states; how many."""
         prefix = aheads_key(*subject)
         gone: list[bytes] = []
-        with self._environment.write() as rows:
+        rows = self._environment.read()
+        try:
             cursor = rows.cursor()
             found = cursor.set_range(prefix)
-            while found and len(gone) < DELETED_OF_SLICE and cursor.key().startswith(prefix):
-                number = piece_of(cursor.key())[0]
+            while found and len(gone) < DELETED_OF_SLICE:
+                key = bytes(cursor.key())
+                if not key.startswith(prefix):
+                    break
+                number = piece_of(key)[0]
                 if number in kept:
                     found = cursor.set_range(ahead_key(prefix, number + 1, 0))
                 else:
-                    gone.append(cursor.key())
+                    gone.append(key)
                     found = cursor.next()
-            for key in gone:
-                rows.delete(key)
-            hit("ahead.piece")
-        return len(gone) < DELETED_OF_SLICE
+        finally:
+            rows.abort()
+        if gone:
+            with self._environment.write() as writing:
+                for key in gone:
+                    writing.delete(key)
+                hit("ahead.piece")
+        return len(gone)
 
-    def _walk(self) -> bool:
+    def _walk(self) -> None:
         """Look at some more subjects that have rows."""
-        if self._walked is None:
-            return False
+        assert self._walked is not None, "the walk is over"
         rows = self._environment.read()
         try:
             cursor = rows.cursor()
@@ -198,4 +216,3 @@ class Aheads:
                 self._walked = aheads_key(*subject) + _BEYOND
         finally:
             rows.abort()
-        return True

@@ -18,7 +18,7 @@ from actorkalix_storage.api import (
 from .base import KEY, Contract
 from .harness import START_MS, cleaned, deleted, reply, state, write
 
-LARGE = bytes(range(256)) * 1_500  # several pieces, and no two of them are equal at their ends
+LARGE = bytes(range(256)) * 4_500  # several pieces, and their ends are not those of a piece
 ENDS = ["stay", "checkpoint", "reopen", "crash"]
 
 

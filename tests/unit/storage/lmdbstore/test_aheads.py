@@ -24,7 +24,7 @@ from actorkalix_storage.testing.harness import START_MS, cleaned, deleted, state
 from tests.unit.storage.lmdbstore.compacting import count_of, opened, rest, sound
 
 SMALL_SLICES = Options(check=False, checkpoint_records=3, slice_rows=2)
-LARGE = bytes(range(256)) * 1_100
+LARGE = bytes(range(256)) * 2_500
 PIECES = -(-len(LARGE) // PIECE_BYTES)
 
 
@@ -182,7 +182,7 @@ def _numbers(store: LmdbStore) -> set[tuple[int, int]]:
 
 ENTITIES = ["a", "b", "b\0"]
 entities = st.sampled_from(ENTITIES)
-sizes = st.sampled_from([10, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES, 6 * PIECE_BYTES])
+sizes = st.sampled_from([10, 70_000, PIECE_BYTES // 2, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES])
 
 
 class States(RuleBasedStateMachine):
@@ -220,7 +220,7 @@ class States(RuleBasedStateMachine):
 
     @rule(entity=entities, more=st.integers(1, 2))
     def begin_one(self, entity: str, more: int) -> None:
-        ahead = Ahead(0, "cart", entity, b"half" * PIECE_BYTES)
+        ahead = Ahead(0, "cart", entity, b"half" * (PIECE_BYTES // 2))
         self.on_its_way.append(ahead)
         for _ in range(more):
             if ahead.name == b"":

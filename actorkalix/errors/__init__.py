@@ -198,6 +198,18 @@ from .stored import (
 from .stored import (
     ViewHistoryParted as ViewHistoryParted,
 )
+from .streams import (
+    ServiceNotThere as ServiceNotThere,
+)
+from .streams import (
+    StreamNotOffered as StreamNotOffered,
+)
+from .streams import (
+    StreamSetBack as StreamSetBack,
+)
+from .streams import (
+    UnknownStream as UnknownStream,
+)
 from .views import (
     QueryTooLarge as QueryTooLarge,
 )

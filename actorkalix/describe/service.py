@@ -13,7 +13,7 @@ from actorkalix.describe.descriptors import (
     Place,
     ServiceDescriptor,
 )
-from actorkalix.describe.marked import has_messages, marked_methods
+from actorkalix.describe.marked import has_messages
 from actorkalix.describe.problems import Problems, caller_place
 from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.streams import check_streams
@@ -114,8 +114,4 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 "leave it out of the service"
             )
             problems.add(one.place, said)
-        for marked in marked_methods(one.cls) if one.kind == "view" else ():
-            if marked.mark.kind == "on_snapshot":  # without it rows are made of all events
-                said = f"{one.cls.__name__}.{marked.name}: @on_snapshot comes with a later version"
-                problems.add(marked.place, f"{said}; take it away, rows are made of the events")
     problems.raise_if_any(NotInThisVersion)

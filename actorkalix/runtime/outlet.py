@@ -52,11 +52,11 @@ LIMITS = FeedLimits(page_bytes_max=262_144)
 class _Lane:
     """A `FeedSource`: the messages of one partition."""
 
-    components: frozenset[str]
-
     def __init__(self, entity: str) -> None:
-        self.components = frozenset((TOPIC,))
         self.feed = self._entity = entity
+        self.components: frozenset[str] = frozenset((TOPIC,))
+        self.folds: Mapping[str, frozenset[str]] = {}
+        self.whole: frozenset[str] = frozenset()
 
     def wants(self, record: Record, /) -> bool:
         """Messages that were not dropped."""

@@ -63,6 +63,8 @@ class ActionSubscriber:
             (TOPIC, self._prefix) if self._source == TOPIC else None
         )
         self._taken_over = is_stream(subscription.source)
+        takes = any(one.snapshots for one in subscription.handlers.values())
+        self.folds = self._source if takes else ""
         self._switch = Switch(subscription)
         self._reach = reach
 

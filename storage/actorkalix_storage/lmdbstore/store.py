@@ -22,6 +22,7 @@ from actorkalix_storage.api import (
     Damaged,
     HomeTable,
     Position,
+    RecordKind,
     ShardState,
     Snapshot,
     StoredRecord,
@@ -50,6 +51,7 @@ from .view import View
 
 HOMES = kind_key(KeyKind.HOME)
 READER_CHECK_MS = 60_000
+_EVENT = RecordKind.EVENT
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -174,7 +176,7 @@ class LmdbStore(MoveStore):
             row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
             rows.put(log_key(sequence), row, append=True)
             self._estimate.log_bytes += len(row)
-            pointers.extend(pointer(sequence, i) for i in range(len(part)))
+            pointers.extend(range(pointer(sequence, 0), pointer(sequence, len(part))))
         return sequence, pointers
 
     def _persist_homes(self, table: HomeTable) -> None:
@@ -205,7 +207,8 @@ class LmdbStore(MoveStore):
     def _write(self, batch: Batch, what: str = "commit") -> None:
         super()._write(batch, what)
         for stored in batch.records:
-            self._estimate.take(stored, batch.heads)
+            if stored.record.kind is not _EVENT:  # an event supersedes nothing
+                self._estimate.take(stored, batch.heads)
 
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
         self._active.index(records, pointers)

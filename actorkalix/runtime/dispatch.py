@@ -80,7 +80,7 @@ class Steps(Protocol):
         ...
 
 
-class Pursued(Asked):
+class Pursued(Asked, eq=False):
     """A message that was sent, and whatever it was forwarded to.
 
     Attributes:
@@ -88,12 +88,8 @@ class Pursued(Asked):
         forwarded: it was.
     """
 
-    __slots__ = ("at", "forwarded")
-
-    def __init__(self, tell: Tell) -> None:
-        super().__init__(tell)
-        self.at: Asked | asyncio.Task[None] | None = None
-        self.forwarded = False
+    at: Asked | asyncio.Task[None] | None = None
+    forwarded: bool = False
 
 
 class Dispatch:

@@ -109,7 +109,7 @@ class Batch(Layer):
             head = self.apply_to(subject, head, stored)
             self.records.append(stored)
             previous = (epoch, offset)
-        return Appended(position)
+        return Appended(self.records[-1].position)
 
     def open(self, shard: int, now_ms: int, *, sealed: bool = False) -> int | None:
         """Raise the shard's epoch; None where it is damaged, not whole, or sealed.

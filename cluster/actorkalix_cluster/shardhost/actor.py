@@ -32,7 +32,7 @@ from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
-from actorkalix_storage.api import Append, Position
+from actorkalix_storage.api import Ahead, Append, Position
 
 
 class State(enum.Enum):
@@ -76,6 +76,7 @@ class Actor:
     """One live actor. See the head of this file."""
 
     __slots__ = (
+        "ahead",
         "away",
         "behavior",
         "component",
@@ -111,6 +112,7 @@ class Actor:
         self.mailbox: list[Ticket] = []
         self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
+        self.ahead = False  # a state is being written ahead of its commit
         self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
         self.used_ms = 0
 
@@ -136,6 +138,7 @@ class Flight(msgspec.Struct, eq=False):
         instance: the actor's, when it is there.
         ticket, reply: of the command.
         size: bytes of the append.
+        ahead: its state, which the append names.
         key: idempotency key of the command, b"" for none.
         snapshot_due, forget, fire, halt: see `Step`.
         joined: the same request again, under the same key.
@@ -156,6 +159,7 @@ class Flight(msgspec.Struct, eq=False):
     halt: bool = False
     joined: list[Ticket] = []
     rests: list[tuple[Ticket, Reply]] = []
+    ahead: Ahead | None = None
     void: bool = False
 
 

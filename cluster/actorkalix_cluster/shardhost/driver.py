@@ -49,7 +49,7 @@ from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
-from actorkalix_storage.api import Append, StoredRecord, StoreError
+from actorkalix_storage.api import AHEAD_BYTES, Append, StoredRecord, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
@@ -83,7 +83,7 @@ class Driver:
                 self._query(actor, ticket, now_ms)
                 return
             passes = not actor.mailbox or (actor.held and _passes(ticket))
-            if passes and len(actor.flights) + actor.resting < self._speculation_max:
+            if passes and self._has_room(actor):
                 self._command(actor, ticket, now_ms)
                 return
         if actor.held:
@@ -121,7 +121,8 @@ class Driver:
             self._live.drop(actor, Turn.LOST)
 
     def _has_room(self, actor: Actor) -> bool:
-        return len(actor.flights) + actor.resting < self._speculation_max
+        under_way = len(actor.flights) + actor.resting
+        return under_way < self._speculation_max and not actor.ahead
 
     def _refuse_load(self, ticket: Ticket, what: str) -> None:
         failure = failures.overloaded(what, self._limits.retry_after_ms)
@@ -147,9 +148,12 @@ class Driver:
         try:
             watch.work = (now_ms, message)
             try:
-                return actor.behavior.step(instance, message, now_ms)
+                step = actor.behavior.step(instance, message, now_ms)
             finally:
                 watch.work = None  # before the log is written, which may take its time
+            if step.fault is not None:
+                log.error("%s %r failed", actor.component, actor.entity, exc_info=step.fault)
+            return step
         except BehaviorError as error:
             return _refusal(error, message)
         except Exception:
@@ -241,6 +245,12 @@ class Driver:
         flight = Flight(
             actor, append, instance, ticket, step.reply, size, key, due, forget, fire, halt
         )
+        may_refuse = size > AHEAD_BYTES and not isinstance(behavior, Elsewhere)
+        if may_refuse and not self._commits.takes(
+            flight
+        ):  # elsewhere the step was made, and counts
+            self._refuse_load(ticket, "too many large states wait for the disk")
+            return
         if key:
             actor.keys[key] = flight
         actor.speculative = instance

@@ -101,6 +101,8 @@ class ArgumentCodec:
                 repeated or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the
                 bytes are not UTF-8 or not JSON.
         """
+        if not payload and encoding is Encoding.QUERY_STRING:
+            return self._split(self._from_query(b"{}"))
         if not payload or payload.isspace():
             return self._split(self._defaults())
         if encoding is Encoding.MSGPACK:

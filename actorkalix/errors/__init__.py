@@ -199,6 +199,9 @@ from .stored import (
     ViewHistoryParted as ViewHistoryParted,
 )
 from .views import (
+    NumberTooLarge as NumberTooLarge,
+)
+from .views import (
     QueryTooLarge as QueryTooLarge,
 )
 from .views import (

@@ -21,6 +21,7 @@ from actorkalix.limits import (
     Limits,
 )
 from actorkalix.viewsql.output import elements, maker
+from actorkalix.viewsql.overflow import overflowing
 from actorkalix.viewsql.paging import bound, last_of, token_of
 from actorkalix.viewsql.query import Query
 
@@ -96,7 +97,12 @@ class Answer:
         Raises:
             InvalidPayload: an argument cannot be used.
             QueryTooLarge: more rows were found than one answer may hold.
+            NumberTooLarge: a number that is computed is beyond its type.
         """
+        with overflowing(self.query.text):
+            return self._json(execute, arguments, rows_max)
+
+    def _json(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes | None:
         if self.query.many:
             return self._all(execute, arguments, rows_max)
         values = self.query.bind(arguments)
@@ -119,7 +125,14 @@ class Answer:
         Raises:
             InvalidPayload: an argument cannot be used; when the first page is asked for.
             QueryTooLarge: the groups of one page have more rows than `rows_max`.
+            NumberTooLarge: a number that is computed is beyond its type.
         """
+        with overflowing(self.query.text):
+            yield from self._pages(execute, arguments, rows_max)
+
+    def _pages(
+        self, execute: Execute, arguments: Mapping[str, Any], rows_max: int
+    ) -> Iterator[list[bytes]]:
         values = self.query.bind(arguments)
         limit, offset = self.query.limit, self.query.offset
         left = None if limit is None else limit.of(values)

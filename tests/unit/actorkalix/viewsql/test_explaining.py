@@ -60,7 +60,7 @@ class Found(msgspec.Struct):
 
 
 @pytest.mark.parametrize(
-    ("where", "scanned"),
+    "where, scanned",
     [
         ("name = 'a' OR age = 3", False),
         ("name = 'a' OR age > 3", False),

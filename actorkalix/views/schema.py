@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from actorkalix.describe.descriptors import ViewDescriptor
 from actorkalix.limits import VIEW_REMOVED_MAX
+from actorkalix.viewsql.indexes import INDEX
 
 from . import parked, positions, tables
 from .positions import meta_in, put_meta
@@ -44,9 +45,10 @@ def prepare(
             connection.execute(statement)
         for fold in folds:
             _prepare_table(connection, fold, there)
-        for query in compiled(view):
-            for index in query.indexes:
-                connection.execute(index.create)
+        indexes = [index for query in compiled(view) for index in query.indexes]
+        _drop_unwanted(connection, there, {index.name for index in indexes})
+        for index in indexes:
+            connection.execute(index.create)
         if "generation" not in meta_in(connection):
             put_meta(
                 connection, generation=generation, fingerprint=view.fingerprint, seq=0, ready=0
@@ -55,6 +57,14 @@ def prepare(
     except BaseException:
         connection.rollback()
         raise
+
+
+def _drop_unwanted(connection: sqlite3.Connection, there: set[str], wanted: set[str]) -> None:
+    """Each index is written with every row, so those that no query asks for any more go."""
+    for name in sorted(name for name in there - wanted if name.startswith(INDEX)):
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP INDEX "{quoted}"')
+        log.info("no query needs the index %r any more: it is dropped", name)
 
 
 def _prepare_table(connection: sqlite3.Connection, fold: TableFold, there: set[str]) -> None:

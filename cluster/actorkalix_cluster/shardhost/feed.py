@@ -58,6 +58,7 @@ from actorkalix_storage.api import Append, Position
 log = logging.getLogger("actorkalix.feed")
 
 NOTHING = at_place(BEGINNING)
+LONG = 10  # batches in a row that were not taken
 
 
 class Feed:
@@ -324,7 +325,8 @@ class Feed:
             self._refused(batch, answer)
             return
         if self._failures:
-            log.warning("%s goes on", self.id)
+            news = self._generation or self._failures >= LONG
+            log.log(logging.WARNING if news else logging.DEBUG, "%s goes on", self.id)
             self._failures, self._failure = 0, ""
         known, self._generation = self._generation, answer.generation
         self._building = answer.building
@@ -371,8 +373,9 @@ class Feed:
         self._retries.sent(batch.again)
         self._failures += 1
         self._failure = answer.reason
-        level = logging.WARNING if self._failures in (1, 10) else logging.DEBUG
-        log.log(level, "%s waits: %s", self.id, answer.reason)
+        # A target that has never answered is being started, which is no news for some seconds.
+        said = self._failures == LONG or (self._failures == 1 and self._generation)
+        log.log(logging.WARNING if said else logging.DEBUG, "%s waits: %s", self.id, answer.reason)
         longer_ms = min(answer.wait_ms << min(self._failures - 1, 16), self._limits.retry_ms_max)
         self._wait = self._clock.call_later(max(answer.wait_ms, longer_ms), self._waited)
 

@@ -6,6 +6,7 @@ transaction, for each call of `json` or `run`, and for each page of a stream.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any
@@ -21,7 +22,7 @@ from actorkalix.limits import (
     Limits,
 )
 from actorkalix.viewsql.output import elements, maker
-from actorkalix.viewsql.overflow import overflowing
+from actorkalix.viewsql.overflow import refused
 from actorkalix.viewsql.paging import bound, last_of, token_of
 from actorkalix.viewsql.query import Query
 
@@ -99,8 +100,10 @@ class Answer:
             QueryTooLarge: more rows were found than one answer may hold.
             NumberTooLarge: a number that is computed is beyond its type.
         """
-        with overflowing(self.query.text):
+        try:
             return self._json(execute, arguments, rows_max)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.query.text) from None
 
     def _json(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes | None:
         if self.query.many:
@@ -127,8 +130,10 @@ class Answer:
             QueryTooLarge: the groups of one page have more rows than `rows_max`.
             NumberTooLarge: a number that is computed is beyond its type.
         """
-        with overflowing(self.query.text):
+        try:
             yield from self._pages(execute, arguments, rows_max)
+        except sqlite3.OperationalError as error:
+            raise refused(error, self.query.text) from None
 
     def _pages(
         self, execute: Execute, arguments: Mapping[str, Any], rows_max: int

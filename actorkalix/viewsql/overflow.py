@@ -8,8 +8,7 @@ infinity, which JSON does not have.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actorkalix.errors import NumberTooLarge
@@ -23,23 +22,16 @@ _MAKES = ("sum", "abs")
 _INFINITE = (float("inf"), float("-inf"))
 
 
-@contextmanager
-def overflowing(text: str) -> Iterator[None]:
-    """While the statements of a query run: an overflow becomes an error that names its place.
+def refused(error: sqlite3.OperationalError, text: str) -> Exception:
+    """What a statement's error is to callers: one that names the place, or itself.
 
     Args:
+        error: of SQLite.
         text: of the query, as it was written.
-
-    Raises:
-        NumberTooLarge: a sum is beyond 64 bits.
     """
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if str(error) != _REFUSED:
-            raise
-        made = " or ".join(_made(text)) or "a sum"
-        raise NumberTooLarge(f"{made} is beyond 64 bits") from error
+    if str(error) != _REFUSED:
+        return error
+    return NumberTooLarge(f"{' or '.join(_made(text)) or 'a sum'} is beyond 64 bits")
 
 
 def _made(text: str) -> list[str]:
@@ -61,7 +53,7 @@ def number(kind: ColumnKind, place: int, zero: Any) -> Callable[[Sequence[Any]],
         place: in the row.
         zero: what a null becomes.
     """
-    refused: Callable[[Any], bool] = (
+    is_wrong: Callable[[Any], bool] = (
         (lambda value: isinstance(value, float))
         if kind is ColumnKind.INTEGER
         else (lambda value: value in _INFINITE)
@@ -71,7 +63,7 @@ def number(kind: ColumnKind, place: int, zero: Any) -> Callable[[Sequence[Any]],
         value = row[place]
         if value is None:
             return zero
-        if refused(value):
+        if is_wrong(value):
             bits = "64 bits" if kind is ColumnKind.INTEGER else "what a float holds"
             raise NumberTooLarge(f"a number that the query computes, {value:g}, is beyond {bits}")
         return value

@@ -6,7 +6,6 @@ transaction, for each call of `json` or `run`, and for each page of a stream.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any
@@ -22,7 +21,7 @@ from actorkalix.limits import (
     Limits,
 )
 from actorkalix.viewsql.output import elements, maker
-from actorkalix.viewsql.overflow import refused
+from actorkalix.viewsql.overflow import is_overflow, overflow_in
 from actorkalix.viewsql.paging import bound, last_of, token_of
 from actorkalix.viewsql.query import Query
 
@@ -102,8 +101,10 @@ class Answer:
         """
         try:
             return self._json(execute, arguments, rows_max)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.query.text) from None
+        except Exception as error:  # of whatever runs the statements
+            if is_overflow(error):
+                raise overflow_in(self.query.text) from error
+            raise
 
     def _json(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes | None:
         if self.query.many:
@@ -132,8 +133,10 @@ class Answer:
         """
         try:
             yield from self._pages(execute, arguments, rows_max)
-        except sqlite3.OperationalError as error:
-            raise refused(error, self.query.text) from None
+        except Exception as error:  # of whatever runs the statements
+            if is_overflow(error):
+                raise overflow_in(self.query.text) from error
+            raise
 
     def _pages(
         self, execute: Execute, arguments: Mapping[str, Any], rows_max: int

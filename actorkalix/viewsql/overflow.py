@@ -7,7 +7,6 @@ infinity, which JSON does not have.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,15 +21,17 @@ _MAKES = ("sum", "abs")
 _INFINITE = (float("inf"), float("-inf"))
 
 
-def refused(error: sqlite3.OperationalError, text: str) -> Exception:
-    """What a statement's error is to callers: one that names the place, or itself.
+def is_overflow(error: Exception) -> bool:
+    """Whether this is SQLite's word for a sum that is beyond 64 bits."""
+    return str(error) == _REFUSED
+
+
+def overflow_in(text: str) -> NumberTooLarge:
+    """The error of a sum beyond 64 bits.
 
     Args:
-        error: of SQLite.
         text: of the query, as it was written.
     """
-    if str(error) != _REFUSED:
-        return error
     return NumberTooLarge(f"{' or '.join(_made(text)) or 'a sum'} is beyond 64 bits")
 
 

@@ -10,7 +10,7 @@ import pytest
 from actorkalix.errors import NumberTooLarge
 from actorkalix.viewsql.answers import Answer
 from actorkalix.viewsql.compiling import compile_query
-from actorkalix.viewsql.overflow import number, refused
+from actorkalix.viewsql.overflow import is_overflow, number, overflow_in
 from actorkalix.viewsql.shapes import ColumnKind, shape_of
 from actorkalix.viewsql.storage import TableStorage
 
@@ -85,5 +85,5 @@ def test_and_a_float_that_has_no_end() -> None:
 def test_nulls_and_other_errors_are_left_alone() -> None:
     assert number(ColumnKind.INTEGER, 1, 0)(("x", None)) == 0
     assert number(ColumnKind.FLOAT, 0, None)((2,)) == 2
-    error = sqlite3.OperationalError("no such table")
-    assert refused(error, "SELECT 1") is error
+    assert not is_overflow(sqlite3.OperationalError("no such table"))
+    assert str(overflow_in("SELECT a FROM b")) == "a sum is beyond 64 bits"

@@ -211,6 +211,9 @@ from .streams import (
     UnknownStream as UnknownStream,
 )
 from .views import (
+    NumberTooLarge as NumberTooLarge,
+)
+from .views import (
     QueryTooLarge as QueryTooLarge,
 )
 from .views import (

@@ -108,8 +108,8 @@ def note_change(connection: sqlite3.Connection, seq: int) -> None:
         put_meta(connection, removed_from=row[0])
 
 
-def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> None:
-    """When all shards were read to their ends once, the view is whole.
+def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> bool:
+    """When all shards were read to their ends once, the view is whole; whether it is.
 
     Args:
         connection: in a transaction.
@@ -120,8 +120,10 @@ def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> None:
     if meta.get("shards") != str(shards):
         put_meta(connection, shards=shards)
     if meta.get("ready") == "1":
-        return
+        return True
     select = 'SELECT count(*) FROM "$positions" WHERE "offset">="newest"'
     if connection.execute(select).fetchone()[0] >= shards:
         put_meta(connection, ready=1)
         log.info("view %s is whole", view)
+        return True
+    return False

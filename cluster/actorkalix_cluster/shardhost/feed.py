@@ -86,6 +86,7 @@ class Feed:
         self._clock = parts.clock
         self._limits = parts.limits.feeds
         self._generation = ""
+        self._building = False
         self._due = FeedDue(parts.store, self._limits)
         self._behind: dict[int, None] = {}
         self._size = 0  # bytes of all entries that lie here
@@ -240,8 +241,9 @@ class Feed:
         progress.reading += 1
         self._reads += 1
         begin, compare = (progress.read, False) if at is None else (at_place(at), True)
-        shard, limits = progress.shard, self._limits
-        page = partial(next_page, self._store, self._source, shard, begin, compare, limits)
+        folding = progress.folded(self._store) if self._building and self._source.folds else None
+        shard, how = progress.shard, (begin, compare, self._limits, folding)
+        page = partial(next_page, self._store, self._source, shard, *how)
         self._committer.read(page, partial(self._was_read, progress, progress.reading))
 
     def _was_read(self, progress: FeedProgress, reading: int, page: Page | Exception) -> None:
@@ -273,7 +275,7 @@ class Feed:
             progress.passed = min([page.begin.offset, *(one.offset - 1 for one in progress.held)])
         self._take(progress, page.entries, page.through)
         if page.whole and self._store.applied(shard).offset <= progress.read.offset:
-            progress.state = FeedState.SYNCED
+            progress.state, progress.folding = FeedState.SYNCED, None
         else:
             self._fall_behind(progress)
         self._wake()
@@ -327,6 +329,7 @@ class Feed:
             log.log(logging.WARNING if news else logging.DEBUG, "%s goes on", self.id)
             self._failures, self._failure = 0, ""
         known, self._generation = self._generation, answer.generation
+        self._building = answer.building
         if known not in ("", answer.generation):
             log.warning("%s begins anew: its target keeps %s", self.id, answer.generation)
             self.begin_again()

@@ -2,8 +2,8 @@
 
 See `far_frames` for how queries travel. Each host has a session. What is to be said to it lies
 there until it calls, `READY_BYTES_MAX` at most; streams go on as their host takes what they have
-given (`CREDIT`), so a slow reader anywhere costs what it lacks, and no more. A host that has not
-called for `LEASE_MS` is gone, and so is all that it has asked.
+given (`WINDOW_BYTES`), so a slow reader anywhere costs what it lacks, and no more. A host that has
+not called for `LEASE_MS` is gone, and so is all that it has asked.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from typing import Protocol
 
 import msgspec
 
-from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.errors import ActorkalixError, OwnerAway, catalog
-from actorkalix.limits import Limits
 from actorkalix.runtime.far_frames import (
     BATCH_BYTES,
-    CREDIT,
+    WINDOW_BYTES,
     Asked,
     Dropped,
     Element,
@@ -32,15 +31,13 @@ from actorkalix.runtime.far_frames import (
     Question,
     Said,
     Told,
+    cost_of,
     packed,
     said_in,
 )
 from actorkalix.runtime.until import Until
-from actorkalix.runtime.view_desk import ViewDesk
 from actorkalix.runtime.view_places import HEADS, SUBJECT, SubjectAsked
 from actorkalix.runtime.view_places import Places as Heads
-from actorkalix.runtime.view_queries import ViewRunner
-from actorkalix.views.reading import Opening
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.clock import Clock, Handle
 from actorkalix_cluster.shardhost.messages import Message, Reply
@@ -56,21 +53,27 @@ READY_BYTES_MAX = 2 * 2**20
 _session: contextvars.ContextVar[_Session] = contextvars.ContextVar("session")
 
 
+class Runner(Protocol):
+    """Answers queries; see `ViewRunner`."""
+
+    def begin(self, message: Message) -> Reply | None: ...
+
+    async def run(self, message: Message) -> Reply: ...
+
+    def stream(self, message: Message) -> AsyncGenerator[Reply]: ...
+
+
 class FarAnswers:
     """See the module. On the process's loop.
 
     Args:
-        view: its descriptor.
-        opening: says which file is served.
+        runner: answers; what it asks of `AskedPlaces` is asked of the host whose query it is.
         clock: whose time deadlines are in.
-        limits: of the service.
     """
 
-    def __init__(
-        self, view: ComponentDescriptor, opening: Opening, clock: Clock, limits: Limits
-    ) -> None:
+    def __init__(self, runner: Runner, clock: Clock) -> None:
         self._clock = clock
-        self._desk = ViewDesk(view, opening, _AskedPlaces(), clock, limits)
+        self._runner = runner
         self._sessions: dict[int, _Session] = {}
         self._sweep: Handle | None = None
 
@@ -85,7 +88,7 @@ class FarAnswers:
         if session is None:
             if said.number > 1:  # of two calls the second may come first
                 return packed(Heard(-1))
-            session = _Session(said, self._desk.runner, self._clock)
+            session = _Session(said, self._runner, self._clock)
             self._sessions[said.session] = session
         session.called_ms = self._clock.now_ms()
         if self._sweep is None:
@@ -115,13 +118,12 @@ class FarAnswers:
             *(task for session in self._sessions.values() for task in session.tasks.values()),
             return_exceptions=True,
         )
-        await self._desk.aclose()
 
 
 class _Session:
     """What a host has asked."""
 
-    def __init__(self, said: Said, runner: ViewRunner, clock: Clock) -> None:
+    def __init__(self, said: Said, runner: Runner, clock: Clock) -> None:
         self.shards, self.lineage = said.shards, said.lineage
         self.order: InOrder[Said] = InOrder()
         self.tasks: dict[int, asyncio.Task[None]] = {}
@@ -131,7 +133,7 @@ class _Session:
         self._ready: deque[Element] = deque()
         self._bytes = 0
         self._room = asyncio.Event()
-        self._credits: dict[int, asyncio.Semaphore] = {}
+        self._windows: dict[int, _Window] = {}
         self._questions: list[Question] = []
         self._open: dict[int, asyncio.Future[Told]] = {}
         self._asked = self._number = 0
@@ -146,8 +148,8 @@ class _Session:
                     self._begin(frame)
                 case Dropped(number):
                     self._drop(number)
-                case More(number, count):
-                    self._more(number, count)
+                case More(number, more):
+                    self._more(number, more)
                 case Told(number):
                     told = self._open.pop(number, None)
                     if told is not None and not told.done():
@@ -201,11 +203,10 @@ class _Session:
         if task is not None:
             task.cancel()
 
-    def _more(self, number: int, count: int) -> None:
-        credit = self._credits.get(number)
-        if credit is not None:
-            for _ in range(count):
-                credit.release()
+    def _more(self, number: int, more: int) -> None:
+        window = self._windows.get(number)
+        if window is not None:
+            window.open(more)
 
     async def _run(self, number: int, message: Message) -> None:
         _session.set(self)
@@ -221,16 +222,16 @@ class _Session:
 
     async def _stream(self, number: int, message: Message) -> None:
         _session.set(self)
-        credit = self._credits[number] = asyncio.Semaphore(CREDIT)
+        window = self._windows[number] = _Window()
         try:
             async with aclosing(self._runner.stream(message)) as replies:
                 async for reply in replies:
-                    await credit.acquire()
+                    await window.take(cost_of(reply))
                     await self._give(Element(number, False, reply))
             await self._give(Element(number, True, Reply()))
         finally:
             self.tasks.pop(number, None)
-            self._credits.pop(number, None)
+            self._windows.pop(number, None)
 
     async def _give(self, element: Element) -> None:
         while self._bytes >= READY_BYTES_MAX:
@@ -269,7 +270,27 @@ class _Session:
         return answer.value
 
 
-class _AskedPlaces:
+class _Window:
+    """What of a stream may be on its way."""
+
+    def __init__(self) -> None:
+        self._left = WINDOW_BYTES
+        self._opened = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        """Return when there is room; an element larger than the window goes alone."""
+        while self._left <= 0:
+            self._opened.clear()
+            await self._opened.wait()
+        self._left -= size
+
+    def open(self, size: int) -> None:
+        """The host has taken so much."""
+        self._left += size
+        self._opened.set()
+
+
+class AskedPlaces:
     """`view_waits.Places` by the host whose query it is."""
 
     @property

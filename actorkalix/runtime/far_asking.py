@@ -22,8 +22,8 @@ from actorkalix.errors import ActorkalixError, Overloaded
 from actorkalix.limits import Limits
 from actorkalix.runtime.far_frames import (
     BATCH_BYTES,
-    CREDIT,
     EXCHANGE,
+    WINDOW_BYTES,
     Asked,
     Dropped,
     Element,
@@ -33,6 +33,7 @@ from actorkalix.runtime.far_frames import (
     Question,
     Said,
     Told,
+    cost_of,
     heard_in,
     packed,
 )
@@ -110,7 +111,7 @@ class FarQueries:
             raise Overloaded("too many queries wait for this view")
         self._ids += 1
         number = self._ids
-        coming: asyncio.Queue[Element | None] = asyncio.Queue()  # CREDIT bounds it
+        coming: asyncio.Queue[Element | None] = asyncio.Queue()  # its window bounds it
         session.pending[number] = coming
         left_ms = max(1, message.deadline_ms - self._clock.now_ms()) if message.deadline_ms else 0
         size = FRAME_BYTES + len(message.payload)
@@ -125,9 +126,10 @@ class FarQueries:
                     yield element.reply
                 if element.last:
                     return
-                had += 1
-                if had % (CREDIT // 2) == 0:
-                    self._say(session, More(number, CREDIT // 2), FRAME_BYTES)
+                had += cost_of(element.reply)
+                if had >= WINDOW_BYTES // 4:
+                    self._say(session, More(number, had), FRAME_BYTES)
+                    had = 0
         finally:
             if session.pending.pop(number, None) is not None and not session.reason:
                 self._say(session, Dropped(number), FRAME_BYTES)

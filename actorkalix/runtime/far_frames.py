@@ -21,7 +21,8 @@ from actorkalix_cluster.shardhost.versioned import unpacked
 EXCHANGE = "exchange"
 PROTOCOL = 1
 BATCH_BYTES = 65_536  # below it Ray carries arguments inline
-CREDIT = 32  # elements of a stream that are on their way or lie at the host, so what it holds
+WINDOW_BYTES = 65_536  # of a stream that is on its way or lies at the host, and one element
+ELEMENT_BYTES = 64  # of an element beside its payload, about
 
 T = TypeVar("T")
 
@@ -49,10 +50,10 @@ class Dropped(msgspec.Struct, frozen=True, array_like=True, tag="d"):
 
 
 class More(msgspec.Struct, frozen=True, array_like=True, tag="m"):
-    """So many more elements of a stream may come."""
+    """So many more bytes of a stream may come."""
 
     id: int
-    count: int
+    bytes: int
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, tag="t"):
@@ -107,6 +108,11 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
     number: int
     elements: tuple[Element, ...] = ()
     questions: tuple[Question, ...] = ()
+
+
+def cost_of(reply: Reply) -> int:
+    """Bytes that an element takes of its stream's window."""
+    return ELEMENT_BYTES + len(reply.payload)
 
 
 _said = msgspec.msgpack.Decoder(Said)

@@ -20,11 +20,12 @@ from typing import TypeVar
 import msgspec
 
 from actorkalix.errors import UnknownRoute, ViewIncomplete
-from actorkalix.runtime.far_answering import FarAnswers
+from actorkalix.runtime.far_answering import AskedPlaces, FarAnswers
 from actorkalix.runtime.far_frames import EXCHANGE
 from actorkalix.runtime.far_looking import far_methods
 from actorkalix.runtime.loading import ServiceSpec, load
 from actorkalix.runtime.logs import log_to_stderr
+from actorkalix.runtime.view_desk import ViewDesk
 from actorkalix.views.files import AWAY, ViewBusy, ViewFiles, folder_of
 from actorkalix.views.serving import Serving
 from actorkalix_cluster.rayhost.contract import Beat, Fatal, Roll, Transport
@@ -148,7 +149,10 @@ class Projecting:
     async def _exchange(self, said: bytes) -> bytes:
         if self._answers is None:
             serving = Serving(self._component.component_id, self._folder)
-            self._answers = FarAnswers(self._component, serving, RealClock(), self._limits)
+            self._desk = ViewDesk(
+                self._component, serving, AskedPlaces(), RealClock(), self._limits
+            )
+            self._answers = FarAnswers(self._desk.runner, RealClock())
         return await self._answers.exchange(said)
 
     async def _apply(self, batch: bytes) -> bytes:
@@ -181,6 +185,7 @@ class Projecting:
         """Close the file; of tests, for processes just end."""
         if self._answers is not None:
             await self._answers.aclose()
+            await self._desk.aclose()
         if self._files is not None:
             await self._on_thread(self._files.close)
         self._thread.shutdown()

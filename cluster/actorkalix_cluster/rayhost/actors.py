@@ -268,8 +268,9 @@ async def _confirmed(making: Making, name: str, handle: Any, beat: Beat) -> Acto
     """The actor with a pidfd that is certain to be its process's: it answers after the opening."""
     pid = beat.pid
     if making.node and beat.node not in ("", making.node):
-        far: Actor = launch.module("actorkalix_cluster.rayhost.far").FarActor(name, handle, beat)
-        return far
+        from actorkalix_cluster.rayhost.far import FarActor  # which is an actor, too
+
+        return FarActor(name, handle, beat)
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:

@@ -257,7 +257,7 @@ def test_a_reader_that_takes_nothing_is_told_so_and_costs_no_more_than_buffers(
 ) -> None:
     monkeypatch.setattr(streaming, "SLOW_S", 0.3)
 
-    async def test(url: str, _: Server) -> None:
+    async def test(url: str, _server: Server) -> None:
         said_so, warnings = asyncio.Event(), list[str]()
 
         def warn(text: str, *values: object) -> None:

@@ -45,6 +45,7 @@ from actorkalix_cluster.shardhost.messages import Message, Reply
 log = logging.getLogger("actorkalix.views")
 
 CALLS_MAX = 2
+IDLE_MS = 15_000  # half of `far_answering.LEASE_MS`
 FRAME_BYTES = 512  # of a query without its arguments, about
 
 Call = Callable[[str, bytes], Awaitable[bytes]]
@@ -106,7 +107,7 @@ class FarQueries:
             await replies.aclose()
 
     async def _replies(self, message: Message, *, stream: bool) -> AsyncGenerator[Reply]:
-        session = self._session
+        session = self._current()
         if len(session.pending) >= self._pending_max:
             raise Overloaded("too many queries wait for this view")
         self._ids += 1
@@ -135,6 +136,14 @@ class FarQueries:
                 self._say(session, Dropped(number), FRAME_BYTES)
 
     # ---- calls --------------------------------------------------------------------------------
+    def _current(self) -> _Session:
+        """The session; another one where the process may have forgotten it by now."""
+        session, now_ms = self._session, self._clock.now_ms()
+        idle = not (session.pending or session.flying)
+        if idle and session.calls and now_ms - session.called_ms > IDLE_MS:
+            session = self._session = _Session()
+        return session
+
     def _say(self, session: _Session, frame: Asked | Dropped | More | Told, size: int) -> None:
         session.out.append((frame, size))
         self._pump(session)
@@ -153,6 +162,7 @@ class FarQueries:
                 session.batch(),
             )
             session.calls += 1
+            session.called_ms = self._clock.now_ms()
             task = asyncio.get_running_loop().create_task(self._exchange(session, said))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -236,7 +246,7 @@ class _Session:
         self.reason = ""
         self.pending: dict[int, asyncio.Queue[Element | None]] = {}
         self.out: deque[tuple[Asked | Dropped | More | Told, int]] = deque()
-        self.calls = self.flying = 0
+        self.calls = self.flying = self.called_ms = 0
         self.order: InOrder[Heard] = InOrder()
 
     def batch(self) -> tuple[Asked | Dropped | More | Told, ...]:

@@ -105,17 +105,26 @@ class WhereverRunner:
         self, message: Message, elements: Elements | None = None, /
     ) -> AsyncGenerator[Reply]:
         """The elements of an answer; a failure is the last."""
+        until_ms = self._clock.now_ms() + self._left_ms(message)
+        begun = False
         try:
-            with Until(self._clock, self._left_ms(message)):
-                await self._found()
-            replies = (
-                self._near.stream(message, elements)
-                if self._is_near()
-                else self._far.stream(message)
-            )
-            async with aclosing(replies):
-                async for reply in replies:
-                    yield reply if self._is_near() else self._counted(reply)
+            while True:
+                with Until(self._clock, max(0, until_ms - self._clock.now_ms())):
+                    await self._found()
+                if self._is_near():
+                    replies = self._near.stream(message, elements)
+                else:
+                    replies = self._far.stream(message)
+                try:
+                    async with aclosing(replies):
+                        async for reply in replies:
+                            begun = True
+                            yield reply if self._is_near() else self._counted(reply)
+                    return
+                except Lost:
+                    if begun or self._clock.now_ms() >= until_ms:
+                        raise
+                await self._sleep(AGAIN_S)
         except (Lost, TimeoutError) as error:
             yield self._refused(self._away(str(error) or "it does not answer"))
         except ActorkalixError as error:

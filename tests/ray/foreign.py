@@ -88,8 +88,8 @@ class Foreign:
             yield
 
     @contextlib.contextmanager
-    def node(self, name: str, resource: str) -> Generator[int]:
-        """One more node, on this machine too, with a resource of its own; id of its process."""
+    def node(self, name: str, resource: str) -> Generator[None]:
+        """One more node, on this machine too, with a resource of its own."""
         options = [
             *(f"--address={self.address}", f"--node-name={name}", "--num-cpus=1"),
             f'--resources={{"{resource}": 1}}',
@@ -99,7 +99,11 @@ class Foreign:
             while "Ray runtime started" not in (self.folder / f"log-{name}").read_text():
                 assert process.poll() is None and time.monotonic() < until
                 time.sleep(0.1)
-            yield process.pid
+            yield
+
+    def kill_node(self, name: str) -> None:
+        """All of its processes at once, as when its machine is gone."""
+        reaper.sweep(self.folder / f"mark-log-{name}")
 
     @contextlib.contextmanager
     def _node(self, log: str, *options: str) -> Generator[subprocess.Popen[bytes]]:

@@ -7,9 +7,7 @@ process follows from the folder: the run's own has no file of the view in it.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +33,7 @@ class Nodes:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.foreign = Foreign(folder, several=True)
         stack.enter_context(self.foreign.started())
-        self.far = stack.enter_context(self.foreign.node("attic", "views"))
+        stack.enter_context(self.foreign.node("attic", "views"))
         self.data = folder / "data"
         self.running = Running(
             self.data,
@@ -174,7 +172,7 @@ def test_when_its_node_dies_it_is_made_anew_and_nothing_is_lost(nodes: Nodes) ->
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.run())
             await load.beyond(100)
-            os.killpg(nodes.far, signal.SIGKILL)
+            await asyncio.to_thread(nodes.foreign.kill_node, "attic")
             await load.beyond(200)
             load.stop()
         for name, token in load.tokens.items():

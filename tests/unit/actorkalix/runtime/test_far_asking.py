@@ -187,3 +187,14 @@ def test_the_process_asks_the_host_where_the_shards_are() -> None:
         assert (await pair.queries.ask(asked("subject"))).payload == b"('counter', 'a')"
 
     run(case)
+
+
+def test_after_a_rest_another_session_begins() -> None:
+    async def case(pair: Pair) -> None:
+        for _ in range(3):
+            await pair.queries.ask(asked("now"))
+        await pair.clock.advance(100_000)
+        assert (await pair.queries.ask(asked("now"))).payload == b"now", "it was forgotten there"
+        assert len({said_in(each).session for each in pair.calls}) == 2
+
+    run(case)

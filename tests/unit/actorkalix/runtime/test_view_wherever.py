@@ -138,3 +138,21 @@ def test_a_stream_that_has_begun_says_that_its_process_ended() -> None:
         assert (await nudged).payload == b"now"
 
     run("far", case)
+
+
+def test_a_stream_that_has_not_begun_is_asked_again() -> None:
+    async def case(place: Place) -> None:
+        place.pair.ended = "it was killed"
+        coming = asyncio.create_task(anext(place.runner.stream(asked("3"))))
+        await place.pair.clock.advance(1_000)
+        assert not coming.done()
+        place.pair.ended = ""
+        await place.pair.clock.advance(200)
+        assert (await coming).payload == b"0"
+        place.pair.ended = "it was killed"
+        never = asyncio.create_task(anext(place.runner.stream(asked("3"))))
+        await place.pair.clock.advance(20_000)
+        failure = (await never).failure
+        assert failure is not None and failure.number == "AK3012"
+
+    run("far", case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
@@ -13,6 +13,7 @@ from actorkalix.limits import Limits
 from actorkalix.runtime.far_asking import Lost
 from actorkalix.runtime.far_frames import ELEMENT_BYTES, WINDOW_BYTES, said_in
 from actorkalix.runtime.virtual import settle
+from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_storage.api import Position
 from tests.unit.actorkalix.runtime.far_pair import Pair, asked
 
@@ -131,8 +132,8 @@ def test_large_elements_wait_for_room() -> None:
     run(case)
 
 
-async def _count(replies: object) -> int:
-    return len([each async for each in replies])  # type: ignore[attr-defined]
+async def _count(replies: AsyncGenerator[Reply]) -> int:
+    return len([each async for each in replies])
 
 
 def test_what_is_under_way_when_the_process_ends_is_lost() -> None:

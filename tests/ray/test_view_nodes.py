@@ -66,7 +66,8 @@ class Nodes:
 
     def process(self) -> dict[str, Any]:
         """The view's process, as the status has it."""
-        return next((one for one in self.running.status()["processes"]), {})
+        found: list[dict[str, Any]] = self.running.status()["processes"]
+        return found[0] if found else {}
 
 
 def until(fits: Callable[[], Any]) -> Any:

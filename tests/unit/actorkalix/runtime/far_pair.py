@@ -54,6 +54,8 @@ class Scripted:
                     return Reply(str(await self.places.subject_at(3, 9)).encode())
                 case "bug":
                     raise RuntimeError("a bug")
+                case _:
+                    return Reply(message.method.encode())
         except asyncio.CancelledError:
             self.cancelled.append(message.method)
             raise

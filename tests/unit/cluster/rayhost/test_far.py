@@ -56,7 +56,12 @@ def test_its_end_is_what_ray_says_and_killing_has_ray_forget_it(
         actor = FarActor(puppet.name, puppet, Beat(puppet.pid, node="attic"))
         assert (actor.pid, actor.last.node, actor.alive) == (puppet.pid, "attic", True)
         seen = asyncio.Event()
-        watching = asyncio.create_task(actor.watch(lambda *_: seen.set()))
+
+        def heard(_: object, beat: Beat) -> None:
+            assert beat.pid == puppet.pid
+            seen.set()
+
+        watching = asyncio.create_task(actor.watch(heard))
         await seen.wait()
 
         async def died() -> bytes:
@@ -79,7 +84,7 @@ def test_one_that_says_nothing_is_silent_and_is_killed(ray: Played, tmp_path: Pa
         on.puppets.append(puppet)
         puppet.still = True
         actor = FarActor(puppet.name, puppet, Beat(puppet.pid, node="attic"))
-        await actor.watch(lambda *_: None)
+        await actor.watch(_never)
         assert actor.silent.is_set() and actor.alive
         await actor.kill()
         assert actor.ended.is_set()
@@ -87,6 +92,10 @@ def test_one_that_says_nothing_is_silent_and_is_killed(ray: Played, tmp_path: Pa
 
     with stage(tmp_path) as on:
         asyncio.run(scenario(on))
+
+
+def _never(_: object, beat: Beat) -> None:
+    raise AssertionError(beat)
 
 
 def test_nodes_that_are_there(ray: Played) -> None:

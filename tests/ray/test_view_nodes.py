@@ -185,9 +185,14 @@ def test_when_its_node_dies_it_is_made_anew_and_nothing_is_lost(nodes: Nodes) ->
             await asyncio.to_thread(until, fits)
         return load.done
 
-    with httpx.stream("GET", f"{nodes.running.url}/tallies/watch?more_than=999999") as stream:
+    nodes.add("w3", 8_000)
+    until(lambda: nodes.get("/tallies/by-name?name=w3").status_code == 200)
+    watch = f"{nodes.running.url}/tallies/watch?more_than=7999"
+    with httpx.stream("GET", watch, timeout=WAIT_S) as stream:
+        coming = events(stream.iter_lines())
+        assert '"w3"' in next(coming)["data"]
         done = asyncio.run(case())
-        last = list(events(stream.iter_lines()))
+        last = list(coming)
     assert any("AK3012" in event.get("data", "") for event in last), "who watches is told"
     assert list((nodes.data / "views" / "tallies").glob("*.sqlite")), "on the service's own node"
     [view] = nodes.admin("/admin/views")

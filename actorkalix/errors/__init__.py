@@ -106,6 +106,9 @@ from .requests import (
     SlowBody as SlowBody,
 )
 from .requests import (
+    SlowReader as SlowReader,
+)
+from .requests import (
     UnknownRoute as UnknownRoute,
 )
 from .running import (

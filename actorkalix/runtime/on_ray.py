@@ -328,8 +328,8 @@ class ServiceHost:
             self._service.limits,
             lambda: self._host.feeds,
         )
-        for name, desk in views.desks.items():
-            self._dispatch.add(name, desk.runner, desk.runner.begin)
+        for name, runner in views.runners.items():
+            self._dispatch.add(name, runner, runner.begin)
         self._methods = {**self._methods, **views.methods}
         return views
 

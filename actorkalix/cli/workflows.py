@@ -91,7 +91,7 @@ async def _control(arguments: argparse.Namespace, output: Output) -> int:
         raise InvalidCommandLine(f"the value is no JSON: {problem}") from problem
     order = ControlOrder(
         *(arguments.component, arguments.id, action, arguments.reason, arguments.step),
-        *(arguments.promise or "", value),
+        *(arguments.promise or "", value, arguments.anew),
     )
     async with running(arguments) as service:
         done = await service.workflows.control(order)

@@ -236,7 +236,7 @@ class WorkflowBehavior(EntityBehavior):
         return self._moved(move, Did.TERMINATED, message)
 
     def _restart(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
-        (step,), _ = self._arguments_of(message)
+        (step, anew), _ = self._arguments_of(message)
         step = step or flow.control.step
         arguments = flow.inputs.get(step)
         if arguments is None:
@@ -245,7 +245,7 @@ class WorkflowBehavior(EntityBehavior):
                 UnknownStep(f"{self._id} {flow.entity!r} has not run {step!r} (it has {known})")
             )
         move = Move(self._rules, flow, now_ms)
-        move.restart(step, arguments)
+        move.restart(step, arguments, anew=anew)
         return self._moved(move, Did.RESTARTED, message)
 
     def _keep(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:

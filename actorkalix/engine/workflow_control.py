@@ -164,7 +164,8 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         status: see the head of this file.
-        within: of SUSPENDED: the status before.
+        within: of SUSPENDED: the status before. Of an end: RUNNING or RETRYING where it came upon
+            an activity that was not completed.
         born_ms: time of the first record; names this life.
         run, number: see "Executions" at the head.
         activity: what is run.

@@ -56,6 +56,7 @@ class Draft:
         self._sent: list[Message] = []
         self._packed = b""
         self._deleted = False
+        self._completed = False
         self._doubtful = flow.doubtful
         self._suspended = flow.control.status is Status.SUSPENDED
         if not self.control.born_ms:

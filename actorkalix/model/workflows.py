@@ -254,11 +254,18 @@ class Workflow(Component, Generic[S]):
         raise _only_clients("terminate")
 
     @command
-    def restart(self, step: str = "") -> Effect[str]:
+    def restart(self, step: str = "", anew: bool = False) -> Effect[str]:
         """Run a step again with the input that it had the last time; replies its status.
+
+        A step that was never completed (it runs, has failed, or was cut off) goes on: those of its
+        calls that have counted do not count twice, as long as their keys are kept. A step that was
+        completed is run anew, and so are all of its calls: what they have done before stays done.
+        Undo calls that were registered, and not made yet, stay registered.
 
         Args:
             step: name of one that has run before; "" is the newest.
+            anew: make all of its calls anew, whatever has counted; for a step whose code makes
+                other calls than before, which would be refused under the keys of the former ones.
         """
         raise _only_clients("restart")
 

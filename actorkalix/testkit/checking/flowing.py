@@ -86,6 +86,8 @@ class _Life:
             if before.at_ms > time_ms:
                 yield f"{did.name} {before.at_ms - time_ms} ms before its time"
             yield from self._attempts(entry, before.number)
+        if did is Did.RESTARTED:
+            self._failed.pop(entry.control.number, None)  # its attempts are counted anew
         if did in (Did.PAUSE_OVER, Did.WAIT_OVER) and not 0 < before.at_ms <= time_ms:
             yield f"{did.name} though its time has not come, or has been"
         if did is Did.TIMED_OUT and not 0 < before.deadline_ms <= time_ms:

@@ -183,12 +183,13 @@ def test_restart_runs_a_step_again_with_its_newest_input() -> None:
         unpack_input(again.message.payload).arguments
         == unpack_input(firing.message.payload).arguments
     )
-    assert again.message.key != firing.message.key, "its calls are made anew"
+    assert again.message.key == firing.message.key, "it was not completed: what counted stays"
+    assert unpack_input(again.message.payload).attempt == 1
 
 
 def test_a_superseded_step_leaves_time_to_its_calls() -> None:  # architecture 11
     bench, _ = started("undoing")
-    bench.control("restart", "undoing")
+    bench.control("restart", "undoing", True)
     assert bench.expire() is None
     bench.advance(3)
     assert bench.given().message.method == "undoing"
@@ -212,7 +213,7 @@ def test_after_a_crash_nobody_knows_of_the_calls_before_it() -> None:
     bench.crash()
     bench.failed(bench.given(), "Broken")
     assert bench.status == "failed"
-    bench.control("restart", "")
+    bench.control("restart", "", True)
     assert bench.look().next_ms == bench.now_ms + 5_000
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from actorkalix.describe import descriptor_of
 from actorkalix.engine.workflow_control import Activity, Control, Flow, Status
+from actorkalix.engine.workflow_messages import Finish
 from actorkalix.engine.workflow_move import Move
 from actorkalix.engine.workflow_rules import Rules
 from tests.unit.actorkalix.engine.flows import Obedient
@@ -48,3 +49,51 @@ def test_compensation_without_anything_to_undo_is_over_at_once() -> None:
     move = Move(RULES, Flow("w", None), 10)
     move.undo("plain", Status.FAILED, "no", not_before_ms=30)
     assert (move.control.step, move.control.at_ms) == ("plain", 30)
+
+
+@pytest.mark.parametrize(
+    "control,number",
+    [
+        (Control(Status.RUNNING, step="thrice", number=4), 4),
+        (Control(Status.SUSPENDED, Status.RETRYING, step="thrice", number=4), 4),
+        (Control(Status.SUSPENDED, Status.PAUSED, step="thrice", number=4), 5),
+        (Control(Status.PAUSED, step="thrice", number=4), 5),
+        (Control(Status.ENDED, step="thrice", number=4), 5),
+        (Control(Status.FAILED, Status.RUNNING, step="thrice", number=4), 4),
+        (Control(Status.TERMINATED, Status.RETRYING, step="thrice", number=4), 4),
+        (Control(Status.TERMINATED, step="thrice", number=4), 5),
+        (
+            Control(Status.FAILED, Status.RUNNING, step="thrice", activity=Activity.UNDO, number=4),
+            5,
+        ),
+        (Control(Status.RUNNING, step="plain", number=4), 5),
+    ],
+)
+def test_a_step_that_was_not_completed_goes_on_when_it_is_restarted(
+    control: Control, number: int
+) -> None:
+    move = Move(RULES, Flow("w", None, control=control), 10_000)
+    move.restart("thrice", b"")
+    assert (move.control.status, move.control.number) == (Status.RUNNING, number)
+    assert (move.control.at_ms == 10_000) or number == 5
+    again = Move(RULES, Flow("w", None, control=control), 10_000)
+    again.restart("thrice", b"", anew=True)
+    assert again.control.number == 5
+
+
+@pytest.mark.parametrize(
+    "control,within",
+    [
+        (Control(Status.RUNNING, step="thrice"), Status.RUNNING),
+        (Control(Status.SUSPENDED, Status.RETRYING, step="thrice"), Status.RETRYING),
+        (Control(Status.PAUSED, step="thrice"), Status.NEW),
+        (Control(Status.RUNNING, step="thrice", last=True), Status.NEW),
+    ],
+)
+def test_an_end_says_whether_it_has_cut_off_a_step(control: Control, within: Status) -> None:
+    move = Move(RULES, Flow("w", None, control=control), 10_000)
+    if control.last:
+        move.follow(Finish())  # the step after the timeout was completed
+    else:
+        move.finish(Status.TERMINATED)
+    assert move.control.within is within

@@ -36,12 +36,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         timers: named timers that are started, and fire.
         waiting: those that wait while nothing happens.
         updates: of value entities, while the data file is looked at.
+        large: bytes of a large state.
         histories: of a simulated cluster, on all cores together.
         hosts: numbers of hosts on this node.
         view_events: of which a view is made.
         view_rate: commands a second while a view's lag is taken.
         view_rows, view_pages: of a large view, and how many of its pages are read.
         workflows: of three steps, from start to end.
+        peer_workflows: the same of those that ours stand beside; 0 leaves them out.
         paused: workflows whose memory is taken.
         running: workflows that go on after a kill.
     """
@@ -60,6 +62,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     timers: int = 50_000
     waiting: int = 1_000_000
     updates: int = 2_000_000
+    large: int = 10_000_000
     histories: int = 200
     hosts: tuple[int, ...] = (1, 2, 4)
     view_events: int = 200_000
@@ -67,6 +70,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     view_rows: int = 1_000_000
     view_pages: int = 10_000
     workflows: int = 5_000
+    peer_workflows: int = 400
     paused: int = 100_000
     running: int = 10_000
 

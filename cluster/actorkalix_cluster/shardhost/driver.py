@@ -49,7 +49,7 @@ from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
-from actorkalix_storage.api import Append, StoredRecord, StoreError
+from actorkalix_storage.api import AHEAD_BYTES, Append, StoredRecord, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
@@ -115,7 +115,8 @@ class Driver:
             self._live.drop(actor, Turn.LOST)
 
     def _has_room(self, actor: Actor) -> bool:
-        return len(actor.flights) + actor.resting < self._limits.speculation_max
+        under_way = len(actor.flights) + actor.resting
+        return under_way < self._limits.speculation_max and not actor.ahead
 
     def _refuse_load(self, ticket: Ticket, what: str) -> None:
         failure = failures.overloaded(what, self._limits.retry_after_ms)
@@ -232,6 +233,10 @@ class Driver:
         version = behavior.version(actor.speculative)
         append = Append(shard.number, shard.epoch, version, step.records)
         flight = Flight(actor, append, step.instance, ticket)
+        if flight.size > AHEAD_BYTES and not self._commits.takes(flight):
+            if not isinstance(behavior, Elsewhere):  # there the step has been made, and counts
+                self._refuse_load(ticket, "too many large states wait for the disk")
+                return
         flight.reply = step.reply
         flight.snapshot_due = step.snapshot_due
         flight.forget = step.forget

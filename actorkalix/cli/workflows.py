@@ -126,6 +126,8 @@ def _about(row: WorkflowRow) -> str:
         said.append(f"{attempt}{row.failure[:FAILURE_CHARACTERS]}")
     if row.next_ms and row.status in ("retrying", "paused", "waiting"):
         said.append(f"until {utc(row.next_ms)}")
+    elif row.next_ms and row.status in ("ended", "failed", "timed_out", "terminated"):
+        said.append(f"deleted {utc(row.next_ms)}")
     return ", ".join(said)
 
 

@@ -261,6 +261,14 @@ class WorkflowBehavior(EntityBehavior):
         move = resolved(self._rules, flow, name, value, now_ms)
         return self._moved(move, Did.RESOLVED, message, what=name)
 
+    def _expire(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
+        """It has ended so long ago that it is deleted."""
+        if not 0 < flow.control.at_ms <= now_ms:
+            return _unchanged(flow)
+        move = Move(self._rules, flow, now_ms)
+        move.expire()
+        return self._moved(move, Did.EXPIRED)
+
     def _clean(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         record = self._record(RecordKind.CLEANED, flow, now_ms)
         return Step(self.empty(flow.entity), (record,), Reply(), forget=True)
@@ -348,6 +356,7 @@ _ACTS = {
     Act.END: WorkflowBehavior._terminate,
     Act.RESTART: WorkflowBehavior._restart,
     Act.KEEP: WorkflowBehavior._keep,
+    Act.EXPIRE: WorkflowBehavior._expire,
     Act.CLEAN: WorkflowBehavior._clean,
 }
 

@@ -211,7 +211,7 @@ def wake_failed(rules: Rules, flow: Flow, cls: type[Any], problem: Exception, no
     move = Move(rules, flow, now_ms)
     move.wake_again(now_ms + wait_ms, text, failures)
     told: dict[str, Any] = {"attempt": failures, "began_ms": now_ms, "ended_ms": now_ms}
-    return move.done(Did.ATTEMPT_FAILED, what=flow.control.late, failure=text, **told)
+    return move.done(Did.WAKE_FAILED, what=flow.control.late, failure=text, **told)
 
 
 def _call_settled(move: Move, fired: Outcome) -> Moved:

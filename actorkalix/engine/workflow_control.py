@@ -13,7 +13,8 @@ What a record rarely changes (`Kept`: promises, undo calls, children) is in it o
     PAUSED       -                                        the end of the pause, 0 for none
     WAITING      - (for promises)                         the end of the wait, 0 for none
     SUSPENDED    - (`within` says what it resumes)        none, but the others go on meanwhile
-    ENDED FAILED TIMED_OUT TERMINATED DELETED             none
+    ENDED FAILED TIMED_OUT TERMINATED                     when it is deleted, 0 for never
+    DELETED                                               none
 
 Executions. Whenever an activity is to be run, `run` is one higher: token and execution belong
 together, so the result of one that was suspended, terminated, timed out or superseded meanwhile
@@ -86,6 +87,7 @@ class Act(enum.Enum):
     END = "end"  # terminate
     RESTART = "restart"
     KEEP = "keep"  # the promise's value, or the child's end
+    EXPIRE = "gone"  # delete it, if it is its time
     CLEAN = "clean"
     REFUSE = "refuse"  # an error: it is over
     NOTHING = "-"  # not applicable: no change, no error
@@ -100,10 +102,10 @@ def _table() -> Mapping[tuple[Status, Ask], Act]:
     PAUSED      handle  read  tell   pass -      stop    -      end       restart keep    keep  -
     WAITING     handle  read  tell   pass -      stop    -      end       restart keep    keep  -
     SUSPENDED   read    read  tell   pass -      -       resume end       restart keep    keep  -
-    ENDED       read    read  tell   -    -      -       -      -         restart refuse  -     -
-    FAILED      read    read  tell   -    -      -       -      -         restart refuse  -     -
-    TIMED_OUT   read    read  tell   -    -      -       -      -         restart refuse  -     -
-    TERMINATED  read    read  tell   -    -      -       -      -         restart refuse  -     -
+    ENDED       read    read  tell   gone -      -       -      -         restart refuse  -     -
+    FAILED      read    read  tell   gone -      -       -      -         restart refuse  -     -
+    TIMED_OUT   read    read  tell   gone -      -       -      -         restart refuse  -     -
+    TERMINATED  read    read  tell   gone -      -       -      -         restart refuse  -     -
     DELETED     read    read  tell   -    -      -       -      -         refuse  refuse  -   clean
     """
     rows = [line.split() for line in text.strip().splitlines()]
@@ -261,6 +263,8 @@ class Did(enum.IntEnum):
     UNDONE = 13  # an undo call; `what` is whom it called
     CHILD_STARTED = 14  # `what` is "component/id"
     CHILD_ENDED = 15
+    EXPIRED = 16  # it has ended long ago, and is deleted
+    WAKE_FAILED = 17  # the command at the end of a pause, `what`: it is run again
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -338,7 +342,7 @@ def expires_ms(control: Control, now_ms: int) -> int:
     """When the store is to say that something is due, 0 for never."""
     status = control.status
     if status in OVER or status is Status.NEW:
-        return 0
+        return control.at_ms
     times = [control.at_ms or now_ms if status in BUSY else control.at_ms]
     if status is Status.SUSPENDED:
         times = []

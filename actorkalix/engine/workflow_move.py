@@ -162,7 +162,7 @@ class Move(Draft):
         self._set(
             status=Status.DELETED if delete else status,
             within=before if cut_off else Status.NEW,
-            at_ms=0,
+            at_ms=0 if delete or not self.rules.expire_ms else self.now_ms + self.rules.expire_ms,
             deadline_ms=0,
             promises=(),
             reason=reason,
@@ -172,6 +172,12 @@ class Move(Draft):
         self._tell_parent(public(self.control.status), reason)
         self.kept = Kept(undo=self.kept.undo, parent=self.kept.parent)
         self._deleted = delete
+
+    def expire(self) -> None:
+        """What has ended is deleted; everybody was told of its end when it came."""
+        self.kept = Kept()
+        self._set(status=Status.DELETED, at_ms=0)
+        self._deleted = True
 
     def restart(self, step: str, arguments: bytes, *, anew: bool = False) -> None:
         """Go on from a step, whatever it is at; after an end its timeout counts anew.

@@ -54,9 +54,10 @@ class Workflow(Component, Generic[S]):
     every command and step: only the state stays.
 
     Class options: `id`; `timeout` of the whole workflow, with `on_timeout`, the step that may run
-    then; `step_timeout` and `recover`, for steps that say nothing themselves; `snapshot_every` so
-    many records (0 never); or `abstract=True` for a base of your own. Subclasses have the options
-    of their bases, but for `id`, unless they give them themselves.
+    then; `step_timeout` and `recover`, for steps that say nothing themselves; `expire_after`: so
+    long after its end, of whatever kind, it is deleted; `snapshot_every` so many records (0 never);
+    or `abstract=True` for a base of your own. Subclasses have the options of their bases, but for
+    `id`, unless they give them themselves.
     """
 
     _asked_by: ClassVar[str] = "client.workflow({}, workflow_id)"
@@ -73,6 +74,7 @@ class Workflow(Component, Generic[S]):
             on_timeout: str | Recovery | None = None,
             step_timeout: timedelta = ...,
             recover: Recovery | None = None,
+            expire_after: timedelta | None = None,
             snapshot_every: int = 100,
         ) -> None: ...
         @overload
@@ -84,6 +86,7 @@ class Workflow(Component, Generic[S]):
             on_timeout: str | Recovery | None = None,
             step_timeout: timedelta = ...,
             recover: Recovery | None = None,
+            expire_after: timedelta | None = None,
             snapshot_every: int = 100,
         ) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...

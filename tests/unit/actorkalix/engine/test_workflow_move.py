@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from actorkalix.describe import descriptor_of
-from actorkalix.engine.workflow_control import Activity, Control, Flow, Status
+from actorkalix.engine.workflow_control import Activity, Control, Did, Flow, Status
 from actorkalix.engine.workflow_messages import Finish
 from actorkalix.engine.workflow_move import Move
 from actorkalix.engine.workflow_rules import Rules
-from tests.unit.actorkalix.engine.flows import Obedient
+from actorkalix_storage.api import RecordKind
+from tests.unit.actorkalix.engine.flows import Bench, Obedient, Passing
 
 RULES = Rules(descriptor_of(Obedient))
 
@@ -97,3 +98,42 @@ def test_an_end_says_whether_it_has_cut_off_a_step(control: Control, within: Sta
     else:
         move.finish(Status.TERMINATED)
     assert move.control.within is within
+
+
+@pytest.mark.parametrize("how", ["ended", "failed", "terminated"])
+def test_what_has_ended_is_deleted_when_its_time_has_come(how: str) -> None:  # WF-45
+    bench = Bench(Passing)
+    bench.value("go", 1, "deadly")
+    if how == "terminated":
+        bench.control("terminate")
+    elif how == "failed":
+        bench.failed(bench.given(), "Broken")
+    else:
+        bench.done(bench.given(), Finish())
+    assert bench.status == how
+    due_ms = bench.now_ms + 86_400_000
+    assert (bench.look().next_ms, bench.stored[-1].record.expires_ms) == (due_ms, due_ms)
+    bench.now_ms = due_ms - 1
+    assert bench.expire() is None
+    assert bench.status == how
+    bench.crash()
+    bench.now_ms = due_ms
+    assert bench.expire() is None
+    assert bench.history[-1].did is Did.EXPIRED
+    assert [each.record.kind for each in bench.stored[-2:]] == [
+        *(RecordKind.EVENT, RecordKind.DELETED)
+    ]
+    for _ in range(2):
+        assert (bench.status, bench.flow.state, bench.look().next_ms) == ("deleted", None, 0)
+        bench.crash()
+
+
+def test_what_is_restarted_is_not_deleted() -> None:
+    bench = Bench(Passing)
+    bench.value("go", 1, "plain")
+    bench.done(bench.given(), Finish())
+    bench.control("restart", "plain")
+    bench.advance(100_000)
+    assert bench.given().message.method == "plain"
+    bench.control("terminate")
+    assert bench.look().next_ms == bench.now_ms + 86_400_000, "it has ended only now"

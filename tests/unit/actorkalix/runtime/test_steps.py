@@ -350,3 +350,23 @@ def test_a_restart_goes_on_with_a_step_that_has_failed_and_runs_a_completed_one_
                 await one(running)
 
     asyncio.run(both())
+
+
+class Brief(Adding, id="brief", expire_after=timedelta(hours=1)):
+    """Is deleted an hour after its end."""
+
+
+def test_a_workflow_that_has_ended_is_deleted_in_time() -> None:
+    async def work() -> None:
+        async with TestService(Service("brief", components=[Note, Brief])) as running:
+            brief = running.client.workflow(Brief, "b")
+            await brief.start()
+            await running.advance(SECOND)
+            assert await brief.suspend() == "failed"
+            await running.restart()
+            await running.advance(timedelta(minutes=59))
+            assert await brief.suspend() == "failed"
+            await running.advance(timedelta(minutes=2))
+            assert await brief.suspend() == "deleted"
+
+    asyncio.run(work())

@@ -54,6 +54,7 @@ from .workflow_control import (
     Flow,
     Folded,
     Kept,
+    Notes,
     Status,
     asked,
     entry_of,
@@ -62,13 +63,13 @@ from .workflow_control import (
     public,
     token_of,
 )
-from .workflow_draft import inputs_after
+from .workflow_draft import inputs_after, notes_after
 from .workflow_keeping import child_ended, parent_of, refuse_unless_begun, resolved
-from .workflow_messages import Finish
+from .workflow_messages import NOTES, Finish
 from .workflow_move import Move
 from .workflow_outcome import outcome_of
 from .workflow_rules import Rules
-from .workflow_status import status_of
+from .workflow_status import heard_of, status_of
 
 NOT_BEGUN_RETRY_MS = 1_000
 
@@ -97,9 +98,11 @@ class WorkflowBehavior(EntityBehavior):
         try:
             folded = folded_of(snapshot.payload) if snapshot else Folded(Control(), Kept())
             control, kept, stored = folded.control, folded.kept, folded.state
-            inputs = folded.inputs
+            inputs, since = folded.inputs, snapshot.number if snapshot else 0
+            notes: Notes = ()
             for each in history.records:
                 entry = entry_of(each.record.payload)
+                notes, since = notes_after(notes, since, each.record.number, entry.notes)
                 control, kept = entry.control, entry.kept or kept
                 stored = entry.state or stored
                 inputs = inputs_after(inputs, control)
@@ -117,6 +120,8 @@ class WorkflowBehavior(EntityBehavior):
             stored=stored,
             inputs=inputs,
             doubtful=control.status in BUSY or control.within in BUSY,
+            notes=notes,
+            notes_since=since,
         )
 
     def snapshot(self, instance: Instance) -> Snapshot:
@@ -155,7 +160,8 @@ class WorkflowBehavior(EntityBehavior):
                 refuse_unless_begun(self._id, flow, _flow(step.instance), message)
             return step
         if act is Act.TELL:
-            return _unchanged(flow, _encoded(status_of(flow), message.accept))
+            told = heard_of(flow) if message.method == NOTES else status_of(flow)
+            return _unchanged(flow, _encoded(told, message.accept))
         if act is Act.NOTHING:
             return _unchanged(flow, self._nothing(flow, ask, message))
         if act is Act.REFUSE:
@@ -295,6 +301,7 @@ class WorkflowBehavior(EntityBehavior):
             move.put_state(decision.state, outcome.state)
         move.register(outcome.undo, f"command {flow.number}")
         move.open(outcome.promises)
+        move.tell(outcome.notes)
         move.follow(following)
         if excess := move.excess():
             raise ResultTooLarge(excess)

@@ -126,6 +126,7 @@ def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> 
     attempt = flow.control.failures + 1
     move.register(outcome.undo, flow.control.number)
     move.open(outcome.promises)
+    move.tell(outcome.notes)
     move.send(outcome.side_effects)
     move.follow(outcome.next)
     if excess := move.excess():

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -36,7 +37,10 @@ from actorkalix_cluster.shardhost.fired import FIRED
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 from .instance import Instance
-from .workflow_messages import CHILD_ENDED, STATUS, Parent, PublicStatus
+from .workflow_messages import CHILD_ENDED, NOTES, STATUS, Parent, PublicStatus
+
+Notes: TypeAlias = tuple[tuple[int, tuple[bytes, ...]], ...]
+"""Numbers of records, each with what it tells those who listen."""
 
 
 class Status(enum.IntEnum):
@@ -293,6 +297,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     ended_ms: int = 0
     failure: str = ""
     run: int = 0
+    notes: tuple[bytes, ...] = ()
 
 
 class Folded(msgspec.Struct, frozen=True, array_like=True):
@@ -314,6 +319,8 @@ class Flow(Instance, frozen=True):
         inputs: with which each step was entered the last time, by its name.
         doubtful: it came from storage with an activity under way, or that was cut off: an execution
             before may have made calls of which nobody knows.
+        notes: what it has told of late, by the records that tell it.
+        notes_since: notes of all records after this one are there.
     """
 
     control: Control = Control()
@@ -321,6 +328,8 @@ class Flow(Instance, frozen=True):
     stored: bytes | None = None
     inputs: Mapping[str, bytes] = {}
     doubtful: bool = False
+    notes: Notes = ()
+    notes_since: int = 0
 
 
 _KINDS: Mapping[MessageKind, Ask] = {
@@ -335,7 +344,7 @@ def asked(kind: MessageKind, method: str) -> Ask | None:
     """What a message is; None where it is a control that nobody knows."""
     if kind is MessageKind.CONTROL:
         return _CONTROLS.get(method)
-    return Ask.STATUS if method == STATUS else _KINDS.get(kind)
+    return Ask.STATUS if method in (STATUS, NOTES) else _KINDS.get(kind)
 
 
 def expires_ms(control: Control, now_ms: int) -> int:

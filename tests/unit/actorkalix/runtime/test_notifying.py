@@ -172,8 +172,7 @@ def test_a_client_reads_values() -> None:
         told: list[Progress] = []
 
         async def listen() -> None:
-            async for each in running.client.workflow(Tour, "t").progress():
-                told.append(each)
+            told.extend([each async for each in running.client.workflow(Tour, "t").progress()])
 
         task = asyncio.ensure_future(listen())
         await running.advance(SECOND)

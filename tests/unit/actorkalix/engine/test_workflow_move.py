@@ -137,3 +137,13 @@ def test_what_is_restarted_is_not_deleted() -> None:
     assert bench.given().message.method == "plain"
     bench.control("terminate")
     assert bench.look().next_ms == bench.now_ms + 86_400_000, "it has ended only now"
+
+
+@pytest.mark.parametrize("control", ["suspend", "terminate"])
+def test_what_is_suspended_or_terminated_leaves_memory_at_once(control: str) -> None:  # WF-44
+    bench = Bench()
+    bench.value("go", 1, "plain")
+    assert bench.last is not None
+    assert not bench.last.forget, "it is about to run"
+    bench.control(control)
+    assert bench.last.forget

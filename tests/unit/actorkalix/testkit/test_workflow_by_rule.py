@@ -1,4 +1,28 @@
-"""Rules of workflows that a kit shows: each test carries the number of its rule."""
+"""Rules of workflows that a kit shows: each test carries the number of its rule.
+
+Where the rules stand in the code, and what else shows them (paths below tests/unit/actorkalix
+where nothing else is said; `grep WF-nn` finds the tests):
+
+    01 14 15            engine.workflow, .entity                  here, engine/test_workflow
+    02 03 05            describe.workflows, model.workflow_effects  invalid, describe/test_workflows
+    04 24 36 51         engine.step                               here, engine/test_step
+    10 11 12 13         engine.workflow, .workflow_control        engine/test_workflow
+    20 21               engine.workflow_attempt                   engine/test_workflow, e2e
+    22 25               runtime.step_calls                        here, runtime/test_step_calls
+    23                  codec                                     here
+    30 31 32 33         engine.workflow_attempt, .workflow_rules  here, engine/test_workflow_rules,
+                        runtime.steps, .tasks                     runtime/test_steps, test_tasks
+    34                  engine.workflow_move                      engine/test_workflow
+    35                  engine.workflow_move                      here, engine/test_workflow
+    40 41               engine.workflow, .workflow_attempt        engine/test_workflow_attempt
+    42 43 44            engine.workflow_control, .workflow_move   engine/test_workflow, _move
+    45                  engine.workflow_move, .workflow_draft     engine/test_workflow_move, _draft
+    50                  runtime.notifying, model.notifications    runtime/test_notifying
+    52                  engine.changes, views                     runtime/test_subscriptions
+    53                  runtime.workflow_check                    runtime/test_workflow_check
+    55                  cli.workflows, runtime.workflow_listing   cli/test_workflows, e2e
+    all of 10 to 45     a model of their own                      property/test_workflow_schedules
+"""
 
 from __future__ import annotations
 

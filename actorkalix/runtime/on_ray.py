@@ -27,6 +27,7 @@ import msgspec
 
 from actorkalix.describe.topics import topics_of
 from actorkalix.errors import ActorkalixError, UnknownRoute, catalog
+from actorkalix.gateway.admission import Admission
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
 from actorkalix.gateway.scraping import metrics_methods
@@ -228,9 +229,12 @@ class ServiceHost:
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
         metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
+        aside = frozenset(
+            name for name, each in service.components.items() if each.kind in ("action", "view")
+        )
         app = http_app(
             service,
-            dispatch,
+            Admission(dispatch, aside),
             limits=limits,
             ready=lambda: self._state == "serving",
             answered=metrics,

@@ -230,10 +230,10 @@ class Driver:
         version = behavior.version(actor.speculative)
         append = Append(shard.number, shard.epoch, version, step.records)
         flight = Flight(actor, append, step.instance, ticket)
-        if flight.size > AHEAD_BYTES and not self._commits.takes(flight):
-            if not isinstance(behavior, Elsewhere):  # there the step has been made, and counts
-                self._refuse_load(ticket, "too many large states wait for the disk")
-                return
+        is_here = not isinstance(behavior, Elsewhere)  # there the step has been made, and counts
+        if flight.size > AHEAD_BYTES and is_here and not self._commits.takes(flight):
+            self._refuse_load(ticket, "too many large states wait for the disk")
+            return
         flight.reply = step.reply
         flight.snapshot_due = step.snapshot_due
         flight.forget = step.forget

@@ -20,6 +20,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 from typing import Protocol
 
+from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.gateway.prompt import Asking
 from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost import failures
@@ -43,7 +44,7 @@ class Admission:
 
     Args:
         ask: answers what is let in.
-        aside: ids of components that are not looked at.
+        service: whose components are asked.
         now_s: a clock that does not go back.
         now_ms: the clock in which deadlines are.
     """
@@ -51,13 +52,15 @@ class Admission:
     def __init__(
         self,
         ask: AskingAll,
-        aside: frozenset[str],
+        service: ServiceDescriptor,
         *,
         now_s: Callable[[], float] = time.perf_counter,
         now_ms: Callable[[], float] = lambda: time.time() * 1_000,
     ) -> None:
         self._ask = ask
-        self._aside = aside
+        self._aside = frozenset(
+            name for name, each in service.components.items() if each.kind in ("action", "view")
+        )
         self._now_s, self._now_ms = now_s, now_ms
         self._waiting = 0
         self._each_ms = 0.0  # that an answer takes, while there is a crowd

@@ -34,11 +34,12 @@ from actorkalix.gateway.scraping import metrics_methods
 from actorkalix.gateway.server import Server
 from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.broker_links import BrokerLinks
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.consuming import acting_methods
-from actorkalix.runtime.dedicated import places_on_ray
+from actorkalix.runtime.dedicated import PlacesOnRay
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -114,6 +115,7 @@ class ServiceHost:
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._views: ViewHosting | None = None
+        self._places = PlacesOnRay(self._service.descriptor, config)
         self._stack = AsyncExitStack()
         self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
@@ -228,13 +230,12 @@ class ServiceHost:
         dispatch = self._dispatch = await self._open_actions(neighbours, metrics, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
-        metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
-        aside = frozenset(
-            name for name, each in service.components.items() if each.kind in ("action", "view")
+        metrics.bind(
+            self._host.stats, lambda: _use_of(folder, store), views.uses, self._places.uses
         )
         app = http_app(
             service,
-            Admission(dispatch, aside),
+            Admission(dispatch, service),
             limits=limits,
             ready=lambda: self._state == "serving",
             answered=metrics,
@@ -280,7 +281,7 @@ class ServiceHost:
                 watch=watch,
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
-                places=places_on_ray(service, self._config),
+                places=self._places,
                 publishing=self._links.publishing,
             )
             await host.start()
@@ -365,7 +366,7 @@ class ServiceHost:
             return await asyncio.to_thread(verify, folder, live=True)
 
         return {
-            **inspect_methods(inspection),
+            **inspect_methods(inspection, self._processes),
             **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
@@ -375,6 +376,10 @@ class ServiceHost:
             **topic_methods(self._dispatch, limits.topic_partitions),
             **control_methods(self._dispatch, service),
         }
+
+    def _processes(self) -> list[ProcessView]:
+        views = [] if self._views is None else self._views.processes()
+        return [*views, *self._places.processes(self._assignment.store)]
 
     def _hang(self, reason: str) -> None:
         """On the watchdog's thread: a handler does not come back."""

@@ -34,6 +34,8 @@ QUICK: dict[str, Any] = {
     "view_events": 10_000,
     "view_rows": 20_000,
     "view_pages": 100,
+    "workflows": 500,
+    "peer_workflows": 20,
 }
 """Shows in a minute or two that everything runs; its figures mean little."""
 

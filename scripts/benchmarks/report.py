@@ -67,6 +67,8 @@ def line(row: Row) -> str:
     parts = [f"{row.what}{f' ({said})' if said else ''}: {value}{p99}"]
     if row.other is not None and row.ratio is not None:
         parts.append(f"{row.ratio:.2f} x of {_figure(row.other, row.unit)} ({row.beside})")
+    elif row.beside:
+        parts.append(f"beside {row.beside}")
     if row.targets:
         parts.append(f"to reach {_wanted(row)}: {verdict(row)}")
     return "; ".join(parts)

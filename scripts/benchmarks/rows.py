@@ -44,6 +44,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         view_rate: commands a second while a view's lag is taken.
         view_rows, view_pages: of a large view, and how many of its pages are read.
         workflows: of three steps, from start to end.
+        peer_workflows: the same of those that ours stand beside; 0 leaves them out.
         paused: workflows whose memory is taken.
         running: workflows that go on after a kill.
     """
@@ -72,6 +73,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     view_rows: int = 1_000_000
     view_pages: int = 10_000
     workflows: int = 5_000
+    peer_workflows: int = 400
     paused: int = 100_000
     running: int = 10_000
 

@@ -38,6 +38,7 @@ from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_storage.lmdbstore import open_store
 
+from .dbos import STORES, dbos
 from .flows import Rest, Three, service
 from .load import Load, load_of
 from .memory import own_bytes
@@ -46,8 +47,7 @@ from .rows import Row, Setting, at_least, at_most, rate_row
 CALLERS = 64
 STEPS = 3
 DRAIN_S = 10.0
-DBOS_RATE, DBOS_ALONE = 74.0, 74.0
-"""Three-step workflows a second of DBOS on a machine of two cores, the better of its stores."""
+AT_ONCE, ONE_BY_ONE = 12.0, 4.0  # times the rate of DBOS, on either of its stores
 CACHED = 1_000  # workflows that stay in memory where rest is measured
 WARM = 2_000
 
@@ -99,33 +99,48 @@ async def _load(count: int, callers: int) -> Load:
 
 
 def workflows(setting: Setting) -> list[Row]:
-    """Workflows a second, many at a time and one after the other; and what a step takes."""
-    many = [uvloop.run(_load(setting.workflows, CALLERS)) for _ in range(setting.rounds)]
+    """Workflows a second, many at a time and one after the other, beside DBOS; a step's time."""
     few = max(1, setting.workflows // 10)
-    alone = [uvloop.run(_load(few, 1)) for _ in range(setting.rounds)]
+    stores = dbos() if setting.peer_workflows else dict.fromkeys(STORES)
+    peers = {name: one for name, one in stores.items() if one is not None}
+    peer_few = max(1, setting.peer_workflows // 4)
+    many: list[Load] = []
+    alone: list[Load] = []
+    theirs: dict[str, tuple[list[Load], list[Load]]] = {name: ([], []) for name in peers}
+    for _ in range(setting.rounds):
+        many.append(uvloop.run(_load(setting.workflows, CALLERS)))
+        alone.append(uvloop.run(_load(few, 1)))
+        for name, peer in peers.items():
+            theirs[name][0].append(peer.load(setting.peer_workflows, CALLERS))
+            theirs[name][1].append(peer.load(peer_few, 1))
+    rows: list[Row] = []
+    for name in stores:
+        at_once, one_by_one = theirs.get(name, ([], []))
+        whats = (f"three-step workflows, {CALLERS} at once", "three-step workflows, one by one")
+        rows += [
+            _beside(whats[0], name, many, at_once, AT_ONCE),
+            _beside(whats[1], name, alone, one_by_one, ONE_BY_ONE),
+        ]
+    step = statistics.median(load.p50_ms for load in alone) / (STEPS + 1)
     return [
-        rate_row(
-            "three-step workflows, in process",
-            many,
-            targets=(at_least(12 * DBOS_RATE),),
-            unit="workflows/s",
-        ),
-        rate_row(
-            "three-step workflows, one after the other",
-            alone,
-            targets=(at_least(4 * DBOS_ALONE),),
-            unit="workflows/s",
-        ),
+        *rows,
         Row(
             what="a step at idle",
             durable=True,
             connections=1,
             percentile="p50",
             unit="ms",
-            value=statistics.median(load.p50_ms for load in alone) / (STEPS + 1),
+            value=step,
             targets=(at_most(2),),
         ),
     ]
+
+
+def _beside(what: str, name: str, mine: list[Load], theirs: list[Load], factor: float) -> Row:
+    if not theirs:
+        return rate_row(what, mine, f"{name}: not installed", unit="workflows/s")
+    wanted = (at_least(factor, "ratio"),)
+    return rate_row(what, mine, name, theirs, targets=wanted, unit="workflows/s")
 
 
 # ---- rest -------------------------------------------------------------------------------------

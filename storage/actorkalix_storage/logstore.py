@@ -202,6 +202,9 @@ class LogStore(ABC):
     def head(self, shard: int, component: str, entity: str) -> Head | None:
         return self._read(shard, lambda source: source.head((shard, component, entity)))
 
+    def snapshot(self, shard: int, component: str, entity: str) -> Snapshot | None:
+        return self._read(shard, lambda source: reading.folded(source, (shard, component, entity)))
+
     def load(self, shard: int, component: str, entity: str) -> History | None:
         return self._read(shard, lambda source: reading.load(source, (shard, component, entity)))
 

@@ -89,6 +89,12 @@ class Source(Protocol):
         ...
 
 
+def folded(source: Source, subject: Subject) -> Snapshot | None:
+    """See `Store.snapshot`."""
+    head = source.head(subject)
+    return None if head is None else source.snapshot(subject, head)
+
+
 def load(source: Source, subject: Subject) -> History | None:
     """See `Store.load`."""
     whole = Load(*subject)

@@ -142,9 +142,12 @@ class Driver:
         try:
             watch.work = (now_ms, message)
             try:
-                return actor.behavior.step(instance, message, now_ms)
+                step = actor.behavior.step(instance, message, now_ms)
             finally:
                 watch.work = None  # before the log is written, which may take its time
+            if step.fault is not None:
+                log.error("%s %r failed", actor.component, actor.entity, exc_info=step.fault)
+            return step
         except BehaviorError as error:
             return _refusal(error, message)
         except Exception:

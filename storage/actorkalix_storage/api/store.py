@@ -218,6 +218,10 @@ class Store(Protocol):
         """The subject's head, or None when it has no record in this life."""
         ...
 
+    def snapshot(self, shard: int, component: str, entity: str) -> Snapshot | None:
+        """The newest snapshot of the subject's life, or None where there is none."""
+        ...
+
     def load(self, shard: int, component: str, entity: str) -> History | None:
         """All that is needed to rebuild the subject.
 

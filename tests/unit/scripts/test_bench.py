@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from actorkalix_storage.lmdbstore import open_store, read_homes
 from scripts.benchmarks import __main__ as bench
+from scripts.benchmarks import dbos as peer
+from scripts.benchmarks import dbos_flows
+from scripts.benchmarks import workflows as flows
+from scripts.benchmarks.dbos import STORES
 from scripts.benchmarks.deliveries import subscriptions, topics
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
 from scripts.benchmarks.growth import log_growth
-from scripts.benchmarks.load import load_of
+from scripts.benchmarks.load import Load, load_of
 from scripts.benchmarks.memory import idle_memory
 from scripts.benchmarks.replay import replayed
 from scripts.benchmarks.report import cells, line, markdown, write_report
@@ -71,6 +78,7 @@ def tiny(tmp_path: Path) -> Setting:
         view_rows=300,
         view_pages=3,
         workflows=20,
+        peer_workflows=0,
         paused=30,
         running=20,
     )
@@ -84,10 +92,60 @@ def test_simulation(tiny: Setting) -> None:
 
 
 def test_workflows(tiny: Setting) -> None:
-    many, alone, step = workflows(tiny)
+    many, alone, *others, step = workflows(tiny)
     assert many.value > 0
+    assert (many.beside, many.ratio) == ("DBOS on SQLite: not installed", None)
+    assert "beside DBOS on SQLite: not installed" in line(many)
     assert (alone.connections, alone.unit) == (1, "workflows/s")
+    assert [row.beside for row in others] == ["DBOS on PostgreSQL: not installed"] * 2
     assert (step.percentile, step.unit) == ("p50", "ms")
+
+
+def test_workflows_beside_others(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Peer:
+        def load(self, count: int, callers: int) -> Load:
+            assert (count, callers) in ((8, 64), (2, 1))
+            return FAST
+
+    monkeypatch.setattr(flows, "dbos", lambda: dict(zip(STORES, (Peer(), None), strict=True)))
+    many, alone, lacking, *_ = workflows(msgspec.structs.replace(tiny, peer_workflows=8))
+    for row, factor in ((many, 12), (alone, 4)):
+        assert (row.beside, row.other) == ("DBOS on SQLite", FAST.rate)
+        assert row.ratio == row.value / FAST.rate
+        assert row.targets == (Target("ratio", factor),)
+    assert lacking.other is None
+    assert lacking.met is None
+
+
+def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer, "PEERS", tmp_path / "peers")
+    assert peer.dbos(install=False) == dict.fromkeys(STORES)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(peer, "DEBIAN", tmp_path)
+    for version in ("14", "15"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        for name in ("postgres", "initdb", "pg_ctl"):
+            (tmp_path / version / "bin" / name).touch()
+    (tmp_path / "15" / "bin" / "initdb").unlink()
+    found = peer.postgres()
+    assert found is not None
+    assert found == tmp_path / "14" / "bin" or found.parts[1] == "usr"
+
+
+def test_the_workflows_of_the_other_do_the_same() -> None:
+    class Plain:
+        @staticmethod
+        def step() -> Any:
+            def same(fn: Any) -> Any:
+                return fn
+
+            return same
+
+        workflow = step
+
+    taken, elapsed = asyncio.run(dbos_flows.load(dbos_flows.registered(Plain), 7, 3))
+    assert len(taken) == 7
+    assert elapsed > 0
 
 
 @pytest.mark.timeout(240)

@@ -11,6 +11,7 @@ import asyncio
 import statistics
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import cast
@@ -31,7 +32,7 @@ CONNECTED_AT_ONCE = 100
 
 
 class Flood(msgspec.Struct, frozen=True):
-    """What became of it: answers by status, those without what a refusal has to say, the accepted."""
+    """What became of it: answers by status, refusals that say too little, what was accepted."""
 
     statuses: dict[int, int]
     mute: int
@@ -58,9 +59,7 @@ def overload(setting: Setting) -> list[Row]:
     return _rows(rates, floods, after, grown)
 
 
-def _rows(
-    rates: list[Load], floods: list[Flood], after: list[Load], grown: list[int]
-) -> list[Row]:
+def _rows(rates: list[Load], floods: list[Flood], after: list[Load], grown: list[int]) -> list[Row]:
     rate = statistics.median(each.rate for each in rates)
     all_answers = sum(sum(each.statuses.values()) for each in floods)
     wrong = sum(
@@ -135,7 +134,7 @@ async def _flood(port: int, count: int, seconds: float, make: Callable[[], bytes
     for begin in range(0, count, CONNECTED_AT_ONCE):
         some = paced[begin : begin + CONNECTED_AT_ONCE]
         await asyncio.gather(
-            *(loop.create_connection(lambda p=p: p, "127.0.0.1", port) for p in some)  # type: ignore[misc]
+            *(loop.create_connection(partial(_itself, each), "127.0.0.1", port) for each in some)
         )
     started = perf_counter()
     for at, each in enumerate(paced):
@@ -199,6 +198,10 @@ class _Paced(asyncio.Protocol):
                 self.over.set_result(None)
             else:
                 self.over.set_exception(exc or ConnectionError("the service closed a connection"))
+
+
+def _itself(paced: _Paced) -> _Paced:
+    return paced
 
 
 def own_bytes_of(pid: int) -> int:

@@ -32,6 +32,7 @@ from actorkalix.describe.shapes import contains, is_flat, is_list, shape_of
 from actorkalix.errors import InvalidPayload
 from actorkalix_cluster.shardhost.messages import Encoding
 
+_MSGPACK, _QUERY_STRING = Encoding.MSGPACK, Encoding.QUERY_STRING  # looking one up takes 0.1 us
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -113,9 +114,9 @@ class ArgumentCodec:
             return self._split(self._from_query(b"{}"))
         if not payload or payload.isspace():
             return self._split(self._defaults())
-        if encoding is Encoding.MSGPACK:
+        if encoding is _MSGPACK:
             return self._split(self._object.from_msgpack(payload))
-        if encoding is Encoding.QUERY_STRING:
+        if encoding is _QUERY_STRING:
             return self._split(self._from_query(payload))
         if self._whole is not None and (self._always_whole or self._is_whole(payload)):
             return self._around(self._whole.from_json(payload))

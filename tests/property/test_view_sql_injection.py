@@ -8,6 +8,7 @@ or one of our own errors; the tables are afterwards what they were before.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -154,7 +155,7 @@ def asked(name: str, value: Any) -> list[Row] | None:
 def test_texts_are_compared_and_nothing_else(text: str) -> None:
     sound = text.encode("utf-8", "ignore").decode() == text
 
-    def by(wanted: Any) -> list[Row] | None:
+    def by(wanted: Callable[[Row], bool]) -> list[Row] | None:
         return [row for row in ROWS if wanted(row)] if sound else None
 
     assert asked("equal", text) == by(lambda row: row.name == text)

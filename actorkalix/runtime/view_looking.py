@@ -124,7 +124,9 @@ def _tables_of(view: ViewDescriptor | None, path: Path | None) -> tuple[TableVie
         found.append(
             TableView(
                 name,
-                source.component_id if source is not None else f"topic {table.source.name}",
+                source.component_id
+                if source is not None
+                else f"{table.source.kind} {table.source.label}",
                 _counted(path, name) if path is not None else 0,
                 tuple(ColumnView(leaf.name, leaf.kind.name) for leaf in table.shape.leaves()),
             )

@@ -90,8 +90,7 @@ class Feed:
         self._behind: dict[int, None] = {}
         self._size = 0  # bytes of all entries that lie here
         self._reads = 0
-        self._failures = 0  # in a row
-        self._failure = ""
+        self._failures, self._failure = 0, ""  # in a row, and the last of them
         self._exchange: asyncio.Task[None] | None = None
         self._woken = False
         self._wait: Handle | None = None
@@ -116,11 +115,9 @@ class Feed:
         """Up to where the target needs nothing of a shard's log any more, by its own word."""
         newest = self._store.applied(shard)
         progress = self.progress.get(shard)
-        if progress is None or progress.state is FeedState.ASKING or shard in self._due.parted:
+        if progress is None or shard in self._due.parted:
             return Position(newest.lineage, 0, 0)
-        if progress.caught_up:
-            return newest
-        return Position(newest.lineage, newest.epoch, progress.passed)
+        return progress.beyond_need(newest)
 
     def lags(self) -> Mapping[int, int]:
         """Records of each shard's log beyond what the target has, those of others among them."""

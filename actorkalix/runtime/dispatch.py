@@ -90,7 +90,7 @@ class Listening(Protocol):
         ...
 
 
-class Pursued(Asked):
+class Pursued(Asked, eq=False):
     """A message that was sent, and whatever it was forwarded to.
 
     Attributes:
@@ -98,12 +98,8 @@ class Pursued(Asked):
         forwarded: it was.
     """
 
-    __slots__ = ("at", "forwarded")
-
-    def __init__(self, tell: Tell) -> None:
-        super().__init__(tell)
-        self.at: Asked | asyncio.Task[None] | None = None
-        self.forwarded = False
+    at: Asked | asyncio.Task[None] | None = None
+    forwarded: bool = False
 
 
 class Dispatch:
@@ -235,8 +231,7 @@ class Dispatch:
             self._actors.drop(at)
 
     def _go(self, pursued: Pursued, message: Message) -> Reply | Pursued:
-        refused = self._refused(message)
-        if refused is not None:
+        if message.depth > self._depth_max and (refused := self._refused(message)) is not None:
             return refused
         runner = self._runners.get(message.component)
         if runner is not None:
@@ -245,7 +240,8 @@ class Dispatch:
                 return at_once
             pursued.at = self._spawn(self._run(pursued, runner, message))
             return pursued
-        answer = self._actors.begin(self._queued(message), partial(self._told, pursued))
+        queued = self._queued(message) if self._outside else message
+        answer = self._actors.begin(queued, partial(self._told, pursued))
         if isinstance(answer, Asked):
             pursued.at = answer
             return pursued

@@ -106,6 +106,9 @@ from .requests import (
     SlowBody as SlowBody,
 )
 from .requests import (
+    SlowReader as SlowReader,
+)
+from .requests import (
     UnknownRoute as UnknownRoute,
 )
 from .running import (
@@ -211,6 +214,9 @@ from .streams import (
     UnknownStream as UnknownStream,
 )
 from .views import (
+    NumberTooLarge as NumberTooLarge,
+)
+from .views import (
     QueryTooLarge as QueryTooLarge,
 )
 from .views import (
@@ -236,6 +242,9 @@ from .views import (
 )
 from .workflows import (
     ChildNotBegun as ChildNotBegun,
+)
+from .workflows import (
+    NotificationsMissed as NotificationsMissed,
 )
 from .workflows import (
     TransitionRefused as TransitionRefused,

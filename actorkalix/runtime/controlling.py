@@ -225,8 +225,9 @@ class Controller:
         await self._admin.start()
 
     def _views_ready(self) -> ViewsReady:
-        folder, names = views_folder(Path(self._config.data)), self._service.descriptor
-        views = [each.component_id for each in views_of(names)]
+        folder, service = views_folder(Path(self._config.data)), self._service.descriptor
+        far = self._config.host.view_nodes  # what lies on other nodes is not looked at
+        views = [] if far else [each.component_id for each in views_of(service)]
         return ViewsReady({name: Serving(name, folder_of(folder, name)) for name in views})
 
     async def _replace(self, store: int) -> None:

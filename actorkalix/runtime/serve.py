@@ -184,10 +184,13 @@ class _Run:
             ticket=handover.ticket,
             unwanted_paths=launch.unwanted_paths(self._options),
             environment=launch.import_path(self._options) if joined else {},
+            node=self._ray.node if isinstance(self._ray, join.JoinedRay) else "",
         )
         grace_s = self._service.limits.drain_timeout.total_seconds()
         config = ControllerConfig(
-            host=HostConfig(self._loaded.spec, self._config.dev, making),
+            host=HostConfig(
+                self._loaded.spec, self._config.dev, making, self._config.view_nodes or ""
+            ),
             data=str(self._folder.path),
             stores=prepared.stores,
             cluster=prepared.cluster,

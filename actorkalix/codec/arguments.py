@@ -111,6 +111,8 @@ class ArgumentCodec:
                 repeated or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the
                 bytes are not UTF-8 or not JSON.
         """
+        if not payload and encoding is Encoding.QUERY_STRING:
+            return self._split(self._from_query(b"{}"))
         if not payload or payload.isspace():
             return self._split(self._defaults())
         if encoding is _MSGPACK:
@@ -274,15 +276,18 @@ class _InTexts(NamedTuple):
     picture: shape.Type
     flat: bool
     repeated: bool
+    plain: bool
 
     @classmethod
     def of(cls, tp: Any) -> _InTexts:
         picture = shape_of(tp)
-        return cls(picture, is_flat(tp), is_list(picture))
+        return cls(picture, is_flat(tp), is_list(picture), tp is str)
 
 
 def _from_texts(parameter: Parameter, stands: _InTexts, texts: list[str]) -> Any:
     """A value from the texts that a query string or a path holds for a parameter."""
+    if stands.plain and len(texts) == 1:
+        return texts[0]
     picture = stands.picture
     if not stands.flat:
         raise InvalidPayload(

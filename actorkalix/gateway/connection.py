@@ -26,8 +26,10 @@ from actorkalix.gateway.headers import Head, Headers
 from actorkalix.gateway.http import Endpoint
 from actorkalix.gateway.prompt import Prompt
 from actorkalix.gateway.repeated import VERBS, Repeated, Whole
+from actorkalix.gateway.streaming import OVERRUN
 
 HEAD_BYTES_MAX = 65_536  # request line and headers (nginx: 4 x 8 KiB, Node: 16 KiB, Akka: 64 KiB)
+OVERRUN_S = 30.0  # to take the rest of a stream that was ended, for it was not read
 HEAD_TIMEOUT_S = 10.0  # a connection that says nothing, or its head by drops
 UNWANTED_BYTES_MAX = 16_777_216  # read of a body after its refusal, so that the caller sees why
 
@@ -199,6 +201,7 @@ class Connection(HttpToolsProtocol):
     def _begin_slowly(self) -> None:
         """Let uvicorn do it, with a task of its own."""
         super().on_message_begin()
+        self.scope["extensions"] = {OVERRUN: {"call": self._overrun}}
         super().on_url(self._target)
         for name, value in self._lines:
             super().on_header(name, value)
@@ -208,6 +211,12 @@ class Connection(HttpToolsProtocol):
             if before is not None and not before.response_complete:
                 before.keep_alive = True  # another request is behind it already
             self.cycle.keep_alive = False
+
+    def _overrun(self) -> None:
+        """A stream gives up its reader: what it says last waits for nobody, nor do we for long."""
+        self.cycle.keep_alive = False
+        self.flow.resume_writing()
+        self.loop.call_later(OVERRUN_S, self.transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Parses; closes what goes beyond a bound."""

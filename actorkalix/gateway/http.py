@@ -46,7 +46,7 @@ from actorkalix.gateway.queueing import APPLIED, queued
 from actorkalix.gateway.repeated import Repeated
 from actorkalix.gateway.routes import Found, NoRoute, Route, RouteTable, WrongVerb
 from actorkalix.gateway.scope import decline, raw_path_of
-from actorkalix.gateway.streaming import Events
+from actorkalix.gateway.streaming import Events, overrun_in
 from actorkalix.limits import Limits
 from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost.asked import Asked
@@ -169,7 +169,7 @@ class Endpoint:
         request_id = head.request_id()
         headers: Headers = [_JSON, (b"x-request-id", request_id.encode())]
         path, given = raw_path_of(scope), _Given(scope, receive, head, request_id, headers)
-        events = Events(send, partial(self._problem, path, request_id))
+        events = Events(send, partial(self._problem, path, request_id), overrun_in(scope))
         try:
             opened = self._open(scope["method"], path, head, headers)
             if isinstance(opened, Reply):

@@ -21,6 +21,7 @@ ON_HTTP_OR_RAY = {
     "in-process": 1,
     "host-hop": 1,
     "hosts": 2,
+    "overload": 5,
     "action-task": 2,
     "dedicated": 7,
     "action-inline": 1,
@@ -46,6 +47,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
         entities=(5, 20),
         cold=5,
         hosts=(1, 2),
+        floods=1,
+        flood_s=1.0,
         view_rate=100,
     )
 

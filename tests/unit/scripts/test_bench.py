@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from scripts.benchmarks.deliveries import subscriptions, topics
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
 from scripts.benchmarks.growth import log_growth
+from scripts.benchmarks.large import large_states
 from scripts.benchmarks.load import Load, load_of
 from scripts.benchmarks.memory import idle_memory
 from scripts.benchmarks.replay import replayed
@@ -73,6 +75,7 @@ def tiny(tmp_path: Path) -> Setting:
         timers=40,
         waiting=60,
         updates=40,
+        large=200_000,
         histories=2,
         view_events=100,
         view_rows=300,
@@ -195,9 +198,18 @@ def test_the_data_file_under_updates(tiny: Setting) -> None:
 
 
 def test_memory_of_idle_entities(tiny: Setting) -> None:
-    (row,) = idle_memory(tiny)
-    assert row.unit == "bytes"
-    assert row.met is not None
+    live, left = idle_memory(tiny)
+    assert (live.unit, left.unit) == ("bytes", "bytes")
+    assert live.met is not None
+    assert left.met is not None
+
+
+def test_large_states_beside_others(tiny: Setting) -> None:
+    felt, states = large_states(tiny)
+    assert "0.2 MB" in felt.what
+    assert felt.ratio is not None
+    assert min(felt.value, felt.ratio, states.value) > 0
+    assert (states.unit, states.durable) == ("states/s", True)
 
 
 def test_a_storm_of_activations(tiny: Setting) -> None:
@@ -324,7 +336,8 @@ def test_a_table_has_a_cell_for_each_column() -> None:
 
 def test_a_report_has_a_table_and_plots(tmp_path: Path) -> None:
     commits = [CommitPoint(1, 100.0, 100.0, 1.0, 2.0), CommitPoint(2, 190.0, 95.0, 1.1, 2.0)]
-    costs = [EntitiesPoint(10, 1.0, 0.5, 0.4, 9.0), EntitiesPoint(100, 2.0, 0.6, 0.4, 9.0)]
+    few = EntitiesPoint(10, 1.0, 0.5, 0.4, 9.0, 900.0)
+    costs = [few, EntitiesPoint(100, 2.0, 0.6, 0.4, 9.0, 0.0)]
     folder = tmp_path / "a" / "report"
     files = write_report(folder, {"row": [ROW], "gc": commits, "entities": costs}, "2 cores")
     assert [file.name for file in files] == [
@@ -333,11 +346,22 @@ def test_a_report_has_a_table_and_plots(tmp_path: Path) -> None:
         "group-commit.svg",
         "entities.png",
         "entities.svg",
+        "entities-rate.png",
+        "entities-rate.svg",
     ]
     assert files[0].read_text(encoding="utf-8").startswith("2 cores\n\n| what |")
     assert files[1].read_bytes().startswith(b"\x89PNG")
     assert "<svg" in files[2].read_text(encoding="utf-8")
     assert write_report(folder, {}, "") == []
+
+
+def test_where_nothing_draws_the_report_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    commits = [CommitPoint(1, 100.0, 100.0, 1.0, 2.0)]
+    with pytest.raises(SystemExit, match=r"pip install 'actorkalix\[bench\]'"):
+        write_report(tmp_path, {"gc": commits}, "")
 
 
 # ---- the command ------------------------------------------------------------------------------

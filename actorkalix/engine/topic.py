@@ -7,11 +7,15 @@ entities, so nothing is copied and the order within a partition is that of the l
     message                  answer
     publish, a COMMAND       `Published`: where the message stands
     size, a QUERY            `Size`: how many messages there are
+    take, a COMMAND          where a lane of a stream stands then: its messages are appended
     trim, a COMMAND          nothing: messages up to one are dropped, a `TRIMMED` record
 
 A message with an id of its own, its idempotency key, is appended once: who publishes it again is
 told where it stands, whatever the second one says (architecture 11). Ids count for
 `idempotency_kept`, as all keys do, also when its message was dropped before.
+
+Messages of another service's stream are taken (`taking`): each names its place there, and that of
+the newest one stands in the partition, so a message is taken once, whenever it comes again.
 
 A partition has no state but its number of messages, which stands in the head of its log, and how
 much of them was dropped, which every `TRIMMED` record says anew. So a snapshot holds little, and is
@@ -44,33 +48,13 @@ from actorkalix_storage.api import (
 )
 
 from .replies import digest, refusal
+from .taking import TAKE, Mark, mark_of, marks_with, read_take, take_reply
+from .topic_message import TOPIC as TOPIC
+from .topic_message import TopicMessage as TopicMessage
 
-TOPIC = "~topic"
 PUBLISH, SIZE, TRIM = "publish", "size", "trim"
 SNAPSHOT_MESSAGES = 128
 SNAPSHOT_BYTES = 1_048_576
-
-
-class TopicMessage(msgspec.Struct, frozen=True, array_like=True):
-    """A message as it is stored, with what a CloudEvent needs beside its time and position.
-
-    Attributes:
-        type: of the data: the tag of its class.
-        subject: what it is about, or "".
-        id: that its publisher gave it, or "": it has one by its position.
-        source: who published it.
-        content_type: of the data.
-        metadata: further pairs, in order.
-        data: the bytes.
-    """
-
-    type: str
-    subject: str
-    id: str
-    source: str
-    content_type: str
-    metadata: tuple[tuple[str, str], ...]
-    data: bytes
 
 
 class Published(msgspec.Struct, frozen=True, array_like=True):
@@ -94,6 +78,7 @@ class Size(msgspec.Struct, frozen=True, array_like=True):
         dropped: number of the newest message that was dropped, with all before it; 0 for none.
         dropped_bytes: of these.
         dropped_offset: where that one stood in its shard's log.
+        marks: up to where lanes of a stream were taken.
     """
 
     number: int = 0
@@ -101,6 +86,7 @@ class Size(msgspec.Struct, frozen=True, array_like=True):
     dropped: int = 0
     dropped_bytes: int = 0
     dropped_offset: int = 0
+    marks: tuple[Mark, ...] = ()
 
 
 class Trim(msgspec.Struct, frozen=True, array_like=True):
@@ -161,7 +147,8 @@ class TopicBehavior:
             else:
                 unfolded += len(record.payload)
                 total = size.bytes + len(record.payload)
-                size = msgspec.structs.replace(size, bytes=total)
+                marks = marks_with(size.marks, mark_of(entity, record.payload))
+                size = msgspec.structs.replace(size, bytes=total, marks=marks)
         return Partition(
             entity,
             msgspec.structs.replace(size, number=head.number),
@@ -201,29 +188,20 @@ class TopicBehavior:
             return Step(instance, (), Reply(_ENCODER.encode(instance.size)))
         if message.method == TRIM:
             return self._trim(instance, message, now_ms)
+        if message.method == TAKE:
+            return self._take(instance, message, now_ms)
         if message.method != PUBLISH:
             raise refusal(UnknownRoute(f"{TOPIC} has no handler {message.method!r}"))
         return self._publish(instance, message, now_ms)
 
     def _publish(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
-        size = len(message.payload)
-        if size > self._bytes_max:
-            error = f"a message of {size} bytes, event_bytes_max is {self._bytes_max}"
-            raise refusal(PayloadTooLarge(error))
+        self._check(len(message.payload))
         try:
             read_message(message.payload)
         except msgspec.DecodeError as problem:
             raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
-        number, unfolded = instance.size.number + 1, instance.unfolded_bytes + size
-        due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
-        changed = Partition(
-            instance.entity,
-            msgspec.structs.replace(instance.size, number=number, bytes=instance.size.bytes + size),
-            instance.version + 1,
-            instance.incarnation,
-            number if due else instance.folded,
-            0 if due else unfolded,
-        )
+        changed, due = _grown(instance, message.payload)
+        number = changed.size.number
         reply = _ENCODER.encode(Published(place_of(instance.entity)[1], number))
         record = Record(
             *(RecordKind.EVENT, TOPIC, instance.entity, number, now_ms, message.payload),
@@ -231,6 +209,28 @@ class TopicBehavior:
             reply=reply if message.key else b"",
         )
         return Step(changed, (record,), Reply(reply), due)
+
+    def _take(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
+        try:
+            take = read_take(message.payload)
+        except msgspec.DecodeError as problem:
+            raise refusal(InvalidPayload(f"nothing that can be taken: {problem}")) from problem
+        if take.before != next((m for m in instance.size.marks if m.lane == take.lane), None):
+            return Step(instance, (), Reply(take_reply(instance.size.marks, take.lane)))
+        changed, due, records = instance, False, list[Record]()
+        for made in take.messages:
+            payload = _ENCODER.encode(made)
+            self._check(len(payload))
+            changed, full = _grown(changed, payload, made.mark)
+            due = due or full
+            place = (instance.entity, changed.size.number, now_ms)
+            records.append(Record(RecordKind.EVENT, TOPIC, *place, payload))
+        return Step(changed, tuple(records), Reply(take_reply(changed.size.marks, take.lane)), due)
+
+    def _check(self, size: int) -> None:
+        if size > self._bytes_max:
+            error = f"a message of {size} bytes, event_bytes_max is {self._bytes_max}"
+            raise refusal(PayloadTooLarge(error))
 
     def _trim(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
         try:
@@ -254,6 +254,26 @@ class TopicBehavior:
             trim_payload(trim.offset, trim.bytes, _ENCODER.encode(less)),
         )
         return Step(changed, (record,), Reply(), True)
+
+
+def _grown(instance: Partition, payload: bytes, mark: Mark | None = None) -> tuple[Partition, bool]:
+    """A partition with a message more, and whether a snapshot of it is due."""
+    number, unfolded = instance.size.number + 1, instance.unfolded_bytes + len(payload)
+    due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
+    changed = Partition(
+        instance.entity,
+        msgspec.structs.replace(
+            instance.size,
+            number=number,
+            bytes=instance.size.bytes + len(payload),
+            marks=marks_with(instance.size.marks, mark),
+        ),
+        instance.version + 1,
+        instance.incarnation,
+        number if due else instance.folded,
+        0 if due else unfolded,
+    )
+    return changed, due
 
 
 # ---- names ---------------------------------------------------------------------------------------

@@ -106,6 +106,9 @@ from .requests import (
     SlowBody as SlowBody,
 )
 from .requests import (
+    SlowReader as SlowReader,
+)
+from .requests import (
     UnknownRoute as UnknownRoute,
 )
 from .running import (
@@ -198,6 +201,21 @@ from .stored import (
 from .stored import (
     ViewHistoryParted as ViewHistoryParted,
 )
+from .streams import (
+    ServiceNotThere as ServiceNotThere,
+)
+from .streams import (
+    StreamNotOffered as StreamNotOffered,
+)
+from .streams import (
+    StreamSetBack as StreamSetBack,
+)
+from .streams import (
+    UnknownStream as UnknownStream,
+)
+from .views import (
+    NumberTooLarge as NumberTooLarge,
+)
 from .views import (
     QueryTooLarge as QueryTooLarge,
 )
@@ -224,6 +242,9 @@ from .views import (
 )
 from .workflows import (
     ChildNotBegun as ChildNotBegun,
+)
+from .workflows import (
+    NotificationsMissed as NotificationsMissed,
 )
 from .workflows import (
     TransitionRefused as TransitionRefused,

@@ -80,7 +80,17 @@ class Steps(Protocol):
         ...
 
 
-class Pursued(Asked):
+class Listening(Protocol):
+    """Follows what workflows tell."""
+
+    def stream(
+        self, message: Message, elements: Elements | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """What one tells, as it does; a failure is the last."""
+        ...
+
+
+class Pursued(Asked, eq=False):
     """A message that was sent, and whatever it was forwarded to.
 
     Attributes:
@@ -88,12 +98,8 @@ class Pursued(Asked):
         forwarded: it was.
     """
 
-    __slots__ = ("at", "forwarded")
-
-    def __init__(self, tell: Tell) -> None:
-        super().__init__(tell)
-        self.at: Asked | asyncio.Task[None] | None = None
-        self.forwarded = False
+    at: Asked | asyncio.Task[None] | None = None
+    forwarded: bool = False
 
 
 class Dispatch:
@@ -124,6 +130,7 @@ class Dispatch:
         self._runners: dict[str, ActionRunner] = {}
         self._prompts: dict[str, Prompt] = {}
         self._steps: dict[str, Steps] = {}
+        self._listening: dict[str, Listening] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, component: str, runner: ActionRunner, prompt: Prompt | None = None) -> None:
@@ -141,6 +148,10 @@ class Dispatch:
     def add_steps(self, component: str, runner: Steps) -> None:
         """From now on this one runs the steps of the workflow."""
         self._steps[component] = runner
+
+    def add_listening(self, component: str, runner: Listening) -> None:
+        """From now on this one follows the notifications of the workflow."""
+        self._listening[component] = runner
 
     async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
@@ -194,7 +205,7 @@ class Dispatch:
         Cancellation: the handler is cancelled; so it is when this is closed.
         """
         refused = self._refused(message)
-        runner = self._runners.get(message.component)
+        runner = self._runners.get(message.component) or self._listening.get(message.component)
         if refused is None and runner is None:
             refused = Reply(failure=failures.unknown_component(message.component))
         if refused is not None or runner is None:
@@ -220,8 +231,7 @@ class Dispatch:
             self._actors.drop(at)
 
     def _go(self, pursued: Pursued, message: Message) -> Reply | Pursued:
-        refused = self._refused(message)
-        if refused is not None:
+        if message.depth > self._depth_max and (refused := self._refused(message)) is not None:
             return refused
         runner = self._runners.get(message.component)
         if runner is not None:
@@ -230,7 +240,8 @@ class Dispatch:
                 return at_once
             pursued.at = self._spawn(self._run(pursued, runner, message))
             return pursued
-        answer = self._actors.begin(self._queued(message), partial(self._told, pursued))
+        queued = self._queued(message) if self._outside else message
+        answer = self._actors.begin(queued, partial(self._told, pursued))
         if isinstance(answer, Asked):
             pursued.at = answer
             return pursued

@@ -7,6 +7,7 @@ and the durable one, which queries see. It drops the speculative one when a comm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -91,6 +92,16 @@ class Behavior(Protocol[I]):
 def fires(behavior: Behavior[Any]) -> bool:
     """What is due of its actors is given out to be done, by `firing`; else EXPIRE is all."""
     return bool(getattr(behavior, "fires", False))
+
+
+def image_of(behavior: Behavior[I]) -> Callable[[I], bytes]:
+    """Gives a snapshot's payload of an instance, to see by it whether the instance has changed.
+
+    A behavior that has a cheaper way to it than `snapshot`, which also checks that what it writes
+    can be read again, has it as `image`.
+    """
+    image: Callable[[I], bytes] | None = getattr(behavior, "image", None)
+    return image or (lambda instance: behavior.snapshot(instance).payload)
 
 
 class Around(Generic[I]):

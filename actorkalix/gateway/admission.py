@@ -27,7 +27,7 @@ from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
-CROWD = 32  # fewer are answered before anybody has lost patience
+CROWD = 8  # fewer are answered before anybody has lost patience, on a host that gets no CPU too
 SHARE = 0.5  # the rest is for the ways to the host's loop and from it, which nobody sees here
 WINDOW_S = 0.1  # answers that are looked at together: some hundreds
 _LOOKED_AT = (MessageKind.COMMAND, MessageKind.QUERY)

@@ -21,7 +21,7 @@ from tests.e2e.running import Running
 SERVICE = f"{Path(__file__).parent / 'overload_service.py'}:service"
 COUNTER = f"{Path(flood.__file__).parent / 'service.py'}:service"
 SECONDS = float(os.environ.get("ACTORKALIX_OVERLOAD_SECONDS", "5"))
-LATE_MAX = 0.02  # of all answers: what was let in and then held up by another process
+LATE_MAX = 0.05  # of all answers: what was let in and then held up by another process
 CONNECTIONS = 64
 REFUSED_MIN = 500
 ACCEPTED_MIN = 500

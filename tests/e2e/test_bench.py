@@ -22,6 +22,7 @@ ON_HTTP_OR_RAY = {
     "http-hot-key": 1,
     "http-query": 1,
     "hosts": 2,
+    "overload": 5,
     "action-task": 2,
     "action-inline": 1,
     "dedicated": 7,
@@ -53,6 +54,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
         entities=(5, 20),
         cold=5,
         hosts=(1, 2),
+        floods=1,
+        flood_s=1.0,
         view_rate=100,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -110,10 +111,15 @@ def attributes(entity: str, number: int, time_ms: int, made: TopicMessage) -> Me
     if made.subject:
         pairs.append(("ce-subject", made.subject))
     if not any(name == "ce-time" for name, _ in made.metadata):
-        at = datetime.fromtimestamp(time_ms / 1000, UTC)
-        said = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        pairs.append(("ce-time", said))
+        pairs.append(("ce-time", event_time(time_ms)))
     return Metadata((*pairs, ("content-type", made.content_type), *made.metadata))
+
+
+@lru_cache(maxsize=256)  # those of a batch have one time, or a few
+def event_time(time_ms: int) -> str:
+    """A time, milliseconds since 1970, as CloudEvents have it (RFC 3339)."""
+    at = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Publisher:

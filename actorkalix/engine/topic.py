@@ -6,6 +6,7 @@ entities, so nothing is copied and the order within a partition is that of the l
 
     message                  answer
     publish, a COMMAND       `Published`: where the message stands
+    publish-all, a COMMAND   the same of the first of several messages, which stand in a row
     size, a QUERY            `Size`: how many messages there are
     trim, a COMMAND          nothing: messages up to one are dropped, a `TRIMMED` record
 
@@ -44,6 +45,7 @@ from actorkalix_storage.api import (
 )
 
 from .replies import digest, refusal
+from .topic_parts import PUBLISH_ALL, Part, parts_of
 
 TOPIC = "~topic"
 PUBLISH, SIZE, TRIM = "publish", "size", "trim"
@@ -201,36 +203,64 @@ class TopicBehavior:
             return Step(instance, (), Reply(_ENCODER.encode(instance.size)))
         if message.method == TRIM:
             return self._trim(instance, message, now_ms)
+        if message.method == PUBLISH_ALL:
+            return self._append(instance, parts_of(message), now_ms)
         if message.method != PUBLISH:
             raise refusal(UnknownRoute(f"{TOPIC} has no handler {message.method!r}"))
-        return self._publish(instance, message, now_ms)
+        return self._append(instance, [Part(message.key, message.payload)], now_ms)
 
-    def _publish(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
-        size = len(message.payload)
-        if size > self._bytes_max:
-            error = f"a message of {size} bytes, event_bytes_max is {self._bytes_max}"
-            raise refusal(PayloadTooLarge(error))
-        try:
-            read_message(message.payload)
-        except msgspec.DecodeError as problem:
-            raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
-        number, unfolded = instance.size.number + 1, instance.unfolded_bytes + size
+    def part_keys(self, message: Message) -> tuple[bytes, ...]:
+        """16 bytes for each id of what is published with others.
+
+        Raises:
+            BehaviorError: it is no list of messages, or two of them have one id.
+        """
+        if message.method != PUBLISH_ALL:
+            return ()
+        keys = [part.key for part in parts_of(message) if part.key]
+        if len(set(keys)) < len(keys):
+            raise refusal(InvalidPayload("two messages of one id"))
+        return tuple([digest(key.encode()) for key in keys])
+
+    def _append(self, instance: Partition, parts: list[Part], now_ms: int) -> Step[Partition]:
+        entity, size = instance.entity, instance.size
+        partition, number, total = place_of(entity)[1], size.number, size.bytes
+        records: list[Record] = []
+        for part in parts:
+            self._check(part.payload)
+            number, total = number + 1, total + len(part.payload)
+            key = reply = b""
+            if part.key:
+                key = digest(part.key.encode())
+                reply = _ENCODER.encode(Published(partition, number))
+            records.append(
+                Record(
+                    *(RecordKind.EVENT, TOPIC, entity, number, now_ms, part.payload),
+                    key=key,
+                    reply=reply,
+                )
+            )
+        unfolded = instance.unfolded_bytes + total - size.bytes
         due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
         changed = Partition(
-            instance.entity,
-            msgspec.structs.replace(instance.size, number=number, bytes=instance.size.bytes + size),
-            instance.version + 1,
+            entity,
+            msgspec.structs.replace(size, number=number, bytes=total),
+            instance.version + len(records),
             instance.incarnation,
             number if due else instance.folded,
             0 if due else unfolded,
         )
-        reply = _ENCODER.encode(Published(place_of(instance.entity)[1], number))
-        record = Record(
-            *(RecordKind.EVENT, TOPIC, instance.entity, number, now_ms, message.payload),
-            key=self.key_hash(message) if message.key else b"",
-            reply=reply if message.key else b"",
-        )
-        return Step(changed, (record,), Reply(reply), due)
+        first = records[0].reply or _ENCODER.encode(Published(partition, size.number + 1))
+        return Step(changed, tuple(records), Reply(first), due)
+
+    def _check(self, payload: bytes) -> None:
+        if len(payload) > self._bytes_max:
+            error = f"a message of {len(payload)} bytes, event_bytes_max is {self._bytes_max}"
+            raise refusal(PayloadTooLarge(error))
+        try:
+            read_message(payload)
+        except msgspec.DecodeError as problem:
+            raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
 
     def _trim(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
         try:

@@ -38,10 +38,11 @@ from actorkalix.errors import CallsTooDeep
 from actorkalix.failures import begun, failure_of
 from actorkalix.gateway.prompt import Asking
 from actorkalix.limits import Limits
-from actorkalix.ports import Clock
 from actorkalix.runtime.in_process import in_time
+from actorkalix.runtime.posting import Posting
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.observer import Observer, SilentObserver
 from actorkalix_cluster.shardhost.ticket import Tell
@@ -117,7 +118,7 @@ class Dispatch:
     ) -> None:
         self._observer = observer or SilentObserver()
         self._outside = outside
-        self._actors = actors
+        self._actors = Posting(actors, clock)
         self._clock = clock
         self._depth_max = limits.call_depth_max
         self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)

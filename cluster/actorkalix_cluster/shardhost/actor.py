@@ -135,6 +135,7 @@ class Flight:
         "instance",
         "joined",
         "key",
+        "parts",
         "reply",
         "rests",
         "size",
@@ -151,6 +152,7 @@ class Flight:
         self.reply = Reply()
         self.size = sum(len(record.payload) + len(record.reply) for record in append.records)
         self.key = b""
+        self.parts: tuple[bytes, ...] = ()  # keys of its parts, of which each is a record
         self.joined: list[Ticket] = []  # the same request again, under the same key
         self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
         self.snapshot_due = False

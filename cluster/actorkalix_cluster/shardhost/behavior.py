@@ -7,6 +7,7 @@ and the durable one, which queries see. It drops the speculative one when a comm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -91,6 +92,16 @@ def fires(behavior: Behavior[Any]) -> bool:
     return bool(getattr(behavior, "fires", False))
 
 
+def part_keys(behavior: Behavior[Any], message: Message) -> tuple[bytes, ...]:
+    """16 bytes for each key of a message of several parts; none where the actor knows no parts.
+
+    Raises:
+        BehaviorError: the message is none of parts, or two of them have the same key.
+    """
+    keys_of: Callable[[Message], tuple[bytes, ...]] | None = getattr(behavior, "part_keys", None)
+    return () if keys_of is None else keys_of(message)
+
+
 class Around(Generic[I]):
     """A `Behavior` around another one, which does all of the work; for those that watch it.
 
@@ -122,6 +133,9 @@ class Around(Generic[I]):
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
         return self._behavior.remembered(message, reply)
+
+    def part_keys(self, message: Message) -> tuple[bytes, ...]:
+        return part_keys(self._behavior, message)
 
 
 class BehaviorError(Exception):

@@ -45,8 +45,9 @@ from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, 
 from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.live import LiveActors
-from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.messages import SEVERAL, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.several import Several
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
 from actorkalix_storage.api import Append, StoredRecord, StoreError
@@ -67,6 +68,7 @@ class Driver:
         self._watch = parts.watch
         self._commits = commits
         self._live = live
+        self.several = Several(parts, live, self)
 
     # ---- messages -----------------------------------------------------------------------------
     def take(self, actor: Actor, ticket: Ticket) -> None:
@@ -184,6 +186,8 @@ class Driver:
         if not message.key or message.kind is not MessageKind.COMMAND:
             self._step(actor, ticket, b"")
             return
+        if message.key == SEVERAL and self.several.command(actor, ticket):
+            return
         key = actor.behavior.key_hash(message)
         at_work = actor.keys.get(key)
         if at_work is not None:
@@ -278,16 +282,7 @@ class Driver:
         actor.resting -= len(lookup.joined)
         waiting = [ticket for ticket in lookup.joined if ticket.stage is Stage.WAITING]
         if isinstance(found, Exception):
-            log.error(
-                "a key of %s %r was not looked up", actor.component, actor.entity, exc_info=found
-            )
-            for ticket in waiting:
-                failure = (
-                    failures.of_store(found)
-                    if isinstance(found, StoreError)
-                    else failures.bug(ticket.message.correlation_id)
-                )
-                self._desk.answer(ticket, Reply(failure=failure))
+            self._unasked(actor, waiting, found)
         elif actor.component in self._watch.off:
             failure = failures.component_blocked(actor.component)
             for ticket in waiting:
@@ -301,6 +296,17 @@ class Driver:
             self._first_of_its_key(actor, key, waiting)
         self.go_on(actor)
         self._live.make_room()
+
+    def _unasked(self, actor: Actor, waiting: list[Ticket], error: Exception) -> None:
+        """The store could not say whether a key was used."""
+        log.error("a key of %s %r was not looked up", actor.component, actor.entity, exc_info=error)
+        for ticket in waiting:
+            failure = (
+                failures.of_store(error)
+                if isinstance(error, StoreError)
+                else failures.bug(ticket.message.correlation_id)
+            )
+            self._desk.answer(ticket, Reply(failure=failure))
 
     def _first_of_its_key(self, actor: Actor, key: bytes, waiting: list[Ticket]) -> None:
         first, *others = waiting

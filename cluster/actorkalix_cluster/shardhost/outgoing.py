@@ -87,8 +87,7 @@ def derived_key(shard: int, position: Position, *names: str | int) -> str:
         position: of the record.
         names: tell several such things apart (consumer, number of the call).
     """
-    hashed = blake2b(digest_size=18)
-    for part in (shard, position.lineage, position.epoch, position.offset, *names):
-        text = str(part).encode()
-        hashed.update(len(text).to_bytes(4, "big") + text)
-    return DERIVED + base64.urlsafe_b64encode(hashed.digest()).decode()
+    parts = (shard, position.lineage, position.epoch, position.offset, *names)
+    texts = [str(part).encode() for part in parts]
+    told = b"".join([len(text).to_bytes(4, "big") + text for text in texts])
+    return DERIVED + base64.urlsafe_b64encode(blake2b(told, digest_size=18).digest()).decode()

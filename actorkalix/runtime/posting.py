@@ -177,7 +177,7 @@ class Posting:
         self._over(entity, line)
 
     def _send_alone(self, entity: str, line: Line) -> None:
-        """Send each when the one before it is answered: whoever waits for an id is not overtaken."""
+        """Send each when the one before it is answered, so that none is overtaken."""
         line.alone.extend(line.sent)
         self._go_on_alone(entity, line)
 

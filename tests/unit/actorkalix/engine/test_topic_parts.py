@@ -18,6 +18,7 @@ from actorkalix.engine.topic_parts import PUBLISH_ALL, Part, apart, parts_of, to
 from actorkalix.limits import Limits
 from actorkalix_cluster.shardhost.behavior import Around, BehaviorError, part_keys
 from actorkalix_cluster.shardhost.messages import SEVERAL, Message
+from actorkalix_storage.api import Record
 
 NOW_MS = 1_700_000_000_000
 behavior = TopicBehavior(Limits())
@@ -37,7 +38,7 @@ def number_of(refused: pytest.ExceptionInfo[BehaviorError]) -> str:
 def test_they_are_published_as_if_each_had_come_alone() -> None:
     orders = [order("m1"), order(data=b"y"), order("m2", b"z")]
     one_by_one = behavior.empty("orders/0")
-    records = []
+    records: list[Record] = []
     for each in orders:
         step = behavior.step(one_by_one, each, NOW_MS)
         one_by_one = step.instance

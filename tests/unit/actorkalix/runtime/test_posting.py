@@ -329,25 +329,25 @@ def test_a_topic_is_as_if_each_had_come_alone(
         await host.start()
         posting = Posting(LoneHost(host), VirtualClock())
         tasks: list[asyncio.Task[Reply]] = []
-        for id, turns, too_large in published:
+        for name, turns, too_large in published:
             size = 2_000 if too_large else 1
-            tasks.append(asyncio.create_task(posting.ask(order(id, size=size))))
+            tasks.append(asyncio.create_task(posting.ask(order(name, size=size))))
             for _ in range(turns):
                 await asyncio.sleep(0)
         await settle()
         places: dict[str, Published] = {}
         number = 0
-        for (id, _, too_large), task in zip(published, tasks, strict=True):
+        for (name, _, too_large), task in zip(published, tasks, strict=True):
             reply = task.result()
-            if id in places:
-                assert read_published(reply.payload) == places[id]
+            if name in places:
+                assert read_published(reply.payload) == places[name]
             elif too_large:
                 assert failure_of(task).number == "AK2006"
             else:
                 number += 1
                 assert read_published(reply.payload) == Published(0, number)
-                if id:
-                    places[id] = Published(0, number)
+                if name:
+                    places[name] = Published(0, number)
         await host.stop()
 
     run(case())

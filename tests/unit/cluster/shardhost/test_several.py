@@ -49,7 +49,7 @@ class Topics:
 
     def publish(self, *ids: str) -> Ticket:
         """Publish messages, alone or together."""
-        orders = [order(id) for id in ids]
+        orders = [order(each) for each in ids]
         return self.host.send(orders[0] if len(orders) == 1 else together(orders))
 
     def stored(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 import msgspec
 
 from actorkalix.consumer_views import Consuming
+from actorkalix.process_listing import ProcessView
 from actorkalix.workflow_views import Workflows
 from actorkalix_cluster.shardhost.messages import Message, Reply
 
@@ -226,6 +227,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
         opened: shards that were ever opened, ascending.
         records: written to all of them.
         damaged: shards that are not served, with what was found.
+        processes: of views and of dedicated entities.
     """
 
     service: str
@@ -241,6 +243,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     opened: list[ShardView]
     records: int
     damaged: dict[int, str]
+    processes: tuple[ProcessView, ...] = ()
 
 
 class Inspect(Protocol):

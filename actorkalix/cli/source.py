@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from actorkalix.ports import Inspect
     from actorkalix.runtime.fanout import ClusterInspection
     from actorkalix.runtime.loading import Loaded
+    from actorkalix.runtime.view_listing import ServiceViews
+    from actorkalix.view_listing import Views
     from actorkalix_storage.api import Store
 
 USUAL_ADMIN = f"http://{LOOPBACK}:{ADMIN_PORT}"
@@ -65,6 +67,37 @@ async def opened(arguments: argparse.Namespace, output: Output) -> AsyncGenerato
                 f"no service answers at {USUAL_ADMIN}: say where to look with --service, --data "
                 "or --admin"
             )
+
+
+@asynccontextmanager
+async def opened_views(arguments: argparse.Namespace, output: Output) -> AsyncGenerator[Views]:
+    """Views of what `--service`, `--data` and `--admin` name, as `opened`.
+
+    Raises: as `opened`; InvalidCommandLine, too, where the code is missing that says what views
+        a folder at rest has.
+    """
+    from actorkalix.cli.view_admin import AdminViews
+
+    loaded = _loaded(arguments)
+    folder = Path(arguments.data) if arguments.data else loaded.data if loaded else None
+    async with AsyncExitStack() as stack:
+        running = await _running(arguments.admin, folder, stack)
+        if running is not None:
+            yield AdminViews(running)
+        elif folder is None:
+            raise AdminUnreachable(
+                f"no service runs at {USUAL_ADMIN}; a folder at rest is named by --service MODULE "
+                "and --data"
+            )
+        elif loaded is None:
+            raise InvalidCommandLine(
+                f"no service runs on {folder}; at rest the code says which views there are: name "
+                "it, --service module:service"
+            )
+        else:
+            views = _views_at_rest(folder, loaded, stack)
+            output.note(f"reading the folder {folder} at rest")
+            yield views
 
 
 @asynccontextmanager
@@ -156,6 +189,33 @@ def _at_rest(folder: Path, loaded: Loaded | None, stack: AsyncExitStack) -> Clus
     calls = LocalCalls({number: inspect_methods(each) for number, each in inspections.items()})
     identity = next(iter(stores.values())).identity
     return ClusterInspection(calls, lambda: homes, descriptor, identity=identity)
+
+
+def _views_at_rest(folder: Path, loaded: Loaded, stack: AsyncExitStack) -> ServiceViews:
+    """The files of views as they are, and how far they are from what is stored."""
+    from actorkalix.runtime.fanout import LocalCalls
+    from actorkalix.runtime.layout import views_folder
+    from actorkalix.runtime.state_scan import scan_methods
+    from actorkalix.runtime.view_listing import ServiceViews
+    from actorkalix.runtime.view_places import heads_of
+
+    stores, service = stores_of(folder, loaded, stack), loaded.service
+    try:
+        homes = _homes(folder, stores)
+    except StoreError as error:
+        raise catalog().get(error.number, ActorkalixError)(str(error)) from error
+    calls = LocalCalls(
+        {
+            number: scan_methods(StoreInspection(store, service.descriptor, limits=service.limits))
+            for number, store in stores.items()
+        }
+    )
+    newest = {
+        shard: place
+        for number, store in stores.items()
+        for shard, place in heads_of(store, homes.of_store(number)).items()
+    }
+    return ServiceViews(service.descriptor, views_folder(folder), calls, newest)
 
 
 def stores_of(

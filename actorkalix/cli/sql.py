@@ -1,4 +1,4 @@
-"""`actorkalix sql`: one SELECT over the views and the live states of a running service."""
+"""`actorkalix sql`: a SELECT over views and live states of a service, running or at rest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from actorkalix.cli.exits import Exit
 from actorkalix.cli.output import Output
-from actorkalix.cli.source import running
-from actorkalix.cli.view_admin import AdminViews
+from actorkalix.cli.source import opened_views
 from actorkalix.errors import InvalidCommandLine
 from actorkalix.view_listing import SqlFound, SqlOrder, SqlTable
 
@@ -36,8 +35,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _tables(arguments: argparse.Namespace, output: Output) -> int:
-    async with running(arguments) as service:
-        tables = await AdminViews(service).sql_tables()
+    async with opened_views(arguments, output) as there:
+        tables = await there.sql_tables()
     if output.as_json:
         output.document(tables)
     elif tables:
@@ -48,8 +47,8 @@ async def _tables(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _ask(arguments: argparse.Namespace, output: Output) -> int:
-    async with running(arguments) as service:
-        found = await AdminViews(service).sql(SqlOrder(arguments.sql, arguments.limit))
+    async with opened_views(arguments, output) as there:
+        found = await there.sql(SqlOrder(arguments.sql, arguments.limit))
     if output.as_json:
         output.document(found)
         return Exit.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from actorkalix.cli.output import Output, utc
 from actorkalix.cli.source import opened
 from actorkalix.errors import AdminUnreachable
 from actorkalix.ports import HostView, ServiceStatus, ShardView
+from actorkalix.process_listing import ProcessView
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,6 +25,7 @@ EVERY_S = 1.0
 """Between two looks of `--watch`."""
 
 AT_REST = "at rest"
+NODE_CHARACTERS = 8  # of an id of 56; --json has all of it
 GONE = ("away", "fenced")
 
 
@@ -114,6 +116,8 @@ def shown(status: ServiceStatus, now_ms: int, *, every_shard: bool) -> Iterator[
         standby = f"standby {status.standby_pid}" if status.standby_pid else "no standby"
         yield Text(f"controller {status.controller_pid} · {standby}", "dim")
     yield _stores(status, now_ms)
+    if status.processes:
+        yield _processes(status.processes)
     for store in status.stores:
         if store.folder:
             size = sum(store.files.values()) / 1e6
@@ -165,6 +169,21 @@ def _stores(status: ServiceStatus, now_ms: int) -> Table:
             *_host_cells(host, now_ms),
             *_shard_cells(opened.get(number, []), now_ms),
             style="red" if host is not None and host.state in GONE else "",
+        )
+    return table
+
+
+def _processes(processes: Iterable[ProcessView]) -> Table:
+    """A line a process of a view or a dedicated entity."""
+    columns = ("process", "of", "state", "pid", "node", "memory", "cpu", "store", "deaths")
+    table = _table(*columns, right=("pid", "memory", "cpu", "store", "deaths"))
+    for one in processes:
+        whom = f"{one.component} {one.entity!r}" if one.entity else one.component
+        table.add_row(
+            *(one.kind, whom, one.state, str(one.pid or ""), one.node[:NODE_CHARACTERS]),
+            f"{one.memory_bytes / 1e6:,.0f} MB" if one.memory_bytes else "",
+            f"{one.cpu_s:,.1f} s" if one.pid else "",
+            *(str(one.store), str(one.deaths or "")),
         )
     return table
 

@@ -1,4 +1,7 @@
-"""`actorkalix views`: what a running service's views are at, and acting on one of them."""
+"""`actorkalix views`: what the views of a service are at, and acting on one of them.
+
+What only looks is answered by a running service, or from the files of one at rest.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from actorkalix.cli.exits import Exit
 from actorkalix.cli.output import Output, utc
-from actorkalix.cli.source import running
+from actorkalix.cli.source import opened_views, running
 from actorkalix.cli.view_admin import AdminViews
 from actorkalix.errors import InvalidCommandLine, UnknownRoute, ViewIncomplete
 from actorkalix.view_listing import Explained, ParkedRowView, ViewView
@@ -38,8 +41,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _list(arguments: argparse.Namespace, output: Output) -> int:
-    async with running(arguments) as service:
-        views = await AdminViews(service).listed()
+    async with opened_views(arguments, output) as there:
+        views = await there.listed()
     if output.as_json:
         output.document(views)
         return Exit.OK
@@ -60,8 +63,8 @@ async def _list(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _parked(arguments: argparse.Namespace, output: Output) -> int:
-    async with running(arguments) as service:
-        found = await AdminViews(service).parked(arguments.view, limit=arguments.limit)
+    async with opened_views(arguments, output) as there:
+        found = await there.parked(arguments.view, limit=arguments.limit)
     if output.as_json:
         output.document(found)
     elif found:
@@ -72,8 +75,8 @@ async def _parked(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _explain(arguments: argparse.Namespace, output: Output) -> int:
-    async with running(arguments) as service:
-        found = await AdminViews(service).explained(arguments.view)
+    async with opened_views(arguments, output) as there:
+        found = await there.explained(arguments.view)
     if output.as_json:
         output.document(found)
         return Exit.OK
@@ -111,8 +114,8 @@ async def _rebuild(arguments: argparse.Namespace, output: Output) -> int:
 async def _export(arguments: argparse.Namespace, output: Output) -> int:
     from actorkalix.cli.exporting import export
 
-    async with running(arguments) as service:
-        views = await AdminViews(service).listed()
+    async with opened_views(arguments, output) as there:
+        views = await there.listed()
     view = next((one for one in views if one.view == arguments.view), None)
     if view is None:
         raise UnknownRoute(f"the service has no view {arguments.view!r}")

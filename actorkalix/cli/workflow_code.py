@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import shutil
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +14,19 @@ from typing import TYPE_CHECKING
 from actorkalix.cli.exits import Exit
 from actorkalix.cli.output import Output
 from actorkalix.cli.source import opened, stores_of
-from actorkalix.errors import InvalidCommandLine, UnknownRoute
+from actorkalix.errors import FolderInUse, InvalidCommandLine, UnknownRoute
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from actorkalix.describe.descriptors import ComponentDescriptor
-    from actorkalix.runtime.workflow_check import Verdict
+    from actorkalix.runtime.workflow_check import Stranded, Verdict
     from actorkalix.workflow_views import WorkflowView
 
 Path_ = tuple[tuple[str, str], ...]
 DRAW_S_MAX = 60.0  # for Graphviz: a chart of a hundred steps takes a second
-_ENDS = ("ended", "failed", "timed_out", "terminated", "deleted", "paused")
+OVER = ("ended", "failed", "timed_out", "terminated", "deleted")
+_ENDS = (*OVER, "paused")
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> int:
@@ -131,33 +133,43 @@ def _check(arguments: argparse.Namespace, output: Output) -> int:
         )
     loaded = load(resolve(target, arguments.app_dir))
     with ExitStack() as stack:
-        stores = stores_of(Path(arguments.against), loaded, stack)
+        try:
+            stores = stores_of(Path(arguments.against), loaded, stack)
+        except FolderInUse as problem:
+            raise FolderInUse(
+                f"{arguments.against} is in use, and its histories are read at rest: check what "
+                f"`actorkalix restore` makes of a backup of it ({problem})"
+            ) from problem
         verdict = checked(stores.values(), loaded.service.descriptor)
     if output.as_json:
         output.document(verdict)
     else:
-        _tell(verdict, output)
+        _tell(verdict, output, arguments.limit)
     return Exit.FINDING if verdict.stranded else Exit.OK
 
 
-def _tell(verdict: Verdict, output: Output) -> None:
+def _tell(verdict: Verdict, output: Output, limit: int) -> None:
     total = sum(verdict.checked.values())
     by_component = ", ".join(f"{count:,} {name}" for name, count in verdict.checked.items())
     said = f"{total:,} workflows replayed ({by_component or 'none'}), {verdict.running:,} run"
     output.note(said)
     if verdict.stranded:
-        output.show(_table(verdict))
-        output.note(f"{len(verdict.stranded):,} would be stranded by this code")
+        over = set(OVER)
+        first = sorted(verdict.stranded, key=lambda one: one.status in over)  # those that run
+        output.show(_table(first[:limit]))
+        output.note(f"{len(first):,} would be stranded by this code")
+        if len(first) > limit:
+            output.note(f"there are more: --limit {len(first)} shows all, and so does --json")
     else:
         output.show("none would be stranded by this code")
 
 
-def _table(verdict: Verdict) -> RenderableType:
+def _table(stranded: Sequence[Stranded]) -> RenderableType:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("workflow", "id", "status", "step", "why"):
         table.add_column(title, overflow="fold", no_wrap=title == "workflow")
-    for one in verdict.stranded:
+    for one in stranded:
         table.add_row(*(one.component, one.workflow_id, one.status, one.step, "\n".join(one.why)))
     return table

@@ -95,6 +95,8 @@ async def _control(arguments: argparse.Namespace, output: Output) -> int:
     )
     async with running(arguments) as service:
         done = await service.workflows.control(order)
+    if action == "resume" and done.status in ("paused", "waiting"):
+        output.note("resume undoes suspend alone; a pause ends by a command, a wait by `resolve`")
     if output.as_json:
         output.document(done)
     else:
@@ -119,8 +121,9 @@ def _table(rows: list[WorkflowRow]) -> RenderableType:
 
 def _about(row: WorkflowRow) -> str:
     said = [row.reason] if row.reason else []
-    if row.failure:
-        said.append(f"attempt {row.attempt}: {row.failure[:FAILURE_CHARACTERS]}")
+    if row.failure and row.failure != row.reason:  # of one that has failed it is the reason
+        attempt = f"attempt {row.attempt}: " if row.attempt else ""
+        said.append(f"{attempt}{row.failure[:FAILURE_CHARACTERS]}")
     if row.next_ms and row.status in ("retrying", "paused", "waiting"):
         said.append(f"until {utc(row.next_ms)}")
     return ", ".join(said)
@@ -135,7 +138,7 @@ def _shown(view: WorkflowView) -> list[RenderableType]:
     facts += [f"step {row.step}"] if row.step else []
     facts += [f"times out {utc(view.deadline_ms)}"] if view.deadline_ms else []
     facts += [f"waits for {', '.join(view.promises)}"] if view.promises else []
-    facts += [f"{view.undo} undo calls"] if view.undo else []
+    facts += [f"{view.undo} undo call{'s' * (view.undo > 1)}"] if view.undo else []
     facts += [f"children {', '.join(view.children)}"] if view.children else []
     facts += [f"started by {view.parent}"] if view.parent else []
     facts += [about] if (about := _about(row)) else []
@@ -167,6 +170,8 @@ def _took(moment: Moment) -> str:
 
 def _happened(moment: Moment) -> str:
     said = moment.did.replace("_", " ")
+    if moment.did == "child_started" and moment.failure:
+        said = "child not started"
     if moment.did == "command":
         return f"command {moment.what}"
     if moment.step:

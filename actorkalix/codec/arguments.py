@@ -17,7 +17,14 @@ import msgspec
 from msgspec import inspect as shape
 
 from actorkalix.codec.hooks import decode_strict, encode_hook
-from actorkalix.codec.strictness import LONG_NUMBER, Checker, checker, unknown, wrong_number
+from actorkalix.codec.strictness import (
+    LONG_NUMBER,
+    LONG_NUMBER_BYTES,
+    Checker,
+    checker,
+    unknown,
+    wrong_number,
+)
 from actorkalix.codec.untyped import is_object
 from actorkalix.codec.wording import DECODE_ERRORS, invalid, words, wrong_payload
 from actorkalix.describe.descriptors import HandlerDescriptor, Parameter
@@ -49,7 +56,8 @@ class _Form:
         ):
             raise invalid(*wrong)
         if (
-            LONG_NUMBER.search(payload)
+            len(payload) >= LONG_NUMBER_BYTES
+            and LONG_NUMBER.search(payload)
             and (wrong := wrong_number(msgspec.json.decode(payload))) is not None
         ):
             raise invalid(*wrong)

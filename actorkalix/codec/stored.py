@@ -23,25 +23,28 @@ from actorkalix.codec.wording import validation
 from actorkalix.describe.descriptors import ComponentDescriptor, StoredType
 from actorkalix.describe.shapes import name_of
 from actorkalix.errors import InvalidEffect, NotEncodable, StoredDataUnreadable
-from actorkalix.model.metadata import Metadata
+from actorkalix.model.metadata import NO_METADATA, Metadata
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
 _Pairs = tuple[tuple[str, str], ...]
+_NIL = msgspec.msgpack.encode(None)
 _Envelope = tuple[str, int, msgspec.Raw, _Pairs | None]
 
 
 class _Typed:
-    """A stored type with its decoder."""
+    """A stored type with its decoder, and the bytes with which its envelopes begin."""
 
     def __init__(self, stored: StoredType) -> None:
         self.tag, self.version = stored.tag, stored.version
+        empty = msgspec.msgpack.encode((stored.tag, stored.version, None, None))
+        self.head = empty[: -2 * len(_NIL)]
         self.type = stored.type
         self.name = name_of(stored.type)
         self.migrations = stored.migrations
         self.fits = instances(stored.type)
         self.decode = msgspec.msgpack.Decoder(stored.type, dec_hook=decode_stored).decode
 
-    def encode(self, value: Any, encoder: msgspec.msgpack.Encoder, what: str) -> msgspec.Raw:
+    def encode(self, value: Any, encoder: msgspec.msgpack.Encoder, what: str) -> bytes:
         """The value's bytes, read back once."""
         try:
             data = encoder.encode(value)
@@ -56,7 +59,7 @@ class _Typed:
             raise NotEncodable(
                 f"{what} {self.name}{path}: {said}; it could not be read back"
             ) from problem
-        return msgspec.Raw(data)
+        return data
 
     def read(self, data: msgspec.Raw, tag: str, version: int, what: str) -> Any:
         """The value in these bytes, which were stored under a tag as a version."""
@@ -138,8 +141,10 @@ class StoredCodec:
                 f"{self._owner} persisted {got}, which is not in its events ({union})"
             )
         data = typed.encode(event, self._encoder, "event")
-        kept = Metadata(metadata).pairs if metadata else None
-        return self._encoder.encode((typed.tag, typed.version, data, kept))
+        if metadata is None or metadata is NO_METADATA:
+            return b"%b%b%b" % (typed.head, data, _NIL)
+        kept = Metadata(metadata).pairs or None
+        return b"%b%b%b" % (typed.head, data, self._encoder.encode(kept))
 
     def decode_event(self, payload: bytes) -> tuple[Any, Metadata | None]:
         """The event in an envelope and its metadata.
@@ -171,7 +176,7 @@ class StoredCodec:
                 f"state of {self._owner}: expected {typed.name}, got {type(state).__name__}"
             )
         data = typed.encode(state, self._encoder, "state")
-        return self._encoder.encode((typed.tag, typed.version, data, None))
+        return b"%b%b%b" % (typed.head, data, _NIL)
 
     def decode_state(self, payload: bytes) -> Any:
         """The state in an envelope, whatever its tag: state classes may be renamed (RT-63).

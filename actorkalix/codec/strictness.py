@@ -20,7 +20,8 @@ from actorkalix.describe.shapes import Shape
 Wrong = tuple[str, str]
 Checker = Callable[[Any], Wrong | None]
 
-LONG_NUMBER = re.compile(rb"\d{19}")
+LONG_NUMBER_BYTES = 19
+LONG_NUMBER = re.compile(rb"\d{%d}" % LONG_NUMBER_BYTES)
 """No integer beyond 64 bits is without such a run; most bodies are, and need no walk."""
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
@@ -69,7 +70,7 @@ class _Builder:
     """Builds checkers; types that hold themselves find the checker that is being built."""
 
     def __init__(self) -> None:
-        self._objects: dict[int, Checker] = {}
+        self._objects: dict[int, Checker | None] = {}
 
     def build(self, picture: Shape) -> Checker | None:
         match picture:
@@ -95,10 +96,9 @@ class _Builder:
             case _:
                 return None
 
-    def _object(self, picture: Any) -> Checker:
-        found = self._objects.get(id(picture))
-        if found is not None:
-            return found
+    def _object(self, picture: Any) -> Checker | None:
+        if id(picture) in self._objects:
+            return self._objects[id(picture)]
         inner: list[Checker] = []
 
         def late(value: Any) -> Wrong | None:
@@ -110,8 +110,12 @@ class _Builder:
             made = _positions(tuple(each for _, each in fields), exact=True)
             assert made is not None
         else:
+            nested = tuple((name, each) for name, each in fields if each is not None)
+            if not nested and _refuses_unknown(picture):
+                self._objects[id(picture)] = None  # nobody has `late`: it does not hold itself
+                return None
             known = frozenset(name for name, _ in fields) | frozenset(_tag(picture))
-            made = _keys(known, tuple((name, each) for name, each in fields if each is not None))
+            made = _keys(known, nested)
         inner.append(made)
         self._objects[id(picture)] = made
         return made
@@ -151,6 +155,11 @@ _OBJECTS = (shape.StructType, shape.DataclassType, shape.TypedDictType, shape.Di
 def _tag(picture: Any) -> tuple[str, ...]:
     name = getattr(picture, "tag_field", None)
     return (name,) if name else ()
+
+
+def _refuses_unknown(picture: Any) -> bool:
+    """msgspec itself takes no unknown key of it."""
+    return isinstance(picture, shape.StructType) and picture.forbid_unknown_fields
 
 
 def _keys(known: frozenset[str], nested: tuple[tuple[str, Checker], ...]) -> Checker:

@@ -22,7 +22,8 @@ def check_action(
     """Check options and handlers of an action; what is wrong goes to `scope.problems`."""
     for problem in _options(options):
         scope.problems.add(scope.place, problem)
-    taking = {one.name for one in marked_methods(scope.cls) if one.mark.kind == "subscribe"}
+    kinds = ("subscribe", "on_snapshot")
+    taking = {one.name for one in marked_methods(scope.cls) if one.mark.kind in kinds}
     for one in marked_methods(scope.cls):
         if one.mark.kind == "publish" and one.name not in (*handlers, *taking):
             scope.problems.add(

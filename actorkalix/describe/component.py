@@ -19,7 +19,7 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.describe.handlers import Scope, any_marked, describe_handlers
-from actorkalix.describe.names import check_id, check_options
+from actorkalix.describe.names import check_id, check_options, keep_options, with_inherited
 from actorkalix.describe.problems import Problems, class_frame, class_place, place_of, written_twice
 from actorkalix.describe.routes import check_clashes
 from actorkalix.describe.shapes import free_variables, name_of
@@ -74,6 +74,7 @@ def define(
         DefinitionError: lists every problem of the class, each with file and line.
     """
     remember_locals(cls, localns)
+    keep_options(cls, options)
     if options.get("abstract", False) is True and "id" not in options:
         return None
     frame = class_frame(cls)
@@ -83,7 +84,7 @@ def define(
     if kind is None:
         problems.raise_if_any()
         raise AssertionError("a class without a kind has a problem")
-    descriptor = _describe(cls, kind, options, frame, problems)
+    descriptor = _describe(cls, kind, with_inherited(cls, kind, options), frame, problems)
     problems.raise_if_any()
     setattr(cls, DESCRIPTOR, descriptor)
     return descriptor

@@ -100,6 +100,7 @@ class ChangeHandler(msgspec.Struct, frozen=True):
         place: where it is written.
         takes: type of what it takes, of one in a list; read for messages of topics alone.
         publishes: topics to which its value goes.
+        snapshots: it takes an entity's state as a snapshot holds it.
     """
 
     name: str
@@ -111,6 +112,7 @@ class ChangeHandler(msgspec.Struct, frozen=True):
     place: Place
     takes: Any = Any
     publishes: tuple[str, ...] = ()
+    snapshots: bool = False
 
 
 class Subscription(msgspec.Struct, frozen=True):

@@ -33,6 +33,32 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
 }
 
 
+INHERITED: dict[ComponentKind, tuple[str, ...]] = {
+    "workflow": ("timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
+}
+"""Options that a subclass has from its bases unless it gives them itself: steps that stand in a
+base keep the timeout and the recovery that were written beside them."""
+
+_OPTIONS = "__actorkalix_options__"
+
+
+def keep_options(cls: type[Any], options: Mapping[str, Any]) -> None:
+    """Keep what a class statement gives for the classes below it."""
+    setattr(cls, _OPTIONS, dict(options))
+
+
+def with_inherited(
+    cls: type[Any], kind: ComponentKind, options: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The options of a class, with those of its bases that go down to it."""
+    names = INHERITED.get(kind, ())
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__[1:]):
+        given: Mapping[str, Any] = vars(base).get(_OPTIONS, {})
+        found.update({name: given[name] for name in names if name in given})
+    return {**found, **options}
+
+
 def check_id(cls: type[Any], options: Mapping[str, Any], place: Place, problems: Problems) -> str:
     """The component's id; a problem when it is missing or cannot be one (ES-01)."""
     slug = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()

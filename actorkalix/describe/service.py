@@ -118,7 +118,4 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 what = f"@{marked.mark.kind}({source.kind}({source.name!r}))"
                 said = f"{one.cls.__name__}.{marked.name}: {what} comes with a later version"
                 problems.add(marked.place, f"{said}; leave it out of the service")
-            if marked.mark.kind == "on_snapshot":  # without it rows are made of all events
-                said = f"{one.cls.__name__}.{marked.name}: @on_snapshot comes with a later version"
-                problems.add(marked.place, f"{said}; take it away, rows are made of the events")
     problems.raise_if_any(NotInThisVersion)

@@ -11,6 +11,7 @@ from actorkalix.describe.descriptors import ChangeHandler, Subscription, describ
 from actorkalix.describe.handlers import Scope
 from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
 from actorkalix.describe.shapes import name_of
+from actorkalix.describe.snapshots import check_snapshots, is_of_source
 from actorkalix.describe.topics import taken_type
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
@@ -30,7 +31,8 @@ def describe_subscriptions(scope: Scope, component_id: str) -> tuple[Subscriptio
     groups: dict[tuple[str, Any], list[Marked]] = {}
     for one in marked_methods(scope.cls):
         source = one.mark.source
-        is_ours = one.mark.kind == "subscribe" and not is_stream(source)
+        takes = one.mark.kind == "subscribe" or is_of_source(one.mark)
+        is_ours = takes and not is_stream(source)
         if is_ours and _is_sound(scope, one):
             place = source.name if is_topic(source) else source
             groups.setdefault((one.mark.group or "", place), []).append(one)
@@ -49,16 +51,18 @@ def source_name(source: Any) -> str:
 
 
 def _subscription(scope: Scope, component_id: str, methods: Sequence[Marked]) -> Subscription:
-    first = methods[0]
-    options = {_options(one.mark) for one in methods}
+    plain = [one for one in methods if not is_of_source(one.mark)]
+    first = (plain or methods)[0]
+    options = {_options(one.mark) for one in plain}
     if len(options) > 1:
-        names = " and ".join(one.name for one in methods)
+        names = " and ".join(one.name for one in plain)
         scope.problems.add(
             first.place,
             f"{names} are one consumer of {_called(first.mark.source)}; "
             "give them the same batch_max, on_failure and start_from, or another group=",
         )
-    _check_disjoint(scope, methods)
+    _check_disjoint(scope, plain)
+    check_snapshots(scope, methods)
     batch_max, on_failure, start_from = _options(first.mark)
     name = first.mark.group or source_name(first.mark.source)
     return Subscription(
@@ -85,6 +89,7 @@ def _handler(scope: Scope, one: Marked) -> ChangeHandler:
     return ChangeHandler(
         *(one.name, one.fn, one.mark.only, one.mark.deletes, batch, not waits, one.place),
         takes=taken_type(scope, one) if is_topic(one.mark.source) else Any,
+        snapshots=is_of_source(one.mark),
     )
 
 
@@ -165,6 +170,7 @@ def _check_takes(scope: Scope, one: Marked) -> None:
         )
     elif not one.mark.deletes and (not parameters or len(needed) > 1):
         thing = "message" if is_topic(one.mark.source) else "change"
+        thing = "state" if is_of_source(one.mark) else thing
         what = f"a list of {thing}s" if one.mark.batch_max else f"the {thing}"
         scope.problems.add(one.place, f"{one.name} takes one parameter beside self: {what}")
 

@@ -18,6 +18,7 @@ from actorkalix.describe.handlers import Scope
 from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
 from actorkalix.describe.row_methods import Signatures, accepts, place_in
 from actorkalix.describe.shapes import name_of, unfit
+from actorkalix.describe.snapshots import is_of_source
 from actorkalix.limits import TABLE_NAME_BYTES_MAX
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
@@ -32,7 +33,7 @@ MARKS = ("table", "on_delete", "on_snapshot")
 def check_no_tables(scope: Scope) -> None:
     """Marks of tables belong into views."""
     for one in marked_methods(scope.cls):
-        if one.mark.kind in MARKS:
+        if one.mark.kind in MARKS and not (scope.kind == "action" and is_of_source(one.mark)):
             scope.problems.add(
                 place_in(one, scope), f"{one.name} has @{one.mark.kind}; only views have tables"
             )
@@ -56,7 +57,10 @@ def describe_tables(scope: Scope) -> dict[str, TableDescriptor]:
         )
     others = [one for one in marked_methods(scope.cls) if one.mark.kind in MARKS[1:]]
     for one in others:
-        if one.mark.table not in groups:
+        if is_of_source(one.mark):
+            said = f"takes snapshots of {_called(one.mark.source)}; in a view, name the table"
+            scope.problems.add(place_in(one, scope), f"{one.name} {said}")
+        elif one.mark.table not in groups:
             known = list(groups)
             near = difflib.get_close_matches(str(one.mark.table), known, 1) or known
             hint = f"; did you mean {near[0]!r}?" if near else ""

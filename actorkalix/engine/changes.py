@@ -114,7 +114,9 @@ class Switch:
             if handler.only is not None
         }
         self._tag = _tag_of if source is not None else _type_of
-        whole = [one for one in handlers if one.only is None]
+        self._snapshots = next((one for one in handlers if one.snapshots), None)
+        self._events = source is not None and source.kind == "event_sourced"
+        whole = [one for one in handlers if one.only is None and not one.snapshots]
         self._deletes = next((one for one in whole if one.deletes), None)
         self._others = next((one for one in whole if not one.deletes), None)
 
@@ -126,6 +128,8 @@ class Switch:
         kind, payload = change
         if kind is DELETED:
             return self._deletes
+        if self._events and kind is STATE:
+            return self._snapshots  # what has events has no state among its records
         if self._by_tag and kind is EVENT:
             return self._by_tag.get(self._tag(payload), self._others)
         return self._others

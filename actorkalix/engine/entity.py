@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -55,13 +55,14 @@ from .instance import TRANSITIONS, Instance, Life, Outcome, changing, life_of
 from .replies import StoredReply, digest, fault, pack, refusal, unpack
 from .requests import forward_of, outgoing
 
-_NOTHING_WRITTEN: tuple[Record, ...] = ()
+Records = tuple[Record, ...]
+_NOTHING_WRITTEN: Records = ()
 _CALLS = Calls()
 _FAULTS = (HandlerFailed, InvalidEffect, NotEncodable, NotInThisVersion, ResultTooLarge)
 """What we say of a handler that broke a rule. What else it raises is unexpected (ES-82)."""
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct):
     """A handler's run: what it saw and what it came to."""
 
     handler: HandlerDescriptor
@@ -76,6 +77,8 @@ class EntityBehavior:
         codec = codecs_for(descriptor)
         self._descriptor = descriptor
         self._limits = limits
+        self._payload_max = limits.payload_bytes_max
+        self._command_max = limits.command_bytes_max
         self._cls = descriptor.cls
         self._id = descriptor.component_id
         self._handlers = descriptor.handlers
@@ -168,7 +171,7 @@ class EntityBehavior:
             component._live = None
 
     def _arguments_of(self, message: Message) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        size, size_max = len(message.payload), self._limits.payload_bytes_max
+        size, size_max = len(message.payload), self._payload_max
         try:
             if size > size_max:
                 raise PayloadTooLarge(f"a request of {size} bytes, payload_bytes_max is {size_max}")
@@ -179,14 +182,10 @@ class EntityBehavior:
     def _awake(self, instance: Instance, message: Message) -> tuple[Any, Live]:
         """A fresh object of the user's class; its properties answer (ES-11, ES-30)."""
         component = self._cls()
-        context = Context(
-            name=message.method,
-            metadata=Metadata(message.metadata) if message.metadata else NO_METADATA,
-            sequence_number=instance.number,
-            subject=instance.entity,
-            deleted=instance.deleted_ms > 0,
-        )
-        component._live = live = Live(instance.state, instance.entity, context, _CALLS)
+        metadata = Metadata(message.metadata) if message.metadata else NO_METADATA
+        entity, deleted = instance.entity, instance.deleted_ms > 0
+        context = Context(message.method, metadata, instance.number, entity, deleted)
+        component._live = live = Live(instance.state, entity, context, _CALLS)
         return component, live
 
     def _decision(self, handler: HandlerDescriptor, returned: Any, message: Message) -> Decision:
@@ -233,9 +232,12 @@ class EntityBehavior:
         value = None if decision.reply is None else decision.reply(changed.state)
         payload = self._reply_bytes(method, value, message.accept)
         metadata = decision.metadata.pairs
-        size = sum(len(record.payload) for record in records) + len(payload)
-        self._check_size("changes and reply", size, self._limits.command_bytes_max)
-        if _is_keyed(message):
+        size = len(payload)
+        for record in records:
+            size += len(record.payload)
+        if size > self._command_max:
+            raise self._too_large("changes and reply", size, self._command_max)
+        if message.key and _is_keyed(message):
             kept = (
                 payload
                 if message.accept is Encoding.MSGPACK
@@ -246,12 +248,7 @@ class EntityBehavior:
         return self._done(changed, records, Reply(payload, None, metadata))
 
     def _forwarded(
-        self,
-        run: Run,
-        changed: Instance,
-        records: tuple[Record, ...],
-        message: Message,
-        now_ms: int,
+        self, run: Run, changed: Instance, records: Records, message: Message, now_ms: int
     ) -> Step[Instance]:
         """Somebody else replies, once the changes are durable (AC-30)."""
         call, metadata = run.decision.forward, run.decision.metadata.pairs
@@ -265,7 +262,7 @@ class EntityBehavior:
             changed, records = self._remember(changed, records, message, stored, now_ms)
         return self._done(changed, records, Reply(metadata=metadata, forward=forward))
 
-    def _done(self, changed: Instance, records: tuple[Record, ...], reply: Reply) -> Step[Instance]:
+    def _done(self, changed: Instance, records: Records, reply: Reply) -> Step[Instance]:
         due = self._snapshot_due(changed)
         if due:
             changed = msgspec.structs.replace(changed, snapshot_number=changed.number)
@@ -288,10 +285,10 @@ class EntityBehavior:
         self,
         decision: Decision,
         instance: Instance,
-        records: tuple[Record, ...],
+        records: Records,
         message: Message,
         now_ms: int,
-    ) -> tuple[Instance, tuple[Record, ...]]:
+    ) -> tuple[Instance, Records]:
         """Side effects are a record of the same commit: they are made if the change is (AC-31)."""
         payload = outgoing(message, decision.side_effects)
         record = self._record(RecordKind.OUTBOX, instance, now_ms, payload=payload)
@@ -299,29 +296,28 @@ class EntityBehavior:
         return changed, (*records, record)
 
     def _remember(
-        self,
-        instance: Instance,
-        records: tuple[Record, ...],
-        message: Message,
-        stored: StoredReply,
-        now_ms: int,
-    ) -> tuple[Instance, tuple[Record, ...]]:
+        self, was: Instance, records: Records, message: Message, stored: StoredReply, now_ms: int
+    ) -> tuple[Instance, Records]:
         """Key and reply ride in the command's last record; without one they get their own."""
         key, reply = self.key_hash(message), pack(stored)
         if records:
             last = msgspec.structs.replace(records[-1], key=key, reply=reply)
-            return instance, (*records[:-1], last)
-        record = self._record(RecordKind.REPLY, instance, now_ms, key=key, reply=reply)
-        return msgspec.structs.replace(instance, version=instance.version + 1), (record,)
+            return was, (*records[:-1], last)
+        record = self._record(RecordKind.REPLY, was, now_ms, key=key, reply=reply)
+        return msgspec.structs.replace(was, version=was.version + 1), (record,)
 
     def _reply_bytes(self, method: str, value: Any, encoding: Encoding) -> bytes:
         payload = self._replies[method].encode(value, encoding)
-        self._check_size("reply", len(payload), self._limits.payload_bytes_max)
+        if len(payload) > self._payload_max:
+            raise self._too_large("reply", len(payload), self._payload_max)
         return payload
 
     def _check_size(self, what: str, size: int, size_max: int) -> None:
         if size > size_max:
-            raise ResultTooLarge(f"{self._id}: {what} of {size} bytes, the limit is {size_max}")
+            raise self._too_large(what, size, size_max)
+
+    def _too_large(self, what: str, size: int, size_max: int) -> ResultTooLarge:
+        return ResultTooLarge(f"{self._id}: {what} of {size} bytes, the limit is {size_max}")
 
     def _record(
         self,
@@ -369,7 +365,7 @@ class EntityBehavior:
 
     def _changes(
         self, run: Run, instance: Instance, message: Message, now_ms: int
-    ) -> tuple[Instance, tuple[Record, ...]]:
+    ) -> tuple[Instance, Records]:
         """The instance and the records after what a run has decided, encoded."""
         raise AssertionError("each kind changes in its own way")
 

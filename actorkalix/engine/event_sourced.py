@@ -59,25 +59,17 @@ class EventSourcedBehavior(EntityBehavior):
     ) -> tuple[Instance, tuple[Record, ...]]:
         decision = run.decision
         entity, state, number = instance.entity, instance.state, instance.number
-        expires_ms = expiry(decision, now_ms)
-        metadata = decision.event_metadata
+        expires_ms = 0 if decision.expire_after is None else expiry(decision, now_ms)
+        metadata, size_max = decision.event_metadata, self._limits.event_bytes_max
         records: list[Record] = []
         for event in decision.events:
             number += 1
             payload = self._stored.encode_event(event, metadata)
-            self._check_size("event", len(payload), self._limits.event_bytes_max)
+            if len(payload) > size_max:
+                raise self._too_large("event", len(payload), size_max)
             state = self._apply(entity, state, event, number, metadata)
-            records.append(
-                Record(
-                    RecordKind.EVENT,
-                    self._id,
-                    entity,
-                    number,
-                    now_ms,
-                    payload,
-                    expires_ms=expires_ms,
-                )
-            )
+            what = RecordKind.EVENT, self._id, entity, number, now_ms
+            records.append(Record(*what, payload, b"", b"", expires_ms))
         changed = Instance(
             entity,
             state,

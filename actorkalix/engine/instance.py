@@ -11,12 +11,12 @@ from actorkalix.model.effects import Decision
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 
-class Life(enum.Enum):
+class Life(enum.IntEnum):
     """Parts of an entity's life. They follow from the instance; nothing else says them."""
 
-    NEW = "new"  # no change yet: it has the empty state
-    ALIVE = "alive"
-    DELETED = "deleted"  # readable, takes no changes, waits for cleanup
+    NEW = 1  # no change yet: it has the empty state
+    ALIVE = 2
+    DELETED = 3  # readable, takes no changes, waits for cleanup
 
 
 class Outcome(enum.Enum):

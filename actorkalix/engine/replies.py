@@ -64,3 +64,9 @@ def fault(error: ActorkalixError, message: Message) -> BehaviorFault:
 def broken(text: str) -> HandlerFailed:
     """The error of a handler that did what no handler may do."""
     return HandlerFailed(text)
+
+
+def raised(which: str, problem: BaseException) -> str:
+    """What is said of a handler that has raised something."""
+    text = f"{which} raised {type(problem).__name__}"
+    return f"{text}: {problem}" if str(problem) else text

@@ -38,6 +38,7 @@ from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message
 from actorkalix_cluster.shardhost.outgoing import pack_messages
 
 from .action import Report, Threads
+from .replies import raised
 from .requests import caused_by
 from .workflow_messages import StepFailed, StepInput, StepOutcome, unpack_input
 from .workflow_outcome import outcome_of
@@ -191,7 +192,7 @@ class StepCode:
                 self._report(message, problem)
             return _cut(failure_of(problem))
         self._report(message, problem)
-        said = f"{self._cls.__name__}.{message.method} raised {type(problem).__name__}: {problem}"
+        said = raised(f"{self._cls.__name__}.{message.method}", problem)
         return _cut(failure_of(HandlerFailed(said)))
 
 

@@ -21,22 +21,18 @@ from typing import Any, cast
 
 import msgspec
 
-from actorkalix.codec.hooks import encode_hook
 from actorkalix.describe.annotations import members
 from actorkalix.describe.descriptors import ComponentDescriptor
 from actorkalix.errors import (
     CommandError,
-    InvalidPayload,
     ResultTooLarge,
     StoredDataUnreadable,
     TransitionRefused,
-    UnknownPromise,
     UnknownRoute,
     UnknownStep,
 )
 from actorkalix.failures import failure_of
 from actorkalix.limits import Limits
-from actorkalix.model.metadata import Metadata
 from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
 from actorkalix_cluster.shardhost.fired import Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
@@ -45,7 +41,7 @@ from actorkalix_storage.api import History, Record, RecordKind, Snapshot
 from .entity import EntityBehavior, Run
 from .instance import Instance
 from .replies import refusal
-from .workflow_attempt import end_of_child, firing_of, settle, unknown_step
+from .workflow_attempt import firing_of, reason_of, settle, unknown_step, wake_failed
 from .workflow_control import (
     BUSY,
     OVER,
@@ -66,8 +62,9 @@ from .workflow_control import (
     public,
     token_of,
 )
-from .workflow_draft import CHILD, inputs_after, promise_of
-from .workflow_messages import PARENT, ChildNotice, Finish, Parent
+from .workflow_draft import inputs_after
+from .workflow_keeping import child_ended, parent_of, refuse_unless_begun, resolved
+from .workflow_messages import Finish
 from .workflow_move import Move
 from .workflow_outcome import outcome_of
 from .workflow_rules import Rules
@@ -153,7 +150,10 @@ class WorkflowBehavior(EntityBehavior):
         if act is Act.HOLD or (late and ask is Ask.COMMAND):
             return Step(flow, (), Reply(), hold=True)
         if act is Act.HANDLE or act is Act.READ:
-            return self._handle(flow, message, now_ms)
+            step = self._handle(flow, message, now_ms)
+            if message.metadata and ask is Ask.COMMAND and step.reply.failure is None:
+                refuse_unless_begun(self._id, flow, _flow(step.instance), message)
+            return step
         if act is Act.TELL:
             return _unchanged(flow, _encoded(status_of(flow), message.accept))
         if act is Act.NOTHING:
@@ -204,7 +204,17 @@ class WorkflowBehavior(EntityBehavior):
             accept=Encoding.MSGPACK,
             correlation_id=f"pause-{control.born_ms}.{flow.number}",
         )
-        step = self._handle(woken, command, now_ms)
+        try:
+            step = self._handle(woken, command, now_ms)
+        except BaseException as problem:
+            if not isinstance(problem, Exception):
+                raise
+            failed, records = wake_failed(self._rules, flow, self._cls, problem, now_ms)
+            return Step(failed, records, Reply(), fault=problem.__cause__ or problem)
+        if (refused := step.reply.failure) is not None:
+            move.note(reason_of(refused))
+            woken, records = move.done(Did.PAUSE_OVER, what=control.late)
+            return Step(woken, records, Reply())
         return Step(step.instance, (*records, *step.records), Reply(), step.snapshot_due)
 
     # ---- controls --------------------------------------------------------------------------------
@@ -240,46 +250,16 @@ class WorkflowBehavior(EntityBehavior):
 
     def _keep(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         if message.method != "resolve":
-            return self._child_ended(flow, message, now_ms)
+            ended = child_ended(self._rules, flow, message.payload, now_ms)
+            if ended is None:
+                return _unchanged(flow)
+            move, what = ended
+            return self._moved(move, Did.CHILD_ENDED, what=what)
         (name, value), _ = self._arguments_of(message)
         if name in flow.kept.values:
             return _unchanged(flow, self._status_reply(flow, message))
-        if name.startswith(CHILD) or name not in flow.kept.opened:
-            open_now = ", ".join(flow.kept.opened) or "none"
-            error = f"{self._id} {flow.entity!r} has no promise {name!r}; open are: {open_now}"
-            raise refusal(UnknownPromise(error))
-        said = msgspec.json.encode(value, enc_hook=encode_hook)
-        if name in flow.control.promises:
-            try:
-                self._rules.input_from(flow.control.then, [said], single=True)
-            except InvalidPayload as problem:
-                raise refusal(problem) from None
-        return self._kept(flow, name, said, message, now_ms)
-
-    def _kept(
-        self, flow: Flow, name: str, value: bytes, message: Message, now_ms: int
-    ) -> Step[Instance]:
-        move = Move(self._rules, flow, now_ms)
-        move.put_value(name, value)
-        move.surface()
-        move.look()
-        move.sink()
+        move = resolved(self._rules, flow, name, value, now_ms)
         return self._moved(move, Did.RESOLVED, message, what=name)
-
-    def _child_ended(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
-        notice = _NOTICE.decode(message.payload)
-        for child in flow.kept.children:
-            if (child.component, child.entity) == (notice.component, notice.entity):
-                if child.ended:
-                    break
-                move = Move(self._rules, flow, now_ms)
-                move.end_child(child, end_of_child(notice))
-                move.surface()
-                move.look()
-                move.sink()
-                what = promise_of(child).removeprefix(CHILD)
-                return self._moved(move, Did.CHILD_ENDED, what=what)
-        return _unchanged(flow)
 
     def _clean(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         record = self._record(RecordKind.CLEANED, flow, now_ms)
@@ -301,9 +281,8 @@ class WorkflowBehavior(EntityBehavior):
                 raise refusal(self._over(flow, f"{what} would change it"))
             move.finish(Status.DELETED, delete=True)
             return move.done(Did.COMMAND, what=what)
-        parent = Metadata(message.metadata).get(PARENT)
-        if parent is not None:
-            move.adopt(_parent(parent))
+        if (parent := parent_of(message)) is not None:
+            move.adopt(parent)
         if outcome.state is not None:
             move.put_state(decision.state, outcome.state)
         move.register(outcome.undo, f"command {flow.number}")
@@ -316,7 +295,10 @@ class WorkflowBehavior(EntityBehavior):
     def _reply_bytes(self, method: str, value: Any, encoding: Encoding) -> bytes:
         reply = self._handlers[method].reply
         if value is None and reply is not Any and type(None) not in members(reply):
-            raise CommandError(f"{self._id} has nothing to reply", code="not_found")
+            said = (
+                f"{self._id} has nothing to reply to {method}: it was not started, or has no state"
+            )
+            raise CommandError(said, code="not_found")
         return super()._reply_bytes(method, value, encoding)
 
     # ---- within ----------------------------------------------------------------------------------
@@ -340,7 +322,11 @@ class WorkflowBehavior(EntityBehavior):
 
     def _over(self, flow: Flow, text: str) -> TransitionRefused:
         status = public(flow.control.status).replace("_", " ")
-        said = f"is {status}" if flow.control.status in (*OVER, Status.SUSPENDED) else "is new"
+        said = (
+            f"is {status}"
+            if flow.control.status in (*OVER, Status.SUSPENDED)
+            else "was never started"
+        )
         return TransitionRefused(f"{self._id} {flow.entity!r} {said}: {text}")
 
     def _empty_state(self, entity: str) -> Any:
@@ -374,18 +360,9 @@ def _unchanged(flow: Flow, payload: bytes = b"") -> Step[Instance]:
     return Step(flow, (), Reply(payload))
 
 
-def _parent(text: str) -> Parent:
-    try:
-        return _PARENT.decode(text)
-    except msgspec.MsgspecError as problem:
-        raise refusal(InvalidPayload(f"metadata {PARENT}: {problem}")) from problem
-
-
 def _encoded(value: object, encoding: Encoding) -> bytes:
     return _packed(value) if encoding is Encoding.MSGPACK else msgspec.json.encode(value)
 
 
 _packed = msgspec.msgpack.Encoder().encode
 _OUTCOME = msgspec.msgpack.Decoder(Outcome)
-_NOTICE = msgspec.msgpack.Decoder(ChildNotice)
-_PARENT = msgspec.json.Decoder(Parent)

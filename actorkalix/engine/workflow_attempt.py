@@ -6,16 +6,29 @@ from typing import Any
 
 import msgspec
 
-from actorkalix.errors import CommandError, ResultTooLarge, StoredDataUnreadable, UnknownStep
+from actorkalix.errors import (
+    ChildNotBegun,
+    CommandError,
+    EntityDeleted,
+    HandlerFailed,
+    IdempotencyKeyReused,
+    InvalidEntityId,
+    PayloadTooLarge,
+    ResultTooLarge,
+    StoredDataUnreadable,
+    TransitionRefused,
+    UnknownStep,
+)
 from actorkalix.failures import failure_of
 from actorkalix.limits import FAILURE_CHARS_MAX
 from actorkalix.model.transitions import ChildEnd
+from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.fired import Firing, Outcome
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import DERIVED, unpack_messages
 from actorkalix_storage.api import Record
 
-from .replies import digest
+from .replies import digest, raised
 from .workflow_control import Activity, Child, Did, Flow, Status, run_of, token_of
 from .workflow_draft import promise_of
 from .workflow_messages import (
@@ -31,6 +44,16 @@ from .workflow_rules import CALL_TIMEOUT_MS, Rules, backoff_ms, is_final
 
 NOT_BEGUN = "AK30"
 """Numbers of failures that say that nothing of an attempt was begun."""
+
+_NEVER_BEGINS = frozenset(
+    each.number
+    for each in (
+        *(ChildNotBegun, CommandError, EntityDeleted, IdempotencyKeyReused, InvalidEntityId),
+        *(PayloadTooLarge, TransitionRefused),
+    )
+)
+"""Of failures of a child's start after which no attempt can do better. Others may be mended: who is
+away comes back, and code that raises, or does not take the input, is replaced by a deploy."""
 
 Moved = tuple[Flow, tuple[Record, ...]]
 
@@ -56,12 +79,15 @@ def firing_of(rules: Rules, flow: Flow, now_ms: int) -> Firing:
 def _step(rules: Rules, flow: Flow, now_ms: int) -> Message:
     control = flow.control
     named, attempt = _named(rules, flow), control.failures + 1
-    given = StepInput(control.arguments, flow.stored, control.number, attempt, flow.number)
+    timeout_ms = rules.timeout_of(control.step)
+    given = StepInput(
+        *(control.arguments, flow.stored, control.number, attempt, flow.number, timeout_ms)
+    )
     return Message(
         *(MessageKind.STEP, rules.component, flow.entity, control.step, pack_input(given)),
         *(Encoding.MSGPACK, Encoding.MSGPACK, DERIVED + named),
         correlation_id=f"step-{named[:16]}-{attempt}",
-        deadline_ms=now_ms + rules.timeout_of(control.step),
+        deadline_ms=now_ms + timeout_ms,
     )
 
 
@@ -124,10 +150,10 @@ def attempt_failed(move: Move, outcome: StepOutcome, fired: Outcome) -> Moved:
     rules, flow, now_ms = move.rules, move.flow, move.now_ms
     control, recovery = flow.control, move.rules.recovery_of(flow.control.step)
     move.register(outcome.undo, flow.control.number)
-    failures, text = control.failures + 1, _reason(failed.failure)
+    failures, text = control.failures + 1, reason_of(failed.failure)
     quiet_ms = outcome.calls_until_ms
     if flow.doubtful:
-        quiet_ms = max(quiet_ms, now_ms + rules.timeout_of(control.step))
+        quiet_ms = max(quiet_ms, now_ms + rules.reach_of(control.step))
     whose = (rules.component, flow.entity, control.born_ms, control.number)
     next_ms = max(now_ms + backoff_ms(recovery, failures, *whose), quiet_ms)
     elapsed_max = recovery.max_elapsed_ms
@@ -165,15 +191,38 @@ def _go_another_way(move: Move, text: str, quiet_ms: int) -> None:
         move.finish(Status.FAILED, text, quiet_ms=quiet_ms)
 
 
+def wake_failed(rules: Rules, flow: Flow, cls: type[Any], problem: Exception, now_ms: int) -> Moved:
+    """The command that was to end a pause has failed: it is run again later (WF-41).
+
+    Args:
+        rules: of the workflow.
+        flow: as it is, paused; the time of its pause is over.
+        cls: its class.
+        problem: what the command has raised.
+        now_ms: time of the record.
+    """
+    if isinstance(problem, BehaviorError) and problem.reply.failure is not None:
+        failure = problem.reply.failure
+    else:
+        said = raised(f"{cls.__name__}.{flow.control.late}", problem)
+        failure = failure_of(HandlerFailed(said))
+    failures, text = flow.control.failures + 1, reason_of(failure)
+    wait_ms = backoff_ms(rules.recovery_of(""), failures, rules.component, flow.entity)
+    move = Move(rules, flow, now_ms)
+    move.wake_again(now_ms + wait_ms, text, failures)
+    told: dict[str, Any] = {"attempt": failures, "began_ms": now_ms, "ended_ms": now_ms}
+    return move.done(Did.ATTEMPT_FAILED, what=flow.control.late, failure=text, **told)
+
+
 def _call_settled(move: Move, fired: Outcome) -> Moved:
     """An undo call, or one that starts a child, was answered."""
     control, kept, failure = move.flow.control, move.flow.kept, fired.failure
     told: dict[str, Any] = {"attempt": control.failures + 1, "began_ms": fired.began_ms}
     told |= {"ended_ms": move.now_ms, "run": run_of(fired.token)}
     starts = control.activity is Activity.CHILD
-    if failure is not None and not (starts and failure.number == CommandError.number):
+    if failure is not None and not (starts and failure.number in _NEVER_BEGINS):
         wait_ms = backoff_ms(move.rules.recovery_of(""), control.failures + 1, move.flow.entity)
-        text = _reason(failure)
+        text = reason_of(failure)
         move.retry(move.now_ms + wait_ms, text, control.failures + 1)
         return move.done(Did.ATTEMPT_FAILED, failure=text, **told)
     if not starts:
@@ -186,7 +235,7 @@ def _call_settled(move: Move, fired: Outcome) -> Moved:
     if failure is not None and not child.ended:
         move.end_child(child, never_began(child, failure))
     move.start_next()
-    text = "" if failure is None else _reason(failure)
+    text = "" if failure is None else reason_of(failure)
     what = promise_of(child).partition(":")[2]
     return move.done(Did.CHILD_STARTED, what=what, failure=text, **told)
 
@@ -207,7 +256,9 @@ def end_of_child(notice: ChildNotice) -> bytes:
 
 def never_began(child: Child, failure: Failure) -> bytes:
     """The same of a child that has refused to start."""
-    return msgspec.json.encode(ChildEnd(child.component, child.entity, "failed", _reason(failure)))
+    return msgspec.json.encode(
+        ChildEnd(child.component, child.entity, "failed", reason_of(failure))
+    )
 
 
 def _outcome(fired: Outcome) -> StepOutcome:
@@ -226,5 +277,6 @@ def _garbage(text: str) -> Failure:
     return Failure("AK9001", "internal", f"no outcome of a step: {text}", "unknown")
 
 
-def _reason(failure: Failure) -> str:
+def reason_of(failure: Failure) -> str:
+    """A failure as it is written and shown: number and text, cut to its bound."""
     return f"{failure.number} {failure.message}"[:FAILURE_CHARS_MAX]

@@ -124,6 +124,9 @@ class Draft:
     def done(self, did: Did, **told: Any) -> tuple[Flow, tuple[Record, ...]]:
         """The workflow afterwards, and its records.
 
+        A state that comes with a delete is in the record, for those who follow it; the workflow
+        itself has none any more.
+
         Args:
             did: what happened.
             told: further attributes of the `Entry`.
@@ -150,18 +153,19 @@ class Draft:
             )
             for kind, payload in kinds
         )
+        deleted = self._deleted
         moved = Flow(
             flow.entity,
-            self.state,
+            None if deleted else self.state,
             number,
             flow.version + len(records),
             flow.incarnation,
-            self.now_ms if self._deleted else flow.deleted_ms,
+            self.now_ms if deleted else flow.deleted_ms,
             due_ms,
             flow.snapshot_number,
             control,
             self.kept,
-            self.stored,
+            None if deleted else self.stored,
             inputs_after(flow.inputs, control),
             self._doubtful and control.number == flow.control.number,
         )

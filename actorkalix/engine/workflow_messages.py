@@ -82,7 +82,8 @@ class WorkflowStatus(msgspec.Struct, frozen=True):
         status: see `PublicStatus`.
         step: that runs, or ran last; "" before the first.
         number: of steps entered so far.
-        attempt: of the step, from 1; 0 when none runs.
+        attempt: of the step, from 1; of a pause, how often the command at its end has failed;
+            else 0.
         failure: how the attempt before ended, or "".
         next_ms: when something is due: the next attempt, or the end of a pause; 0 for never.
         deadline_ms: when the workflow times out, 0 for never.
@@ -124,6 +125,8 @@ class StepInput(msgspec.Struct, frozen=True, array_like=True):
         number: of the step among those entered, from 1.
         attempt: from 1.
         sequence_number: of the workflow's newest record.
+        timeout_ms: how long the attempt may take; where it has to wait for a process in which to
+            run, the message's deadline says until when it may begin, and this counts from then on.
     """
 
     arguments: bytes = b""
@@ -131,6 +134,7 @@ class StepInput(msgspec.Struct, frozen=True, array_like=True):
     number: int = 1
     attempt: int = 1
     sequence_number: int = 0
+    timeout_ms: int = 0
 
 
 class GoTo(msgspec.Struct, frozen=True, array_like=True, tag=1):

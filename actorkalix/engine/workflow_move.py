@@ -168,9 +168,7 @@ class Move(Draft):
         )
         self._tell_parent(public(self.control.status), reason)
         self.kept = Kept(undo=self.kept.undo, parent=self.kept.parent)
-        if delete:
-            self.state = self.stored = None
-            self._deleted = True
+        self._deleted = delete
 
     def restart(self, step: str, arguments: bytes) -> None:
         """Go on from a step, whatever it is at; after an end its timeout counts anew."""
@@ -196,7 +194,15 @@ class Move(Draft):
 
     def stay(self) -> None:
         """A pause stays one whose time is over: a command is run that may end it."""
-        self._set(at_ms=0, late="")
+        self._set(at_ms=0, late="", failures=0, failure="")
+
+    def note(self, text: str) -> None:
+        """How that command was refused, for those who look; it is not run again."""
+        self._set(failure=text)
+
+    def wake_again(self, at_ms: int, failure: str, failures: int) -> None:
+        """That command has failed: the pause stays as it is, and it is run again later."""
+        self._set(at_ms=at_ms, failure=failure, failures=failures)
 
     def adopt(self, parent: Parent) -> None:
         """The command that starts it is a parent's."""
@@ -220,7 +226,7 @@ class Move(Draft):
         if status is Status.RUNNING and control.at_ms > self.now_ms:
             return control.at_ms  # nothing of it has begun; what was before it is to be quiet then
         step = control.activity is Activity.STEP
-        timeout_ms = self.rules.timeout_of(control.step) if step else CALL_TIMEOUT_MS
+        timeout_ms = self.rules.reach_of(control.step) if step else CALL_TIMEOUT_MS
         begun_ms = self.now_ms + timeout_ms
         return min(begun_ms, control.at_ms) if control.at_ms > self.now_ms else begun_ms
 

@@ -66,6 +66,15 @@ class Rules:
         known = self._steps.get(step)
         return CALL_TIMEOUT_MS if known is None else known.timeout_ms
 
+    def reach_of(self, step: str) -> int:
+        """How long from now calls of an attempt that is cut off may take effect, in ms.
+
+        A plain function may wait as long for a worker as it may run then, and one that waits in a
+        batch of Ray's is not reached by whoever cuts it off.
+        """
+        known = self._steps.get(step)
+        return self.timeout_of(step) * (1 if known is None or known.is_async else 2)
+
     def recovery_of(self, step: str) -> RecoveryDescriptor:
         """What becomes of a step that fails."""
         known = self._steps.get(step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .workflow_control import BUSY, Flow, Status, public
+from .workflow_control import BUSY, Control, Flow, Status, public
 from .workflow_draft import CHILD, promise_of
 from .workflow_messages import WorkflowStatus
 
@@ -11,13 +11,12 @@ def status_of(flow: Flow) -> WorkflowStatus:
     """Where a workflow stands, for those who look."""
     control, kept = flow.control, flow.kept
     suspended = control.status is Status.SUSPENDED
-    busy = control.status in BUSY
     parent = kept.parent
     return WorkflowStatus(
         status=public(control.status),
         step=control.step,
         number=control.number,
-        attempt=control.failures + 1 if busy else 0,
+        attempt=_attempt(control),
         failure=control.failure,
         next_ms=flow.expires_ms,
         deadline_ms=control.deadline_ms,
@@ -30,3 +29,9 @@ def status_of(flow: Flow) -> WorkflowStatus:
         parent="" if parent is None else f"{parent.component}/{parent.entity}",
         sequence_number=flow.number,
     )
+
+
+def _attempt(control: Control) -> int:
+    if control.status in BUSY:
+        return control.failures + 1
+    return control.failures if control.status is Status.PAUSED else 0

@@ -223,6 +223,9 @@ from .views import (
     ViewIncomplete as ViewIncomplete,
 )
 from .workflows import (
+    ChildNotBegun as ChildNotBegun,
+)
+from .workflows import (
     TransitionRefused as TransitionRefused,
 )
 from .workflows import (

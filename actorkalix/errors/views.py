@@ -21,6 +21,8 @@ class QueryTooLarge(ActorkalixError):
 class QueryTooSlow(ActorkalixError):
     """A query of a view took longer than `view_query_timeout`; it was ended.
 
+    Or it took longer than 200 ms while so much was written that the log beside the view's file has
+    outgrown 64 MiB: the log is used anew only when nobody reads what is in it.
     What to do: `actorkalix views explain VIEW` says which queries scan a whole table; compare with
     a column that narrows them more.
     """

@@ -36,6 +36,22 @@ class UnknownPromise(ActorkalixError):
     http_status = 404
 
 
+class ChildNotBegun(ActorkalixError):
+    """The command that was to start a child workflow has not made it a child. Nothing was changed.
+
+    The workflow runs already and was started by somebody else, it has ended, or the command replied
+    without a transition. Its parent would wait for an end of which nobody tells it, so the parent
+    goes on: with a `ChildEnd` whose status is "failed" and whose reason says this.
+
+    What to do: start children under ids of their own, by a command that begins with
+    `update_state` or a transition; look at the child by `actorkalix workflows show`.
+    """
+
+    number = "AK2021"
+    code = "failed_precondition"
+    http_status = 400
+
+
 class UnknownStep(ActorkalixError):
     """The workflow has no such step, or it has not run yet and its input is not known.
 

@@ -20,7 +20,9 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from actorkalix.gateway.process_metrics import of_dedicated
 from actorkalix.gateway.view_metrics import ViewUse, of_feeds, of_views
+from actorkalix.process_listing import DedicatedUse
 from actorkalix_cluster.shardhost.observer import ConsumerStats, Fired, HostStats
 
 SECONDS = (
@@ -129,9 +131,17 @@ class Metrics:
         stats: Callable[[], HostStats],
         folder: Callable[[], FolderUse] | None = None,
         views: Callable[[], Sequence[ViewUse]] | None = None,
+        dedicated: Callable[[], Sequence[DedicatedUse]] = tuple,
     ) -> None:
-        """Names what is asked at every scrape: the host, the use of its data folder, its views."""
+        """Names what is asked at every scrape.
+
+        Args:
+            stats: of the host.
+            folder: the use of its data folder.
+            views, dedicated: what it keeps processes for.
+        """
         self._gauges.stats = stats
+        self._gauges.dedicated = dedicated
         self._gauges.folder = folder
         self._gauges.views = views
 
@@ -224,6 +234,7 @@ class _Gauges:
     stats: Callable[[], HostStats] | None = None
     folder: Callable[[], FolderUse] | None = None
     views: Callable[[], Sequence[ViewUse]] | None = None
+    dedicated: Callable[[], Sequence[DedicatedUse]] = tuple
 
     def collect(self) -> Iterator[Metric]:
         if self.stats is not None:
@@ -243,6 +254,7 @@ class _Gauges:
             yield from of_feeds(stats.feeds)
         if self.views is not None:
             yield from of_views(self.views())
+        yield from of_dedicated(self.dedicated())
         if self.folder is not None:
             use = self.folder()
             yield _gauge("data_bytes", "Bytes of the data folder.", use.used_bytes)

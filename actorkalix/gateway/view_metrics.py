@@ -22,6 +22,8 @@ class ViewUse(msgspec.Struct, frozen=True):
         deaths: of that process.
         handled, duplicates, gaps: records, since the process began.
         whole: all there was has been read once.
+        refused: records that its handlers failed on, since the process began.
+        memory_bytes, cpu_s: of the process.
     """
 
     view: str
@@ -32,6 +34,9 @@ class ViewUse(msgspec.Struct, frozen=True):
     duplicates: int = 0
     gaps: int = 0
     whole: bool = False
+    refused: int = 0
+    memory_bytes: int = 0
+    cpu_s: float = 0.0
 
 
 def of_feeds(feeds: Sequence[FeedStats]) -> Iterator[Metric]:
@@ -70,6 +75,8 @@ def of_views(views: Sequence[ViewUse]) -> Iterator[Metric]:
         ("handled", "Records that the view's process has handled.", "handled"),
         ("duplicates", "Records that it had already.", "duplicates"),
         ("gaps", "Subjects that wait because a record of theirs is missing.", "gaps"),
+        ("refused", "Records that its handlers failed on.", "refused"),
+        ("process_cpu_seconds", "Processor time of the view's process.", "cpu_s"),
     )
     families = [
         (CounterMetricFamily(f"actorkalix_view_{name}", text, labels=[LABEL]), field)
@@ -78,14 +85,19 @@ def of_views(views: Sequence[ViewUse]) -> Iterator[Metric]:
     whole = GaugeMetricFamily(
         "actorkalix_view_whole", "1 when all there was has been read once.", labels=[LABEL]
     )
+    memory = GaugeMetricFamily(
+        "actorkalix_view_process_bytes", "Memory of the view's process.", labels=[LABEL]
+    )
     for one in views:
         for number, count in sorted(one.failed.items()):
             failed.add_metric([one.view, number], count)
         if one.keeps:
             whole.add_metric([one.view], int(one.whole))
+            memory.add_metric([one.view], one.memory_bytes)
             for family, field in families:
                 family.add_metric([one.view], getattr(one, field))
     yield failed
     for family, _ in families:
         yield family
     yield whole
+    yield memory

@@ -1,4 +1,7 @@
-"""Tables of views: whose changes make their rows. Marks only; `describe` reads them."""
+"""Tables of views: whose changes make their rows; and what begins with snapshots.
+
+Marks only; `describe` reads them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from actorkalix.model.handlers import UNBOUND, Method, StreamMethod
 from actorkalix.model.sources import Source, SourceMark, add_mark
 
 if TYPE_CHECKING:
+    from actorkalix.model.actions import Action
     from actorkalix.model.effects import RowEffect
     from actorkalix.model.entities import EventSourcedEntity, ValueEntity
     from actorkalix.model.views import View
@@ -21,6 +25,8 @@ E = TypeVar("E")
 M = TypeVar("M")
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V", bound="View")
+A = TypeVar("A", bound="Action")
+RT = TypeVar("RT")
 Row = TypeVar("Row")
 
 
@@ -105,21 +111,38 @@ def on_delete(
     return add
 
 
+@overload
 def on_snapshot(
     name: str, /
-) -> Callable[[Callable[[V, S], RowEffect[Row]]], Callable[[V, S], RowEffect[Row]]]:
-    """Begin the row of an event sourced entity with its newest snapshot (VW-21).
+) -> Callable[[Callable[[V, S], RowEffect[Row]]], Callable[[V, S], RowEffect[Row]]]: ...
+@overload
+def on_snapshot(
+    source: type[EventSourcedEntity[S, Any]], /, *, group: str | None = None
+) -> Callable[[Callable[[A, S], RT]], Callable[[A, S], RT]]: ...
+def on_snapshot(where: Any, /, *, group: str | None = None) -> Any:
+    """Begin an event sourced entity with its newest snapshot, not with its first event (VW-21).
 
-    In a later version: a service with such a method does not start yet. A table that is new, or
-    built anew, then reads no event from before the snapshot: the method gets the state of the
-    entity, what it returns is the first row, and later events follow.
+    In a view: while a table is new, or built anew, the method gets the state that an entity's
+    newest snapshot holds, in place of all events that led to it, and what it returns is the row,
+    whatever the row was; later events follow, to the table's other methods. It is to make the row
+    that the events would have made.
+
+    In an action: the same for its `@subscribe` to this entity (AC-48). It takes snapshots from
+    where it begins until it has been at the end of the log once; so its `start_from` is
+    "beginning", and what it has to do for every single event it cannot do.
+
+    Entities that have no snapshot yet begin with their first event (`snapshot_every`). After a
+    crash an entity may come with a second, newer snapshot.
 
     Args:
-        name: of the table.
+        where: the name of the view's table; in an action, the entity's class.
+        group: of the subscription, as its `@subscribe` says it.
     """
+    named = isinstance(where, str)
+    source, table = (None, where) if named else (where, "")
 
-    def add(method: Callable[[V, S], RowEffect[Row]]) -> Callable[[V, S], RowEffect[Row]]:
-        return _marked(method, SourceMark("on_snapshot", table=name))
+    def add(method: Callable[..., Any]) -> Callable[..., Any]:
+        return _marked(method, SourceMark("on_snapshot", source, group=group, table=table))
 
     return add
 
@@ -128,7 +151,7 @@ def _marked(method: F, mark: SourceMark) -> F:
     given: Any = method
     is_method = callable(given) and hasattr(given, "__dict__") and not isinstance(given, UNBOUND)
     if not is_method and not isinstance(given, (Method, StreamMethod)):
-        raise DefinitionError(
-            f"@{mark.kind}({mark.table!r}) marks a method of a view, not {method!r}"
-        )
+        of = mark.table or getattr(mark.source, "__name__", mark.source)
+        where = "an action" if mark.source is not None and not mark.table else "a view"
+        raise DefinitionError(f"@{mark.kind}({of!r}) marks a method of {where}, not {method!r}")
     return add_mark(method, mark)

@@ -55,7 +55,8 @@ class Workflow(Component, Generic[S]):
 
     Class options: `id`; `timeout` of the whole workflow, with `on_timeout`, the step that may run
     then; `step_timeout` and `recover`, for steps that say nothing themselves; `snapshot_every` so
-    many records (0 never); or `abstract=True` for a base of your own.
+    many records (0 never); or `abstract=True` for a base of your own. Subclasses have the options
+    of their bases, but for `id`, unless they give them themselves.
     """
 
     _asked_by: ClassVar[str] = "client.workflow({}, workflow_id)"
@@ -75,7 +76,16 @@ class Workflow(Component, Generic[S]):
             snapshot_every: int = 100,
         ) -> None: ...
         @overload
-        def __init_subclass__(cls, *, abstract: Literal[True]) -> None: ...
+        def __init_subclass__(
+            cls,
+            *,
+            abstract: Literal[True],
+            timeout: timedelta | None = None,
+            on_timeout: str | Recovery | None = None,
+            step_timeout: timedelta = ...,
+            recover: Recovery | None = None,
+            snapshot_every: int = 100,
+        ) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...
 
         @classmethod

@@ -238,9 +238,10 @@ def run_inline(
 
 def report(message: Message, problem: BaseException) -> None:
     """Log that a handler failed."""
+    which = f"{message.component} {message.entity!r}" if message.entity else message.component
     log.error(
         "%s.%s failed, correlation id %s",
-        *(message.component, message.method, message.correlation_id),
+        *(which, message.method, message.correlation_id),
         exc_info=problem,
     )
 

@@ -36,7 +36,9 @@ from actorkalix.runtime.topics import Topics
 from actorkalix.runtime.verification import verified
 from actorkalix.runtime.view_hosting import views_of
 from actorkalix.runtime.view_listing import ServiceViews
-from actorkalix.views.files import mark_away
+from actorkalix.runtime.view_readiness import ViewsReady
+from actorkalix.views.files import folder_of, mark_away
+from actorkalix.views.serving import Serving
 from actorkalix_cluster.rayhost.contract import (
     Beat,
     CallRefused,
@@ -204,6 +206,7 @@ class Controller:
             fleet=self,
             metrics=ClusterMetrics(calls, self).scrape,
             limits=limits,
+            health=self._views_ready(),
             verify=lambda: verified(calls),
             backup=ServiceBackup(calls, Path(config.data)),
             replace=self._replace,
@@ -215,6 +218,11 @@ class Controller:
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()
+
+    def _views_ready(self) -> ViewsReady:
+        folder, names = views_folder(Path(self._config.data)), self._service.descriptor
+        views = [each.component_id for each in views_of(names)]
+        return ViewsReady({name: Serving(name, folder_of(folder, name)) for name in views})
 
     async def _replace(self, store: int) -> None:
         try:

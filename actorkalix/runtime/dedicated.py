@@ -1,12 +1,12 @@
 """Entities with a process of their own: what a host asks Ray for, and what runs there.
 
-`places_on_ray` is the host's side, `answers` is named in its order and called in the process, which
+`PlacesOnRay` is the host's side, `answers` is named in its order and called in the process, which
 imports the service as hosts do. There each entity is run by the same behavior as in a host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,12 +14,13 @@ import msgspec
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.engine import behavior_for
 from actorkalix.model.hosting import Dedicated
+from actorkalix.process_listing import DedicatedUse, ProcessView
 from actorkalix.runtime.composition import dedicated_components
 from actorkalix.runtime.development import development
 from actorkalix.runtime.loading import ServiceSpec, load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.orders import HostConfig
-from actorkalix_cluster.rayhost.dedicated import DedicatedPlaces
+from actorkalix_cluster.rayhost.dedicated import DedicatedPlaces, PlaceSeen, PlacesTally
 from actorkalix_cluster.rayhost.tasks import TaskOptions
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.elsewhere import Places
@@ -40,9 +41,7 @@ class ProcessConfig(msgspec.Struct, frozen=True):
     dev: bool
 
 
-def places_on_ray(
-    service: ServiceDescriptor, config: HostConfig
-) -> Callable[[Mapping[str, Behavior[Any]]], Places]:
+class PlacesOnRay:
     """For `build_host`: dedicated entities run in Ray actors of their own.
 
     Args:
@@ -50,16 +49,67 @@ def places_on_ray(
         config: what the host was told to be; the processes are made likewise.
     """
 
-    def made(_: Mapping[str, Behavior[Any]]) -> Places:
+    def __init__(self, service: ServiceDescriptor, config: HostConfig) -> None:
+        self._service = service
+        self._config = config
+        self._places: DedicatedPlaces | None = None
+
+    def __call__(self, _: Mapping[str, Behavior[Any]]) -> Places:
+        """Make them, once."""
+        config = self._config
         assert config.making is not None, "a host of a run"
         told = msgspec.msgpack.encode(ProcessConfig(config.spec, config.dev))
         options = {
             component: options_of(hosting)
-            for component, hosting in dedicated_components(service).items()
+            for component, hosting in dedicated_components(self._service).items()
         }
-        return DedicatedPlaces(config.making, FACTORY, told, options)
+        self._places = DedicatedPlaces(config.making, FACTORY, told, options)
+        return self._places
 
-    return made
+    def processes(self, store: int) -> list[ProcessView]:
+        """Those that there are now.
+
+        Args:
+            store: of the host that keeps them.
+        """
+        return [] if self._places is None else listed(self._places.standing, store)
+
+    def uses(self) -> list[DedicatedUse]:
+        """The same by component, for metrics."""
+        places = self._places
+        return [] if places is None else used(places.standing, places.tallies)
+
+
+def listed(standing: Iterable[PlaceSeen], store: int) -> list[ProcessView]:
+    """Places as operators see them, by component and entity."""
+    views = [
+        ProcessView(
+            *("dedicated", one.component, one.entity, "serving" if one.pid else "starting"),
+            *(one.pid, one.node, one.usage.memory_bytes, one.usage.cpu_s, store),
+        )
+        for one in standing
+    ]
+    return sorted(views, key=lambda view: (view.component, view.entity))
+
+
+def used(standing: Sequence[PlaceSeen], tallies: Mapping[str, PlacesTally]) -> list[DedicatedUse]:
+    """Places by component."""
+    found: list[DedicatedUse] = []
+    for component, tally in tallies.items():
+        mine = [one for one in standing if one.component == component]
+        serving = sum(one.pid > 0 for one in mine)
+        found.append(
+            DedicatedUse(
+                component,
+                len(mine) - serving,
+                serving,
+                sum(one.usage.memory_bytes for one in mine),
+                tally.over_cpu_s + sum(one.usage.cpu_s for one in mine),
+                tally.started,
+                tally.deaths,
+            )
+        )
+    return found
 
 
 def options_of(hosting: Dedicated) -> TaskOptions:

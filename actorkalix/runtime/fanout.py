@@ -15,7 +15,7 @@ not: integers of more than 64 bits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -39,6 +39,7 @@ from actorkalix.ports import (
     ServiceStatus,
     TimerPage,
 )
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.consuming import ClusterConsuming, reading_methods
 from actorkalix.runtime.host_methods import answer_of, host_method
 from actorkalix.runtime.inspection import (
@@ -92,11 +93,14 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 # ---- the host's side --------------------------------------------------------------------------
-def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
+def inspect_methods(
+    inspection: StoreInspection, processes: Callable[[], Iterable[ProcessView]] = tuple
+) -> Mapping[str, HostMethod]:
     """What a host offers to `ClusterInspection`, by name.
 
     Args:
         inspection: of the host's store.
+        processes: that the host keeps.
     """
 
     async def entities(asked: _Entities) -> EntityPage:
@@ -122,7 +126,8 @@ def inspect_methods(inspection: StoreInspection) -> Mapping[str, HostMethod]:
         return await inspection.timers(page=asked.page, limit=asked.limit)
 
     async def status(_: None) -> ServiceStatus:
-        return await inspection.status()
+        found = await inspection.status()
+        return msgspec.structs.replace(found, processes=tuple(processes()))
 
     return {
         "inspect.entities": host_method(_Entities, entities),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor, described
+from actorkalix.describe.descriptors import (
+    ComponentDescriptor,
+    ServiceDescriptor,
+    ViewDescriptor,
+    described,
+)
 from actorkalix.engine.topic import TOPIC, partition_prefix
 from actorkalix_cluster.shardhost.feeding import FeedSource
 from actorkalix_storage.api import Record, RecordKind
@@ -31,6 +36,7 @@ class ViewSource:
             else:
                 found.setdefault(source.component_id, set()).add("")
         self.components = frozenset(found)
+        self.folds, self.whole = _folds(view.view)
         self._prefixes = {name: tuple(prefixes) for name, prefixes in found.items()}
 
     def wants(self, record: Record, /) -> bool:
@@ -38,6 +44,19 @@ class ViewSource:
         if record.component == TOPIC and not record.payload:
             return False  # the topic keeps its id, and no more of it
         return record.kind in FED and record.entity.startswith(self._prefixes[record.component])
+
+
+def _folds(view: ViewDescriptor) -> tuple[Mapping[str, frozenset[str]], frozenset[str]]:
+    """Tables that begin with snapshots, and components of which others need all events."""
+    folds: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for table in view.tables.values():
+        source = described(table.source)
+        if table.on_snapshot is not None and source is not None:
+            folds.setdefault(source.component_id, set()).add(table.name)
+        elif source is not None:
+            whole.add(source.component_id)
+    return {name: frozenset(tables) for name, tables in folds.items()}, frozenset(whole)
 
 
 class LocalTarget:

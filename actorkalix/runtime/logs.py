@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
+
+
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Ours among the handlers of the root."""
 
 
 def log_to_stderr() -> None:
     """Send log lines to the stream that the run process gave us; of uvicorn's, warnings."""
-    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr = _ToStderr(sys.stderr)
     to_stderr.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(to_stderr)
+    root = logging.getLogger()
+    for before in [each for each in root.handlers if isinstance(each, _ToStderr)]:
+        root.removeHandler(before)  # a worker may be made more than once
+    root.addHandler(to_stderr)
     logging.getLogger("actorkalix").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -8,6 +8,7 @@ import msgspec
 
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.ports import FleetView, ServiceStatus, ShardView, StoreView
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.inspection import kinds_of, lineage_text
 from actorkalix_storage.api import HomeTable, StoreIdentity
 
@@ -31,6 +32,7 @@ def merged(
     stores: list[StoreView] = []
     opened: list[ShardView] = []
     damaged: dict[int, str] = {}
+    beside: list[ProcessView] = []
     named = ("" if service is None else service.name, "", "")
     if identity is not None:
         named = (identity.service, identity.cluster, lineage_text(identity))
@@ -43,6 +45,7 @@ def merged(
         records = sum(shard.offset for shard in own)
         stores += [msgspec.structs.replace(view, records=records) for view in answer.stores]
         opened += own
+        beside += answer.processes
         damaged |= {s: what for s, what in answer.damaged.items() if table.homes[s][0] == store}
     name, cluster, lineage = named
     processes = fleet or FleetView()
@@ -60,4 +63,5 @@ def merged(
         opened=sorted(opened, key=lambda view: view.shard),
         records=sum(view.offset for view in opened),
         damaged=dict(sorted(damaged.items())),
+        processes=tuple(sorted(beside, key=lambda one: (one.kind, one.component, one.entity))),
     )

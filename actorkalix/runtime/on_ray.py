@@ -33,11 +33,12 @@ from actorkalix.gateway.scraping import metrics_methods
 from actorkalix.gateway.server import Server
 from actorkalix.model.client import Client
 from actorkalix.ports import HostMethod
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.actions import Surroundings, run_inline
 from actorkalix.runtime.broker_links import BrokerLinks
 from actorkalix.runtime.composition import build_host, host_limits
 from actorkalix.runtime.consuming import acting_methods
-from actorkalix.runtime.dedicated import places_on_ray
+from actorkalix.runtime.dedicated import PlacesOnRay
 from actorkalix.runtime.development import development, forbid_waiting
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.fanout import inspect_methods
@@ -113,6 +114,7 @@ class ServiceHost:
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._views: ViewHosting | None = None
+        self._places = PlacesOnRay(self._service.descriptor, config)
         self._stack = AsyncExitStack()
         self._started_up: asyncio.Task[None] | None = None
         self._methods: Mapping[str, HostMethod] = {
@@ -227,7 +229,9 @@ class ServiceHost:
         dispatch = self._dispatch = await self._open_actions(neighbours, metrics, opened)
         views = self._open_views(config, store, neighbours)
         opened.push_async_callback(views.aclose)
-        metrics.bind(self._host.stats, lambda: _use_of(folder, store), views.uses)
+        metrics.bind(
+            self._host.stats, lambda: _use_of(folder, store), views.uses, self._places.uses
+        )
         app = http_app(
             service,
             dispatch,
@@ -276,7 +280,7 @@ class ServiceHost:
                 watch=watch,
                 on_fatal=self._fatal,
                 wrap=development if self._dev else None,
-                places=places_on_ray(service, self._config),
+                places=self._places,
                 publishing=self._links.publishing,
             )
             await host.start()
@@ -361,7 +365,7 @@ class ServiceHost:
             return await asyncio.to_thread(verify, folder, live=True)
 
         return {
-            **inspect_methods(inspection),
+            **inspect_methods(inspection, self._processes),
             **scan_methods(inspection),
             **backup_methods(store, self._host.write),
             **metrics_methods(metrics),
@@ -371,6 +375,10 @@ class ServiceHost:
             **topic_methods(self._dispatch, limits.topic_partitions),
             **control_methods(self._dispatch, service),
         }
+
+    def _processes(self) -> list[ProcessView]:
+        views = [] if self._views is None else self._views.processes()
+        return [*views, *self._places.processes(self._assignment.store)]
 
     def _hang(self, reason: str) -> None:
         """On the watchdog's thread: a handler does not come back."""

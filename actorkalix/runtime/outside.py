@@ -94,6 +94,7 @@ class Publishing:
     dead_letters = False
     from_now = False
     numbered: tuple[str, str] | None = None
+    folds = ""
 
     def __init__(self, topic: str, writer: Writer) -> None:
         self.consumer = consumer_of(topic)

@@ -24,7 +24,9 @@ from actorkalix.runtime.loading import ServiceSpec, load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.views.files import ViewBusy, ViewFiles, folder_of
 from actorkalix_cluster.rayhost.contract import Beat, Fatal, Roll, Transport
+from actorkalix_cluster.rayhost.nodes import this_node
 from actorkalix_cluster.rayhost.sockets import Taken
+from actorkalix_cluster.rayhost.usage import usage_of
 
 log = logging.getLogger("actorkalix.views")
 
@@ -46,7 +48,7 @@ class ViewConfig(msgspec.Struct, frozen=True):
 
 
 class WriterStats(msgspec.Struct, frozen=True):
-    """What became of records since the process began, and who it is."""
+    """What became of records since the process began, who it is, and what it uses."""
 
     pid: int
     handled: int = 0
@@ -55,6 +57,9 @@ class WriterStats(msgspec.Struct, frozen=True):
     refused: int = 0
     unseen_ends: int = 0
     whole: bool = False
+    node: str = ""
+    memory_bytes: int = 0
+    cpu_s: float = 0.0
 
 
 def projecting(config: bytes, taken: Taken, fatal: Fatal) -> Projecting:
@@ -128,7 +133,7 @@ class Projecting:
 
     async def _stats(self, _: bytes) -> bytes:
         files = self._opened()
-        tally = files.projection.tally
+        tally, usage = files.projection.tally, usage_of(os.getpid())
         return msgspec.msgpack.encode(
             WriterStats(
                 os.getpid(),
@@ -138,6 +143,9 @@ class Projecting:
                 tally.refused,
                 tally.unseen_ends,
                 files.projection.ready,
+                this_node(),
+                usage.memory_bytes,
+                usage.cpu_s,
             )
         )
 

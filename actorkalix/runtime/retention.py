@@ -212,8 +212,9 @@ class Retention:
             page = partial(
                 read_ahead, self._store, shard, (TOPIC, entity), after, newest, limit=PAGE
             )
-            entries, after = await read(self._committer, page)
-            dropped, stays = first_to_stay(size, entries, keep, dropped)
+            found = await read(self._committer, page)
+            after = found.through
+            dropped, stays = first_to_stay(size, found.entries, keep, dropped)
         return dropped
 
     async def _answered(self, message: Message) -> bytes:

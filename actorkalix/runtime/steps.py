@@ -22,8 +22,14 @@ import msgspec
 
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.engine.action import Threads
+from actorkalix.engine.replies import raised
 from actorkalix.engine.step import StepCode
-from actorkalix.engine.workflow_messages import StepFailed, StepOutcome, pack_outcome
+from actorkalix.engine.workflow_messages import (
+    StepFailed,
+    StepOutcome,
+    pack_outcome,
+    unpack_input,
+)
 from actorkalix.errors import HandlerFailed, OutcomeUnknown
 from actorkalix.failures import failure_of
 from actorkalix.model.client import Client
@@ -35,6 +41,7 @@ from actorkalix.runtime.in_process import HandlerTransport
 from actorkalix.runtime.step_calls import SHARE, Branches, StepAsk, StepKeys
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.until import Until
+from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Message, Reply
 from actorkalix_cluster.shardhost.watchdog import Watch
 
@@ -51,6 +58,8 @@ class InlineSteps:
         passing: exceptions that end whatever runs the step, besides its cancellation.
         watch: is told which step has the loop.
         told: tells of fields that steps set.
+        from_begin: the time of a step counts from when it begins here, however long it has waited
+            for that; it does not begin after its message's deadline.
     """
 
     def __init__(
@@ -62,12 +71,14 @@ class InlineSteps:
         passing: tuple[type[BaseException], ...] = (),
         watch: Watch | None = None,
         told: FieldsTold | None = None,
+        from_begin: bool = False,
     ) -> None:
+        self._from_begin = from_begin
         self._code = StepCode(
             workflow,
             around.limits,
             report=report,
-            passing=(asyncio.CancelledError, GeneratorExit, *passing),
+            passing=(asyncio.CancelledError, GeneratorExit, *passing),  # see `_Watched`
             threads=threads or around.threads or in_thread,
             fields=told,
         )
@@ -79,7 +90,13 @@ class InlineSteps:
 
         Cancellation: cancels the step.
         """
-        left_ms = message.deadline_ms - self._around.clock.now_ms()
+        now_ms = self._around.clock.now_ms()
+        if self._from_begin:
+            if now_ms > message.deadline_ms:
+                return Reply(failure=failures.deadline_passed())
+            timeout_ms = unpack_input(message.payload).timeout_ms
+            message = msgspec.structs.replace(message, deadline_ms=now_ms + timeout_ms)
+        left_ms = message.deadline_ms - now_ms
         calls_until_ms = message.deadline_ms - left_ms + int(left_ms * SHARE)
         ask = StepAsk(self._around.ask, message, calls_until_ms)
         outcome = await self._attempt(message, ask, left_ms)
@@ -107,8 +124,6 @@ class InlineSteps:
             return self._code.failed(late, message, live.noted)
 
     async def _watched(self, message: Message, live: Live) -> StepOutcome:
-        if self._watch is None:
-            return await self._code.run(message, live)
         now_ms = self._around.clock.now_ms
         return await _Watched(self._code.run(message, live), self._watch, now_ms, message)
 
@@ -125,12 +140,16 @@ class InlineSteps:
 
 
 class _Watched(Generator[Any, Any, StepOutcome]):
-    """Runs a coroutine, and writes down for the watchdog when it has the loop."""
+    """Runs a coroutine, and writes down for the watchdog when it has the loop.
+
+    Whoever closes a coroutine that waits throws GeneratorExit into it, and it has to let that pass.
+    One that comes out of a step which was not closed is the step's own: an error like any other.
+    """
 
     def __init__(
         self,
         work: Coroutine[Any, Any, StepOutcome],
-        watch: Watch,
+        watch: Watch | None,
         now_ms: Callable[[], int],
         message: Message,
     ) -> None:
@@ -147,19 +166,34 @@ class _Watched(Generator[Any, Any, StepOutcome]):
 
     def send(self, value: Any, /) -> Any:
         """Let it run until it waits."""
-        self._watch.work = (self._now_ms(), self._message)
+        self._begin()
         try:
             return self._work.send(value)
+        except GeneratorExit as problem:
+            raise self._own(problem) from problem
         finally:
-            self._watch.work = None
+            self._end()
 
     def throw(self, problem: Any, value: Any = None, traceback: Any = None, /) -> Any:
         """Let it run with an exception where it waits; it may have been cancelled."""
-        self._watch.work = (self._now_ms(), self._message)
+        self._begin()
         try:
             return self._work.throw(problem if value is None else value)
+        except GeneratorExit as own:
+            raise self._own(own) from own
         finally:
+            self._end()
+
+    def _begin(self) -> None:
+        if self._watch is not None:
+            self._watch.work = (self._now_ms(), self._message)
+
+    def _end(self) -> None:
+        if self._watch is not None:
             self._watch.work = None
+
+    def _own(self, problem: GeneratorExit) -> HandlerFailed:
+        return HandlerFailed(raised(f"{self._message.component}.{self._message.method}", problem))
 
     def close(self) -> None:
         """End it where it waits."""

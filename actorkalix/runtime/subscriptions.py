@@ -58,6 +58,8 @@ class ActionSubscriber:
         self.numbered: tuple[str, str] | None = (
             (TOPIC, self._prefix) if self._source == TOPIC else None
         )
+        takes = any(one.snapshots for one in subscription.handlers.values())
+        self.folds = self._source if takes else ""
         self._switch = Switch(subscription)
         self._reach = reach
 

@@ -70,6 +70,7 @@ class ActionWork:
                 threads=self._around.on_main,
                 passing=(KeyboardInterrupt,),  # interrupts what nobody waits for any more
                 told=self._told,
+                from_begin=True,
             )
         return self._steps[component]
 

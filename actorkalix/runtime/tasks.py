@@ -9,6 +9,7 @@ actions do: their elements would be a call of Ray's each.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -24,6 +25,7 @@ from actorkalix.describe.descriptors import (
     StepDescriptor,
 )
 from actorkalix.engine.action import Elements
+from actorkalix.engine.workflow_messages import unpack_input
 from actorkalix.errors import RayFailed
 from actorkalix.limits import Limits
 from actorkalix.ports import Ask
@@ -46,6 +48,12 @@ log = logging.getLogger("actorkalix.tasks")
 
 FACTORY = "actorkalix.runtime.task_worker:action_work"
 _MS = timedelta(milliseconds=1)
+LOOK_MS = (
+    100  # until a host looks whether a worker has begun with a step; a look reads one small file
+)
+BEGIN_SLACK_MS = (
+    50  # more than a worker needs from its look at the clock to its note that it begins
+)
 
 
 def task_actions(service: ServiceDescriptor) -> list[ComponentDescriptor]:
@@ -275,33 +283,44 @@ class TaskSteps:
         group = self._groups.get(message.method)
         if group is None:
             return await self._here.run(message)
-        left_ms = message.deadline_ms - self._clock.now_ms()
-        if left_ms <= 0:
-            return Reply(failure=failures.deadline_passed())
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         method = f"{message.component}.{message.method}"
         item = Item(packed(message), method, message.depth, _teller(told), 0)
         if not self._pool.submit(group, item):
             return Reply(failure=failures.overloaded(f"too many calls wait for {method}"))
-        calls_until_ms = message.deadline_ms - left_ms + int(left_ms * SHARE)
+        timeout_ms, begun_ms = unpack_input(message.payload).timeout_ms, 0
+        begin_ms = message.deadline_ms + BEGIN_SLACK_MS
         try:
-            with Until(self._clock, left_ms):
-                outcome = await told
+            while not await self._told(told, begun_ms + timeout_ms if begun_ms else begin_ms):
+                now_ms = self._clock.now_ms()
+                if not begun_ms and self._pool.begun(group, item):
+                    begun_ms = now_ms
+                elif now_ms >= (begun_ms + timeout_ms if begun_ms else begin_ms):
+                    break
         except asyncio.CancelledError:
             self._pool.drop(group, item)
             raise
-        except TimeoutError:
+        calls_until_ms = (begun_ms or self._clock.now_ms()) + int(timeout_ms * SHARE)
+        if not told.done():
             self._pool.drop(group, item)
-            if item.batch is None and not item.begun:
+            if not begun_ms:
                 return Reply(failure=failures.deadline_passed())
-            said = f"step {message.method!r} did not end within {left_ms / 1000:g} s"
+            said = f"step {message.method!r} did not end within {timeout_ms / 1000:g} s"
             return failed_outcome(said, calls_until_ms=calls_until_ms)
+        outcome = told.result()
         if isinstance(outcome, Answer):
             return reply_in(outcome.value)
         if not outcome.started:
             return Reply(failure=failure_of_lost(method, outcome))
         said = f"step {message.method!r} was running when {outcome.reason}"
         return failed_outcome(said, calls_until_ms=calls_until_ms)
+
+    async def _told(self, told: asyncio.Future[Outcome], until_ms: int) -> bool:
+        """Wait for an outcome until then, or until it is time to look whether it has begun."""
+        left_ms = min(LOOK_MS, until_ms - self._clock.now_ms())
+        with contextlib.suppress(TimeoutError), Until(self._clock, max(0, left_ms)):
+            await asyncio.wait((told,))
+        return told.done()
 
 
 def failure_of_lost(method: str, lost: Lost) -> Failure:

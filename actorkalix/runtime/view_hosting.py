@@ -21,6 +21,7 @@ from actorkalix.errors import ViewIncomplete
 from actorkalix.gateway.view_metrics import ViewUse
 from actorkalix.limits import Limits
 from actorkalix.ports import HostMethod
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.host_methods import host_method
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig
@@ -127,6 +128,24 @@ class ViewHosting:
                 ViewUse(
                     *(name, dict(desk.runner.failed), True, companion.deaths),
                     *(stats.handled, stats.duplicates, stats.gaps, stats.whole),
+                    *(stats.refused, stats.memory_bytes, stats.cpu_s),
+                )
+            )
+        return found
+
+    def processes(self) -> list[ProcessView]:
+        """The processes that are kept here, as they were lately."""
+        found: list[ProcessView] = []
+        for name, companion in self._companions.items():
+            if not companion.kept:
+                continue
+            stats = self._last.get(name)
+            seen = stats if stats is not None and stats.pid == companion.pid else WriterStats(0)
+            found.append(
+                ProcessView(
+                    *("view", name, "", "serving" if companion.pid else "starting"),
+                    *(companion.pid, seen.node, seen.memory_bytes, seen.cpu_s, self._own),
+                    companion.deaths,
                 )
             )
         return found

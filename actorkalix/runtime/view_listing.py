@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +39,7 @@ from actorkalix.runtime.projecting import WriterStats
 from actorkalix.runtime.state_scan import states_of_all
 from actorkalix.runtime.view_explaining import explained
 from actorkalix.runtime.view_hosting import FEEDS, REBUILD, STATS
+from actorkalix.runtime.view_places import Places
 from actorkalix.view_listing import (
     ColumnView,
     Explained,
@@ -56,7 +57,7 @@ from actorkalix.views import adhoc
 from actorkalix.views.files import folder_of
 from actorkalix.views.reading import Parameters, Read, Reader, Rows
 from actorkalix.views.serving import Serving, newest_first, uri_of
-from actorkalix.views.standing import behind, parked, standings
+from actorkalix.views.standing import Standing, behind, parked, standings
 from actorkalix.viewsql.shapes import TableShape
 from actorkalix_cluster.shardhost.observer import FeedStats
 
@@ -75,17 +76,25 @@ class ServiceViews:
         service: whose code it is.
         folder: of all views.
         calls: ways to the hosts; their stores too.
+        rest: newest positions of a service that does not run: only files are looked at then.
     """
 
-    def __init__(self, service: ServiceDescriptor, folder: Path, calls: HostCalls) -> None:
+    def __init__(
+        self,
+        service: ServiceDescriptor,
+        folder: Path,
+        calls: HostCalls,
+        rest: Places | None = None,
+    ) -> None:
         self._service = service
         self._folder = folder
         self._calls = calls
+        self._rest = rest
 
     # ---- looking ------------------------------------------------------------------------------
     async def listed(self) -> list[ViewView]:
         """All views by id, those that only have files too."""
-        feeds = await self._feeds()
+        feeds = await self._feeds() if self._rest is None else []
         code = {name: each for name, each in self._service.components.items() if each.view}
         there = {unquote(path.name) for path in _folders(self._folder)}
         return [await self._view(name, code.get(name), feeds) for name in sorted({*code, *there})]
@@ -225,9 +234,11 @@ class ServiceViews:
         self, name: str, component: ComponentDescriptor | None, feeds: list[FeedStats]
     ) -> ViewView:
         folder = folder_of(self._folder, name)
-        looked = await asyncio.to_thread(_looked_at, name, folder, component)
+        looked = await asyncio.to_thread(_looked_at, name, folder, component, self._rest)
         if component is None:
             return msgspec.structs.replace(looked, state="inactive")
+        if self._rest is not None:
+            return looked
         mine = [each for each in feeds if each.feed == name]
         stats = WriterStats(0)
         try:
@@ -298,8 +309,10 @@ def _reading(path: Path, work: Callable[[Read], T]) -> T:
         raise ViewIncomplete(f"{path} cannot be read: {error}") from error
 
 
-def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -> ViewView:
-    """What the files of a view say."""
+def _looked_at(
+    name: str, folder: Path, component: ComponentDescriptor | None, rest: Places | None
+) -> ViewView:
+    """What the files of a view say, and how far they are from what is stored at rest."""
     paths = newest_first(folder)
     size = (
         sum(file.stat().st_blocks * 512 for file in folder.glob("*") if file.is_file())
@@ -319,7 +332,8 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
         there = standings(read)
         passed = sum(one.position.offset for one in there.values())
         count = read('SELECT count(*) FROM "$parked"', ())[0][0]
-        return passed, passed + behind(there), behind(there), count
+        lag = behind(there) if rest is None else _lacking(there, rest)
+        return passed, passed + lag, lag, count
 
     try:
         passed, newest, lag, count = _reading(paths[0], work)
@@ -329,6 +343,16 @@ def _looked_at(name: str, folder: Path, component: ComponentDescriptor | None) -
         *(name, state, _tables_of(view, served), str(served or "")),
         *(size, passed, newest, lag, count),
     )
+
+
+def _lacking(there: Mapping[int, Standing], rest: Places) -> int:
+    """Records that are stored and that a file has not passed."""
+    lacking = 0
+    for shard, (lineage, _, newest) in rest.items():
+        at = there[shard].position if shard in there else None
+        known = at is not None and at.lineage == lineage
+        lacking += max(0, newest - at.offset) if at is not None and known else newest
+    return lacking
 
 
 def _served(name: str, folder: Path) -> str:

@@ -117,6 +117,28 @@ class ViewTestKit(Generic[C]):
             self._take(source, entity_id, RecordKind.EVENT, codec.encode_event(event, metadata))
         return self
 
+    def snapshot(
+        self, source: type[EventSourcedEntity[S, Any]], entity_id: str, state: S, /, events: int = 1
+    ) -> ViewTestKit[C]:
+        """This kit, when the view has begun an entity with a snapshot, in place of its events.
+
+        Tables without `@on_snapshot` take no notice of it; they lack the events that it holds.
+
+        Args:
+            source: the entity's class.
+            entity_id: of the entity.
+            state: that the snapshot holds.
+            events: so many of the entity's led to it that the view has not taken, 1 and up.
+
+        Raises:
+            NotEncodable: the state cannot be written.
+            DefinitionError: the view has no table of this entity.
+            Exception: what the handler raised.
+        """
+        payload = codecs_for(self._source(source)).stored.encode_state(state)
+        self._take(source, entity_id, RecordKind.EVENT, b"", payload, events)
+        return self
+
     def state(
         self, source: type[ValueEntity[S] | Workflow[S]], entity_id: str, state: S, /
     ) -> ViewTestKit[C]:
@@ -246,10 +268,26 @@ class ViewTestKit(Generic[C]):
         known = ", ".join(dict.fromkeys(_called(one) for one in self._view.tables.values()))
         raise DefinitionError(f"{self._name} has no table of {source}; its sources are {known}")
 
-    def _take(self, source: type[Any], entity: str, kind: RecordKind, payload: bytes) -> None:
-        self._apply(self._source(source).component_id, entity, kind, payload)
+    def _take(
+        self,
+        source: type[Any],
+        entity: str,
+        kind: RecordKind,
+        payload: bytes,
+        folded: bytes | None = None,
+        count: int = 1,
+    ) -> None:
+        self._apply(self._source(source).component_id, entity, kind, payload, folded, count)
 
-    def _apply(self, component: str, entity: str, kind: RecordKind, payload: bytes) -> None:
+    def _apply(
+        self,
+        component: str,
+        entity: str,
+        kind: RecordKind,
+        payload: bytes,
+        folded: bytes | None = None,
+        count: int = 1,
+    ) -> None:
         """Hand a record to the projection.
 
         Raises:
@@ -262,13 +300,13 @@ class ViewTestKit(Generic[C]):
             life = _NONE  # an id that was deleted begins anew
         life = _Life(
             life.incarnation or through[2],
-            life.number + (kind is not RecordKind.DELETED),  # a delete is no change
-            life.version + 1,
+            life.number + count * (kind is not RecordKind.DELETED),  # a delete is no change
+            life.version + count,
             ended=kind is RecordKind.DELETED,
         )
         fed = Fed(
             *(kind.value, component, entity, life.number, life.version, life.incarnation),
-            *(1, through[2], self._now_ms, payload),
+            *(1, through[2], self._now_ms, payload, folded),
         )
         part = Range(_SHARD, begin, through, through[2], (fed,))
         answer = self._send(ranges=(part,))

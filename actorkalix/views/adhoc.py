@@ -21,6 +21,7 @@ from typing import Any, cast
 import msgspec
 
 from actorkalix.errors import InvalidPayload, QueryTooSlow, SqlRefused
+from actorkalix.views.holding import Holding
 from actorkalix.views.reading import FUNCTIONS, STEP
 from actorkalix.viewsql.shapes import ColumnKind, TableShape
 from actorkalix.viewsql.values import from_sqlite
@@ -138,7 +139,7 @@ def answer(
                 _show(db, table, f"v{uris.index(table.uri)}")
             for component, (fields, rows) in states.items():
                 _copy(db, entities_name(component), fields, rows)
-            return _run(db, sql, limit, until)
+            return _run(db, sql, limit, until, Holding(uris))
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             raise QueryTooSlow(f"the statement took longer than {timeout_s:g} s") from None
@@ -147,10 +148,15 @@ def answer(
         raise SqlRefused(str(error)) from None
 
 
-def _run(db: sqlite3.Connection, sql: str, limit: int, until: float) -> Found:
+def _run(db: sqlite3.Connection, sql: str, limit: int, until: float, holding: Holding) -> Found:
+    def ends() -> int:
+        now = time.monotonic()
+        return int(now > until or holding.harms(now))
+
+    holding.begin(time.monotonic())
     db.execute("PRAGMA query_only = 1")
     db.set_authorizer(_authorized)
-    db.set_progress_handler(lambda: int(time.monotonic() > until), STEP)
+    db.set_progress_handler(ends, STEP)
     with closing(db.execute(sql)) as cursor:
         if cursor.description is None:
             raise SqlRefused("the statement is no SELECT")

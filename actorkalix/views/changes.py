@@ -76,6 +76,14 @@ class SourceReader(Protocol):
         """
         ...
 
+    def snapshot(self, fed: Fed, /) -> Any:
+        """The state that a record was folded into.
+
+        Raises:
+            StoredDataUnreadable: it cannot be read by this version of the code.
+        """
+        ...
+
     def context(self, fed: Fed, name: str, /) -> Context:
         """What a handler knows of a record that is no change."""
         ...
@@ -145,6 +153,10 @@ class EntityReader:
             handler = self._handlers[cls] = self._table.handler_of(value)
         return Taken(value, handler, self._context(fed, cls.__name__, metadata))
 
+    def snapshot(self, fed: Fed, /) -> Any:
+        assert fed.folded, "the record has a snapshot"
+        return self._state(fed.folded)
+
     def context(self, fed: Fed, name: str, /) -> Context:
         return self._context(fed, name, None)
 
@@ -212,6 +224,9 @@ class TopicReader:
             time=time_of(fed),
         )
         return Taken(value, handler, context)
+
+    def snapshot(self, fed: Fed, /) -> Any:
+        raise AssertionError("topics have no snapshots")
 
     def context(self, fed: Fed, name: str, /) -> Context:
         return Context(

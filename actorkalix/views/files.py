@@ -32,6 +32,7 @@ from urllib.parse import quote
 import msgspec
 
 from actorkalix.describe.descriptors import ComponentDescriptor
+from actorkalix.limits import VIEW_LOG_BYTES_MAX
 from actorkalix_cluster.shardhost.feeding import pack_answer, unpack_batch
 
 from .positions import meta_in
@@ -93,6 +94,8 @@ def connect_writer(uri: str, **options: Any) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # A log that readers made grow is cut down when it begins anew.
+    connection.execute(f"PRAGMA journal_size_limit={VIEW_LOG_BYTES_MAX // 4}")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     connection.execute("PRAGMA temp_store=MEMORY")
     return connection

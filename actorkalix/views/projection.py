@@ -190,9 +190,9 @@ class Projection:
             note_change(connection, seq)
         else:
             seq = self._seq
-        note_ready(connection, self.id, batch.shards)
+        building = not note_ready(connection, self.id, batch.shards)
         return (
-            Answer(self.generation, _standings(places, held.values())),
+            Answer(self.generation, _standings(places, held.values()), building=building),
             tally,
             list(held.values()),
             seq,
@@ -282,6 +282,8 @@ class Projection:
         last = again.held
         end = places.get(last.shard, BEGINNING)[2]
         for fed in again.entries:
+            if fed.offset > end and fed.folded and last is again.held:
+                return  # its snapshot is not reached yet, and what is before was passed over
             if fed.offset > end or fold.reader.subject(fed) != subject.name:
                 continue
             failure = fold.handle(subject, fed, tally)

@@ -10,8 +10,8 @@ authorizer lets it read tables of this file and call the functions that queries 
 nothing else: no ATTACH, no PRAGMA, no extension, nothing of `sqlite_schema`. Statements come from
 our compiler, parameters are bound; this is the second wall behind that.
 
-A read transaction is one statement: rows are fetched before anything else is done, so that no
-reader holds the log of the writer up.
+A read transaction is one statement, or a few of one moment: rows are fetched before anything else
+is done. One that lasts is ended when it makes the writer's log grow too large (`holding`).
 
 Used from one event loop; the threads are this module's own.
 """
@@ -29,6 +29,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from actorkalix.errors import Overloaded, QueryTooLarge, QueryTooSlow, ViewIncomplete
+from actorkalix.limits import VIEW_LOG_BYTES_MAX, VIEW_READ_MS
+
+from .holding import Holding
 
 log = logging.getLogger("actorkalix.views")
 
@@ -67,6 +70,12 @@ OWN = "ak_"  # ours begin so
 _READS = frozenset((sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE))
 
 
+TOO_LONG = (
+    f"the query took more than {VIEW_READ_MS} ms while the view was written so much that its log "
+    f"has outgrown {VIEW_LOG_BYTES_MAX >> 20} MiB"
+)
+
+
 class TooMuch(Exception):
     """A query used up its budget."""
 
@@ -87,6 +96,8 @@ class Reader:
     ) -> None:
         self._until = 0.0
         self._steps = 0
+        self._holding = Holding((uri,))
+        self._harmed = False
         self._db = sqlite3.connect(
             uri,
             uri=True,
@@ -117,10 +128,11 @@ class Reader:
 
         Raises:
             TooMuch: it used more steps.
-            QueryTooSlow: it took too long.
+            QueryTooSlow: it took too long, or the writer's log has grown too large meanwhile.
             sqlite3.Error: the file is damaged, or a statement is wrong.
         """
-        self._until, self._steps = until, steps
+        self._until, self._steps, self._harmed = until, steps, False
+        self._holding.begin(time.monotonic())
         try:
             if not snapshot:
                 return work(self._read)
@@ -134,6 +146,8 @@ class Reader:
                 raise
             if steps:
                 raise TooMuch from None
+            if self._harmed:
+                raise QueryTooSlow(TOO_LONG) from None
             raise QueryTooSlow("the query took longer than it may") from None
 
     def _read(self, sql: str, parameters: Parameters) -> Rows:
@@ -158,7 +172,9 @@ class Reader:
             self._steps -= 1
             if not self._steps:
                 return 1
-        return int(time.monotonic() > self._until)
+        now = time.monotonic()
+        self._harmed = self._holding.harms(now)
+        return int(self._harmed or now > self._until)
 
     def _authorized(
         self, action: int, first: str | None, second: str | None, base: str | None, _: str | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from actorkalix.describe.descriptors import ViewDescriptor
 from actorkalix.limits import VIEW_REMOVED_MAX
+from actorkalix.viewsql.indexes import INDEX
 
 from . import parked, positions, tables
 from .positions import meta_in, put_meta
@@ -44,9 +45,10 @@ def prepare(
             connection.execute(statement)
         for fold in folds:
             _prepare_table(connection, fold, there)
-        for query in compiled(view):
-            for index in query.indexes:
-                connection.execute(index.create)
+        indexes = [index for query in compiled(view) for index in query.indexes]
+        _drop_unwanted(connection, there, {index.name for index in indexes})
+        for index in indexes:
+            connection.execute(index.create)
         if "generation" not in meta_in(connection):
             put_meta(
                 connection, generation=generation, fingerprint=view.fingerprint, seq=0, ready=0
@@ -55,6 +57,14 @@ def prepare(
     except BaseException:
         connection.rollback()
         raise
+
+
+def _drop_unwanted(connection: sqlite3.Connection, there: set[str], wanted: set[str]) -> None:
+    """Each index is written with every row, so those that no query asks for any more go."""
+    for name in sorted(name for name in there - wanted if name.startswith(INDEX)):
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP INDEX "{quoted}"')
+        log.info("no query needs the index %r any more: it is dropped", name)
 
 
 def _prepare_table(connection: sqlite3.Connection, fold: TableFold, there: set[str]) -> None:
@@ -98,8 +108,8 @@ def note_change(connection: sqlite3.Connection, seq: int) -> None:
         put_meta(connection, removed_from=row[0])
 
 
-def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> None:
-    """When all shards were read to their ends once, the view is whole.
+def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> bool:
+    """When all shards were read to their ends once, the view is whole; whether it is.
 
     Args:
         connection: in a transaction.
@@ -110,8 +120,10 @@ def note_ready(connection: sqlite3.Connection, view: str, shards: int) -> None:
     if meta.get("shards") != str(shards):
         put_meta(connection, shards=shards)
     if meta.get("ready") == "1":
-        return
+        return True
     select = 'SELECT count(*) FROM "$positions" WHERE "offset">="newest"'
     if connection.execute(select).fetchone()[0] >= shards:
         put_meta(connection, ready=1)
         log.info("view %s is whole", view)
+        return True
+    return False

@@ -12,6 +12,8 @@ whether it has ended. By that each record is judged:
     of a later life                        handled; if no end of the life before was seen, its row
                                            goes first, as a notice would have had it
     of a subject that is parked            left to the retry, which reads it again
+    folded, in a table of snapshots        left to the snapshot, or the snapshot is handled in its
+                                           place: whatever the number was, it is the snapshot's now
 
 Positions alone would do for the order of records (`projection`); this is the second line, and the
 first for ids that begin anew.
@@ -30,6 +32,7 @@ from actorkalix.model.component import Context, Live
 from actorkalix.model.effects import RowEffect
 from actorkalix.viewsql.storage import Search, TableStorage, quoted
 from actorkalix_cluster.shardhost.feeding import Fed, Held
+from actorkalix_cluster.shardhost.folding import COVERED
 from actorkalix_cluster.shardhost.subscriber import reason_of
 
 from .changes import CLEANED, DELETED, SourceReader, reader_of
@@ -80,6 +83,7 @@ class TableFold:
         self.keeps_removed = keeps_removed
         self.raised: Exception | None = None
         self._view = view
+        self._begins = descriptor.on_snapshot is not None
         self._table = descriptor
         self._searched = bool(self.storage.missing(()))
         table = quoted(descriptor.name)
@@ -128,7 +132,7 @@ class TableFold:
         failure = self.handle(subject, fed, tally)
         if not failure:
             return None
-        if tally.gaps == gaps:
+        if tally.gaps == gaps and not self._begins_with(fed):
             version = fed.version - 1
         subject.held = Held(
             *(subject.shard, fed.component, fed.entity, self.name, subject.name),
@@ -139,6 +143,8 @@ class TableFold:
     def handle(self, subject: Subject, fed: Fed, tally: Tally) -> str:
         """Handle a record if it is the next one; why that failed, or nothing."""
         try:
+            if self._begins and fed.folded == COVERED:
+                return ""
             if fed.kind == CLEANED:
                 self._clean(subject, fed, tally)
             elif self._is_next(subject, fed, tally):
@@ -191,7 +197,7 @@ class TableFold:
             tally.duplicates += 1
             return False
         expected = number if fed.kind == DELETED else number + 1
-        if self.reader.is_gapless and fed.number != expected:
+        if self.reader.is_gapless and fed.number != expected and not self._begins_with(fed):
             raise Gap(f"change {fed.number} came after change {number}: what is between is missing")
         return True
 
@@ -205,10 +211,14 @@ class TableFold:
         if fed.kind == DELETED:
             self._delete(subject, fed)
             return
+        if self._begins_with(fed):
+            self._begin(subject, fed)
+            return
         taken = self.reader.read(fed)
         handler = taken.handler
         if handler is not None:
-            self._run(subject, handler.name, handler.fn, taken.context, (taken.value,))
+            row = self._row(subject)
+            self._run(subject, handler.name, handler.fn, taken.context, (row, taken.value))
         elif self._table.pass_through and taken.value is not None:
             self._put(subject, taken.value)
 
@@ -219,16 +229,28 @@ class TableFold:
             self._remove(subject)
         else:
             context = self.reader.context(fed, "deleted")
-            self._run(subject, on_delete.name, on_delete.fn, context, ())
+            self._run(subject, on_delete.name, on_delete.fn, context, (self._row(subject),))
+
+    def _begins_with(self, fed: Fed) -> bool:
+        """Whether the table takes a snapshot in place of this record and of those before."""
+        return bool(self._begins and fed.folded)
+
+    def _begin(self, subject: Subject, fed: Fed) -> None:
+        """The row as the snapshot has it, whatever it was."""
+        first = self._table.on_snapshot
+        assert first is not None, "the table takes snapshots"
+        context = self.reader.context(fed, "snapshot")
+        self._run(subject, first.name, first.fn, context, (self.reader.snapshot(fed),))
+
+    def _row(self, subject: Subject) -> Any:
+        return None if subject.stored is None else self.storage.decode(subject.stored)
 
     def _run(
         self, subject: Subject, name: str, fn: Any, context: Context, args: tuple[Any, ...]
     ) -> None:
-        stored = subject.stored
-        row = None if stored is None else self.storage.decode(stored)
         component = self._view()  # a new one each time: nothing of one record is there at the next
         component._live = Live(context=context)
-        effect = fn(component, row, *args)
+        effect = fn(component, *args)
         if not isinstance(effect, RowEffect):
             where, got = f"{self._view.__name__}.{name}", type(effect).__name__
             raise InvalidEffect(f"{where} returned {got}, not one of self.effects")

@@ -29,6 +29,7 @@ from actorkalix.viewsql.syntax import (
     Path,
 )
 
+INDEX = "$index "  # names begin with it
 _BRANCHES_MAX = 16  # of an OR that are looked at; SQLite does not look at more either
 How = Literal["same", "range"]
 
@@ -48,7 +49,7 @@ class Index(msgspec.Struct, frozen=True, order=True):
     def name(self) -> str:
         """Its name in SQLite: the same for the same index, another for every other."""
         text = "\0".join(f"{name}\0{down:d}" for name, down in self.columns)
-        return f"$index {self.table} {blake2b(text.encode(), digest_size=8).hexdigest()}"
+        return f"{INDEX}{self.table} {blake2b(text.encode(), digest_size=8).hexdigest()}"
 
     @property
     def create(self) -> str:

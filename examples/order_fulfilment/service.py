@@ -153,13 +153,25 @@ class Fulfilment:
     carrier: str = ""
 
 
+def _wrong(order: Order) -> str:
+    """What no attempt of a step could mend, and is refused at the start; "" where all is fine."""
+    if not order.items:
+        return "an order without items"
+    for product, quantity in order.items.items():
+        if not product or quantity <= 0:
+            return f"quantities are positive and products have names, got {product!r}: {quantity}"
+    if order.amount <= 0:
+        return f"amount must be positive, got {order.amount}"
+    return "" if order.carriers and all(order.carriers) else "an order names its carriers"
+
+
 class OrderFulfilment(Workflow[Fulfilment], id="order"):
     @command
     def start(self, order: Order) -> Effect[str]:
         if self.state is not None:
             return self.effects.reply(self.state.status)
-        if not order.items:
-            return self.effects.error("an order without items")
+        if wrong := _wrong(order):
+            return self.effects.error(wrong)
         state = Fulfilment(order, "started")
         return self.effects.update_state(state).transition_to(self.reserve).then_reply("started")
 

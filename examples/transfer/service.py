@@ -130,6 +130,8 @@ class Transfer(Workflow[TransferState], id="transfer", recover=PATIENT):
             return self.effects.error("another transfer has this id", code="already_exists")
         if order.amount <= 0:
             return self.effects.error(f"amount must be positive, got {order.amount}")
+        if not (order.source and order.target):
+            return self.effects.error("source and target are ids of wallets, one is empty")
         if order.source == order.target:
             return self.effects.error("source and target are the same wallet")
         if order.amount > APPROVAL_ABOVE:

@@ -36,6 +36,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         timers: named timers that are started, and fire.
         waiting: those that wait while nothing happens.
         updates: of value entities, while the data file is looked at.
+        large: bytes of a large state.
         histories: of a simulated cluster, on all cores together.
         hosts: numbers of hosts on this node.
         view_events: of which a view is made.
@@ -61,6 +62,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     timers: int = 50_000
     waiting: int = 1_000_000
     updates: int = 2_000_000
+    large: int = 10_000_000
     histories: int = 200
     hosts: tuple[int, ...] = (1, 2, 4)
     view_events: int = 200_000

@@ -13,6 +13,7 @@ from .growth import log_growth
 from .hops import host_hop
 from .hosts import hosts
 from .http import http_command, http_hot_key, http_latency, http_query
+from .large import large_states
 from .memory import idle_memory
 from .replay import replayed
 from .rows import Result, Setting
@@ -46,6 +47,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "subscriptions": subscriptions,
     "topics": topics,
     "log-growth": log_growth,
+    "large-states": large_states,
     "simulation": simulated,
     "view-rebuild": view_rebuild,
     "view-lag": view_lag,

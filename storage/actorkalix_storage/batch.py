@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from .api import (
+    Ahead,
     Append,
     Appended,
     Damaged,
@@ -31,6 +32,7 @@ from .tables import SEALED, Layer, Subject, Tables
 RECORD_BYTES_MAX = 256 * 1024 * 1024  # far above all limits above us, far below LMDB's 4 GiB
 KEY_HASH_BYTES = 16
 _TIME_MS_MAX = (1 << 63) - 1
+NOTHING_AHEAD: Mapping[bytes, Ahead] = {}
 _NO_RECORD = Record(RecordKind.EVENT, "", "", 0, 0)
 _CHANGES = (RecordKind.EVENT, RecordKind.STATE)
 _NO_CHANGES = (RecordKind.REPLY, RecordKind.OUTBOX, RecordKind.TRIMMED)
@@ -45,12 +47,14 @@ class Batch(Layer):
         shards: number of shards of the service.
         damaged: shards that take nothing, each with what was found.
         partial: shards that are not whole here and take nothing.
+        whole: names of what was written ahead and may be named.
 
     Attributes:
         records: what was accepted, in order, with positions.
+        named: of these, the ones whose payload was written ahead, with its name.
     """
 
-    __slots__ = ("_damaged", "_lineage", "_partial", "_shards", "records")
+    __slots__ = ("_damaged", "_lineage", "_partial", "_shards", "_whole", "named", "records")
 
     def __init__(
         self,
@@ -59,13 +63,16 @@ class Batch(Layer):
         shards: int,
         damaged: Mapping[int, str],
         partial: Container[int] = (),
+        whole: Mapping[bytes, Ahead] = NOTHING_AHEAD,
     ) -> None:
         super().__init__(below)
         self._lineage = lineage
         self._shards = shards
         self._damaged = damaged
         self._partial = partial
+        self._whole = whole
         self.records: list[StoredRecord] = []
+        self.named: dict[int, bytes] = {}
 
     def add(self, append: Append) -> Appended | Refused:
         """Accept the append as a whole, or refuse it."""
@@ -90,6 +97,8 @@ class Batch(Layer):
             reason = f"{first.component}/{first.entity} is at version {version}"
             return Refused(RefusalKind.WRONG_PREVIOUS, f"{reason}, not {append.version}")
         invalid = _invalid(append.records, head)
+        if not invalid and append.ahead:
+            invalid = self._invalid_ahead(append, subject)
         if invalid:
             return Refused(RefusalKind.INVALID, invalid)
         return self._take(append, subject, head, state.position.offset)
@@ -106,6 +115,8 @@ class Batch(Layer):
             position = Position(self._lineage, epoch, offset)
             stored = StoredRecord(subject[0], position, previous, version, incarnation, record)
             head = self.apply_to(subject, head, stored)
+            if append.ahead and record.kind is RecordKind.STATE:
+                self.named[len(self.records)] = append.ahead
             self.records.append(stored)
             previous = (epoch, offset)
         return Appended(position)
@@ -139,6 +150,15 @@ class Batch(Layer):
         if not state.sealed:
             self._turn(shard, epoch, state.time_ms, SEALED)
         return self.state(shard).position
+
+    def _invalid_ahead(self, append: Append, subject: Subject) -> str:
+        states = [record for record in append.records if record.kind is RecordKind.STATE]
+        ahead = self._whole.get(append.ahead)
+        if ahead is None or append.ahead in self.named.values():
+            return "a name of nothing that was written ahead"
+        if ahead.subject != subject or [record.payload for record in states] != [ahead.payload]:
+            return "the name of another state"
+        return ""
 
     def _turn(self, shard: int, epoch: int, now_ms: int, payload: bytes) -> None:
         state = self.state(shard)

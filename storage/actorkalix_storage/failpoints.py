@@ -39,6 +39,7 @@ _IN_TRANSACTION = (
     "checkpoint.slice",
     "compaction.slice",
     "snapshot.piece",
+    "ahead.piece",
     "sweep.slice",
 )
 _OUTSIDE = (

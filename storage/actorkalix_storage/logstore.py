@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from . import reading
 from .api import (
+    Ahead,
     Append,
     Appended,
     AppendRefused,
@@ -44,7 +45,7 @@ from .api import (
     Unreadable,
 )
 from .api.frames import Marker, MarkerKind
-from .batch import Batch
+from .batch import NOTHING_AHEAD, Batch
 from .failpoints import hit
 from .tables import Layer
 from .waiting import Waiting
@@ -63,6 +64,7 @@ class LogStore(ABC):
         self._damaged: dict[int, str] = {}
         self._waiting: dict[int, Waiting] = {}
         self._hidden: frozenset[int] = frozenset()  # shards that are not whole, see `Source`
+        self._ahead: dict[bytes, Ahead] = {}  # whole, and not yet in an append
         self._lost = ""  # why nothing more may be asked of this object
 
     # ---- the medium -----------------------------------------------------------------------
@@ -77,6 +79,9 @@ class LogStore(ABC):
             pending: the records wait for `apply`.
             what: the operation, as failpoints name it.
         """
+
+    def _frames_of(self, batch: Batch) -> Sequence[StoredRecord]:
+        return batch.records
 
     @abstractmethod
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
@@ -158,8 +163,16 @@ class LogStore(ABC):
         batch = self._batch()
         outcomes = [batch.add(append) for append in appends]
         hit("commit.before_write")
-        self._write(batch)
+        try:
+            self._write(batch)
+        finally:
+            for append in appends if self._ahead else ():
+                if append.ahead in self._ahead:  # it has had its turn
+                    self.forget_ahead(self._ahead[append.ahead])
         return outcomes
+
+    def forget_ahead(self, ahead: Ahead) -> None:
+        self._ahead.pop(ahead.name, None)
 
     def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
         waiting = self._waiting.get(shard)
@@ -188,6 +201,9 @@ class LogStore(ABC):
     # ---- subjects -------------------------------------------------------------------------
     def head(self, shard: int, component: str, entity: str) -> Head | None:
         return self._read(shard, lambda source: source.head((shard, component, entity)))
+
+    def snapshot(self, shard: int, component: str, entity: str) -> Snapshot | None:
+        return self._read(shard, lambda source: reading.folded(source, (shard, component, entity)))
 
     def load(self, shard: int, component: str, entity: str) -> History | None:
         return self._read(shard, lambda source: reading.load(source, (shard, component, entity)))
@@ -243,12 +259,14 @@ class LogStore(ABC):
         self._check_usable()
         identity = self._identity
         return Batch(
-            below or self._tables, identity.lineage, identity.shards, self._damaged, self._hidden
+            below or self._tables,
+            *(identity.lineage, identity.shards, self._damaged, self._hidden),
+            whole=NOTHING_AHEAD if below else self._ahead,
         )
 
     def _write(self, batch: Batch, what: str = "commit") -> None:
         if batch.records:
-            pointers = self._persist(batch.records, what=what)
+            pointers = self._persist(self._frames_of(batch), what=what)
             with self._lock:
                 self._index(batch.records, pointers)
                 self._tables.absorb(batch)

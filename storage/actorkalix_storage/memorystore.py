@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 
 from .api import (
+    AHEAD_BYTES,
+    Ahead,
     Due,
     DurabilityLost,
     Head,
@@ -41,6 +43,7 @@ class MemoryStore(MoveStore):
         self._log: dict[int, list[StoredRecord | Marker]] = {}
         self._snapshots: dict[Subject, Snapshot] = {}
         self._oldest_hour = 0
+        self._began = 0  # states that were written ahead
         self._void = False  # frames before a DROPPED marker are in the journal
         self._fault: tuple[StoreError, bool] | None = None
 
@@ -72,6 +75,16 @@ class MemoryStore(MoveStore):
     ) -> list[int]:
         self._store(lambda: self._journal.extend((frame, pending) for frame in frames))
         return [0] * len(frames)
+
+    def write_ahead(self, ahead: Ahead) -> bool:
+        self._check_usable()
+        if not ahead.number:
+            self._began += 1
+            ahead.number = self._began
+        if ahead.advance(min(ahead.written + AHEAD_BYTES, len(ahead.payload))):
+            return True
+        self._ahead[ahead.name] = ahead
+        return False
 
     def _persist_homes(self, table: HomeTable) -> None:
         def keep() -> None:
@@ -191,6 +204,9 @@ class _View:
     def at(self, shard: int, offset: int) -> StoredRecord | None:
         frame = self._store._log[shard][offset - 1]
         return None if isinstance(frame, Marker) else frame
+
+    def bare(self, shard: int, offset: int) -> StoredRecord | None:
+        return self.at(shard, offset)
 
     def place(self, shard: int, offset: int) -> Position:
         position = self._store._log[shard][offset - 1].position

@@ -13,7 +13,9 @@ else has to be written for that, so no crash can come between.
 
 from __future__ import annotations
 
-from .api import Position, ShardPage, Snapshot, StoredRecord
+import msgspec
+
+from .api import Position, RecordKind, ShardPage, Snapshot, StoredRecord
 from .api.frames import Marker, MarkerKind
 from .reading import Source, is_present
 
@@ -34,7 +36,7 @@ def page_of(
         offset = through + 1
         if offset > newest.offset or len(records) >= max(limit, 1):
             break
-        stored = source.at(shard, offset)
+        stored = source.at(shard, offset) or _without_state(source.bare(shard, offset))
         if stored is None:
             offset = source.gap_end(shard, offset)
         elif is_present(source, stored):
@@ -49,6 +51,14 @@ def page_of(
     if through == after:
         return None
     return ShardPage(after, through, tuple(records), tuple(snapshots), time_ms)
+
+
+def _without_state(stored: StoredRecord | None) -> StoredRecord | None:
+    """A record whose state was superseded and is gone: what it says besides changes nothing."""
+    if stored is None:
+        return None
+    record = msgspec.structs.replace(stored.record, kind=RecordKind.REPLY, payload=b"")
+    return msgspec.structs.replace(stored, record=record)
 
 
 def _snapshot_at(source: Source, stored: StoredRecord) -> Snapshot | None:

@@ -61,7 +61,11 @@ class Source(Protocol):
         ...
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
-        """The applied record at an offset, or None when it was removed."""
+        """The applied record at an offset, or None when it, or its payload, was removed."""
+        ...
+
+    def bare(self, shard: int, offset: int) -> StoredRecord | None:
+        """The same record, perhaps without its payload; None when the record was removed."""
         ...
 
     def gap_end(self, shard: int, offset: int) -> int:
@@ -83,6 +87,12 @@ class Source(Protocol):
     def timer_rows(self, kind: TimerKind, up_to_ms: int) -> Iterable[Due]:
         """Timers up to a time from the rows, in order, without hidden shards."""
         ...
+
+
+def folded(source: Source, subject: Subject) -> Snapshot | None:
+    """See `Store.snapshot`."""
+    head = source.head(subject)
+    return None if head is None else source.snapshot(subject, head)
 
 
 def load(source: Source, subject: Subject) -> History | None:
@@ -148,7 +158,7 @@ def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | N
     offset = source.keyed(subject, key) if head else 0
     if head is None or offset < head.incarnation:
         return None
-    stored = source.at(subject[0], offset)
+    stored = source.bare(subject[0], offset)
     if stored is None or stored.record.key != key or not _belongs(stored, subject, head):
         raise Damaged(_missing(subject, offset))
     return stored

@@ -9,6 +9,7 @@ process that comes after lives, and a place that was never reached leaves its fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import subprocess
@@ -46,7 +47,9 @@ MOVING = (
 SWEEPING = "sweep.slice"
 RECLAIMING = "compaction.slice"
 BOARDS = f"{Path(__file__).parent / 'bulky_service.py'}:service"
-STATE_BYTES = 900_000
+AHEAD = "ahead.piece"
+STATE_BYTES = 60_000  # less than what is written ahead: it stands in the log
+LARGE_BYTES = 900_000  # four transactions of pieces
 LOG_BYTES = 32 * 2**20  # of `Options.compact_bytes`
 
 
@@ -92,7 +95,7 @@ def _rng(name: str) -> random.Random:
 
 def test_every_place_is_among_these() -> None:
     hosts = [place for group in GROUPS for places in group for place in places]
-    assert sorted([*hosts, *BACKGROUND, *MOVING, SWEEPING, RECLAIMING]) == sorted(PLACES)
+    assert sorted([*hosts, *BACKGROUND, *MOVING, SWEEPING, RECLAIMING, AHEAD]) == sorted(PLACES)
 
 
 @pytest.mark.parametrize("commits, openings", GROUPS)
@@ -209,6 +212,38 @@ def test_a_host_dies_reclaiming_and_the_next_one_ends_it(tmp_path: Path, time: i
             times = [(await client.get(f"/boards/b{board}")).json() for board in range(3)]
             assert sum(times) >= written
 
+    with Running(data, BOARDS, environment=deaths.environment) as running:
+        asyncio.run(scenario(running))
+    findings = verify(data / "store-0")
+    assert findings.ok, findings
+
+
+def test_hosts_die_with_states_half_written_and_those_before_stand(tmp_path: Path) -> None:
+    data, rng = tmp_path / "data", _rng("ahead")
+    deaths = Deaths(tmp_path / "deaths", {AHEAD: rng.randint(5, 40)})
+    stored = dict.fromkeys(("b0", "b1", "b2"), 0)
+
+    async def write(client: httpx.AsyncClient, board: str, size: int) -> None:
+        with contextlib.suppress(httpx.TransportError):  # it died
+            answer = await client.post(f"/board/{board}/write", json={"size": size})
+            if answer.is_success:
+                stored[board] = answer.json()
+
+    async def scenario(running: Running) -> None:
+        async with httpx.AsyncClient(base_url=running.url, timeout=60) as client:
+            while deaths.left():
+                await asyncio.gather(*(write(client, board, LARGE_BYTES) for board in stored))
+            await deaths.happen(running, 1)
+            for board, times in stored.items():
+                found = (await client.get(f"/boards/{board}")).json()
+                assert times <= found <= times + 1
+                stored[board] = found
+            for size in (LARGE_BYTES, 10):
+                await asyncio.gather(*(write(client, board, size) for board in stored))
+            for board, times in stored.items():
+                assert (await client.get(f"/boards/{board}")).json() == times
+
+    deaths.allow(AHEAD)
     with Running(data, BOARDS, environment=deaths.environment) as running:
         asyncio.run(scenario(running))
     findings = verify(data / "store-0")

@@ -18,6 +18,7 @@ from actorkalix import (
     View,
     command,
     on_delete,
+    on_snapshot,
     query,
     sql,
     table,
@@ -162,4 +163,32 @@ class Shards(View, id="smashed"):
         raise NotImplementedError
 
 
-service = Service("viewed", components=[Jar, Tag, Jars, Shards])
+@dataclass(frozen=True)
+class LevelRow:
+    """A jar by its state alone."""
+
+    jar: str
+    put: int
+    there: int
+
+
+class Levels(View, id="levels"):
+    """Begins with snapshots, which make the rows that events make."""
+
+    @table("jars", source=Jar)
+    def on_jar(self, row: LevelRow | None, event: Coin | Emptied) -> RowEffect[LevelRow]:
+        row = row or LevelRow(self.context.subject, 0, 0)
+        if isinstance(event, Emptied):
+            return self.effects.update_row(replace(row, there=0))
+        return self.effects.update_row(replace(row, put=event.number, there=row.there + 1))
+
+    @on_snapshot("jars")
+    def on_filling(self, state: Filling) -> RowEffect[LevelRow]:
+        return self.effects.update_row(LevelRow(self.context.subject, state.put, state.there))
+
+    @sql("SELECT * FROM jars WHERE jar = :jar")
+    def one(self, jar: str) -> LevelRow | None:
+        raise NotImplementedError
+
+
+service = Service("viewed", components=[Jar, Tag, Jars, Shards, Levels])

@@ -144,7 +144,12 @@ class SimulatedCommitter:
         self._read_us = told_us = at_us + chance.integer(1, READ_US_MAX)
         loop.call_at_us(at_us, lambda: loop.call_at_us(told_us, done, outcome_of(job)))
 
-    def background(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
+    def background(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
         """Do slices while no other write waits."""
 
         def done(outcome: bool | Exception) -> None:
@@ -152,6 +157,8 @@ class SimulatedCommitter:
                 failed(outcome)
             elif outcome:
                 self._slices.append(slice_)
+            elif over is not None:
+                over()
 
         slice_ = _Job("slice", job, done)
         self._slices.append(slice_)

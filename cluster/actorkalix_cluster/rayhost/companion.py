@@ -85,6 +85,11 @@ class Companion:
         """Of its actor, as Ray knows it."""
         return self._making.prefix + self._name
 
+    @property
+    def kept(self) -> bool:
+        """This host keeps it."""
+        return self._keeping is not None
+
     def keep(self, ours: bool) -> None:
         """This host keeps it from now on, or not any more."""
         if ours and self._keeping is None:

@@ -30,10 +30,40 @@ from actorkalix_cluster.rayhost.contract import CallRefused, value_of
 from actorkalix_cluster.rayhost.dedicated_process import Begun, DedicatedProcess, DedicatedSpec
 from actorkalix_cluster.rayhost.launch import module
 from actorkalix_cluster.rayhost.tasks import TaskOptions
+from actorkalix_cluster.rayhost.usage import Usage, usage_of
 
 log = logging.getLogger("actorkalix.entity")
 
 INLINE_BYTES_MAX = 100_000  # larger arguments go through Ray's object store, which may have to wait
+
+
+class PlaceSeen(msgspec.Struct, frozen=True):
+    """A look at a place.
+
+    Attributes:
+        component, entity: who runs there.
+        pid, node: of the process, 0 and "" until it has begun.
+        usage: of the process, where it is on the host's node.
+    """
+
+    component: str
+    entity: str
+    pid: int
+    node: str
+    usage: Usage
+
+
+class PlacesTally:
+    """What became of the processes of a component since the host began.
+
+    Attributes:
+        started, deaths: how many; a death is an end that the host did not want.
+        over_cpu_s: seconds of processor time of those that have ended, as last seen.
+    """
+
+    def __init__(self) -> None:
+        self.started = self.deaths = 0
+        self.over_cpu_s = 0.0
 
 
 class DedicatedPlaces:
@@ -55,6 +85,13 @@ class DedicatedPlaces:
             DedicatedSpec(factory, config, making, self.node, os.getpid())
         )
         self._options = options
+        self._open: set[DedicatedPlace] = set()
+        self.tallies = {component: PlacesTally() for component in options}
+
+    @property
+    def standing(self) -> list[PlaceSeen]:
+        """The places that there are now."""
+        return [place.seen() for place in self._open]
 
     def open(
         self,
@@ -65,7 +102,19 @@ class DedicatedPlaces:
         /,
     ) -> DedicatedPlace:
         """Begin to make a process."""
-        place = DedicatedPlace(self.node, ready, ended)
+        tally = self.tallies[component]
+
+        def died(reason: str) -> None:
+            tally.deaths += 1
+            ended(reason)
+
+        def gone(place: DedicatedPlace) -> None:
+            self._open.discard(place)
+            tally.over_cpu_s += place.cpu_s
+
+        place = DedicatedPlace((component, entity), self.node, ready, died, gone)
+        self._open.add(place)
+        tally.started += 1
         place.start(lambda: self._made(f"{component}/{entity}", self._options[component]))
         return place
 
@@ -92,15 +141,25 @@ class DedicatedPlace:
 
     Attributes:
         pid: of the process, 0 until it has begun.
+        cpu_s: its processor time when it was last seen.
     """
 
     def __init__(
-        self, node: str, ready: Callable[[], object], ended: Callable[[str], object]
+        self,
+        who: tuple[str, str],
+        node: str,
+        ready: Callable[[], object],
+        ended: Callable[[str], object],
+        gone: Callable[[DedicatedPlace], object],
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._who = who
         self._node = node
         self._ready = ready
         self._tell_ended = ended
+        self._gone = gone
+        self._at = ""
+        self.cpu_s = 0.0
         self._handle: Any = None
         self._pidfd = -1
         self._closed = False
@@ -111,6 +170,12 @@ class DedicatedPlace:
         """Make the process."""
         self._spawn(self._start(make))
 
+    def seen(self) -> PlaceSeen:
+        """A look at it."""
+        usage = usage_of(self.pid) if self.pid and self._at == self._node else Usage()
+        self.cpu_s = max(self.cpu_s, usage.cpu_s)
+        return PlaceSeen(*self._who, self.pid, self._at, usage)
+
     def call(self, request: bytes, done: Callable[[bytes], object], /) -> None:
         """Send a request."""
         if len(request) > INLINE_BYTES_MAX:
@@ -120,6 +185,9 @@ class DedicatedPlace:
 
     def close(self) -> None:
         """Kill the process; nothing is told any more."""
+        if not self._closed:
+            self.seen()
+            self._gone(self)
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -136,7 +204,7 @@ class DedicatedPlace:
         if isinstance(begun, BaseException):
             self._end(_cause(begun))
         else:
-            self.pid = begun.pid
+            self.pid, self._at = begun.pid, begun.node
             self._ready()
 
     async def _begin(self, make: Callable[[], Any]) -> Begun:

@@ -118,6 +118,10 @@ class TaskPool:
         """Nobody waits for it any more: it is taken out, or interrupted where it runs alone."""
         self._groups[group].drop(item)
 
+    def begun(self, group: int, item: Item) -> bool:
+        """A worker has begun with it; while it waits for a slot, or for Ray, none has."""
+        return self._groups[group].begun(item)
+
     async def exchange(self, arguments: bytes) -> bytes:
         """What a worker says; the host's method `errands.METHOD`."""
         said = msgspec.msgpack.decode(arguments, type=Said)
@@ -190,6 +194,14 @@ class _Group:
         if sent is not None and len(sent.batch.items) == 1:
             module("ray").cancel(sent.ref, force=False)
             self._loop.call_later(INTERRUPT_S_MAX, self._kill, sent)
+
+    def begun(self, item: Item) -> bool:
+        batch = item.batch
+        sent = next((each for each in self._sent.values() if each.batch is batch), None)
+        if batch is None or sent is None:
+            return item.begun
+        place = next(nth for nth, each in enumerate(batch.items) if each is item)
+        return item.begun or slips.started(sent.slip, sent.number) > place
 
     def _kill(self, sent: _Sent) -> None:
         """An interrupt does not reach a function that blocks; its slot is not to be lost for it."""

@@ -54,6 +54,8 @@ Call = Callable[[bytes], "concurrent.futures.Future[bytes]"]
 """Says something to a host."""
 
 _crews: dict[bytes, Worker] = {}
+_refused: dict[bytes, tuple[float, bytes]] = {}
+REFUSED_S = 5.0  # until it is tried again to make a worker; an import that fails may cost seconds
 
 
 def run_errand(crew: bytes, errand: bytes) -> bytes:
@@ -68,11 +70,16 @@ def run_errand(crew: bytes, errand: bytes) -> bytes:
     """
     worker = _crews.get(crew)
     if worker is None:
+        until_s, refused = _refused.get(crew, (0.0, b""))
+        if time.monotonic() < until_s:
+            return refused
         try:
             worker = Worker(msgspec.msgpack.decode(crew, type=Crew))
         except Exception as error:
             log.exception("a worker cannot be made")
-            return msgspec.msgpack.encode(Done((), f"{type(error).__name__}: {error}"))
+            refused = msgspec.msgpack.encode(Done((), f"{type(error).__name__}: {error}"))
+            _refused[crew] = (time.monotonic() + REFUSED_S, refused)
+            return refused
         _crews[crew] = worker
     done = worker.run(msgspec.msgpack.decode(errand, type=Errand))
     return msgspec.msgpack.encode(done)
@@ -87,12 +94,12 @@ class Worker:
         enter(crew.making, "worker")
         self._namespace = crew.making.namespace
         self._loop = uvloop.new_event_loop()
-        threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
         self._line = Line(self._loop)
         self._calls: dict[str, Call] = {}
         self._slips: dict[str, Slip] = {}
         self._for_main: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._work: Work = factory_named(crew.factory)(crew.config, self)
+        threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
 
     # ---- what a work finds around it ----------------------------------------------------------
     async def ask(self, text: bytes) -> bytes:

@@ -30,7 +30,7 @@ from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.shards import OwnedShard
 from actorkalix_cluster.shardhost.ticket import Ticket
-from actorkalix_storage.api import Append, Position
+from actorkalix_storage.api import Ahead, Append, Position
 
 
 class State(enum.Enum):
@@ -74,6 +74,7 @@ class Actor:
     """One live actor. See the head of this file."""
 
     __slots__ = (
+        "ahead",
         "away",
         "behavior",
         "component",
@@ -109,6 +110,7 @@ class Actor:
         self.mailbox: list[Ticket] = []
         self.held = False  # its commands wait for a record of its own
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
+        self.ahead = False  # a state is being written ahead of its commit
         self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
         self.used_ms = 0
 
@@ -128,6 +130,7 @@ class Flight:
 
     __slots__ = (
         "actor",
+        "ahead",
         "append",
         "fire",
         "forget",
@@ -151,6 +154,7 @@ class Flight:
         self.ticket = ticket
         self.reply = Reply()
         self.size = sum(len(record.payload) + len(record.reply) for record in append.records)
+        self.ahead: Ahead | None = None  # its state, which the append names
         self.key = b""
         self.parts: tuple[bytes, ...] = ()  # keys of its parts, of which each is a record
         self.joined: list[Ticket] = []  # the same request again, under the same key

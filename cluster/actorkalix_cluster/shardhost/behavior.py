@@ -33,6 +33,7 @@ class Step(msgspec.Struct, Generic[I], frozen=True):
             of the actor is durable. Queries and controls pass.
         fire: with durable records, something of the actor is due at once (see `firing`).
         halt: with durable records, what was given out as due before does not count any more.
+        fault: what the user's code has raised where the records tell of it; the host logs it.
     """
 
     instance: I
@@ -43,6 +44,7 @@ class Step(msgspec.Struct, Generic[I], frozen=True):
     hold: bool = False
     fire: bool = False
     halt: bool = False
+    fault: BaseException | None = None
 
 
 class Behavior(Protocol[I]):

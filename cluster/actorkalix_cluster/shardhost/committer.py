@@ -43,8 +43,19 @@ class Committer(Protocol):
         """Do what any thread may do with the store."""
         ...
 
-    def background(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
-        """Do a slice of writing when there is time; again as long as it returns True."""
+    def background(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
+        """Do a slice of writing when there is time; again as long as it returns True.
+
+        Args:
+            job: the slice.
+            failed: is told what it raised; there are no more slices then.
+            over: is told when it has returned False.
+        """
         ...
 
     async def run(self, job: Callable[[], T]) -> T:
@@ -107,13 +118,20 @@ class InlineCommitter:
         """Do a job."""
         asyncio.get_running_loop().call_soon(done, outcome_of(job))
 
-    def background(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
+    def background(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
         """Do all slices."""
         outcome = outcome_of(job)
         while outcome is True:
             outcome = outcome_of(job)
         if isinstance(outcome, Exception):
             asyncio.get_running_loop().call_soon(failed, outcome)
+        elif over is not None:
+            asyncio.get_running_loop().call_soon(over)
 
     async def run(self, job: Callable[[], T]) -> T:
         """Do a job."""
@@ -141,9 +159,14 @@ class ThreadCommitter:
         """Do a job on the reader's thread."""
         self._reader.put(job, done)
 
-    def background(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
+    def background(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
         """Do a slice between two commits."""
-        self._writer.put_slice(job, failed)
+        self._writer.put_slice(job, failed, over)
 
     async def run(self, job: Callable[[], T]) -> T:
         """Do a job on the writer's thread."""
@@ -174,7 +197,12 @@ class _Worker:
         self._start()
         self._jobs.put(lambda: self._back(done, outcome_of(job)))
 
-    def put_slice(self, job: Callable[[], bool], failed: Callable[[Exception], object]) -> None:
+    def put_slice(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
         """Do a slice when there is time."""
         self._start()
 
@@ -184,6 +212,8 @@ class _Worker:
                 self._back(failed, outcome)
             elif outcome:
                 self._slices.append(once)
+            elif over is not None:
+                self._back(lambda _: over(), None)
 
         self._slices.append(once)
         self._jobs.put(_nothing)  # wakes the thread

@@ -33,16 +33,18 @@ from typing import Any
 
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.committer import Committer
+from actorkalix_cluster.shardhost.consumer_reading import Page, next_page
 from actorkalix_cluster.shardhost.cursors import Cursor
+from actorkalix_cluster.shardhost.folding import Folding
 from actorkalix_cluster.shardhost.gaps import Gaps
 from actorkalix_cluster.shardhost.limits import ConsumerLimits
 from actorkalix_cluster.shardhost.lists import list_of
 from actorkalix_cluster.shardhost.observer import ConsumerStats
 from actorkalix_cluster.shardhost.patience import Patience
-from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress, entry_of
+from actorkalix_cluster.shardhost.progress import Entry, Lane, LaneState, Progress
 from actorkalix_cluster.shardhost.retries import PutAway, Retries
 from actorkalix_cluster.shardhost.subscriber import Subscriber, reason_of
-from actorkalix_storage.api import Position, Store, StoredRecord
+from actorkalix_storage.api import Position, Store
 
 log = logging.getLogger("actorkalix.consumer")
 
@@ -160,7 +162,8 @@ class Consumer:
         state = self._store.shard(shard)
         newest = state.position
         start = newest if self._subscriber.from_now else Position(newest.lineage, 0, 0)
-        progress = self.progress[shard] = Progress(shard, self.id, cursor, start)
+        folding = Folding(self._store) if self._subscriber.folds else None
+        progress = self.progress[shard] = Progress(shard, self.id, cursor, start, folding)
         for lane in progress.lanes.values():
             self.retries.add(lane)
         if progress.moved:
@@ -218,17 +221,11 @@ class Consumer:
             del self._behind[shard := next(iter(self._behind))]
             progress = self.progress[shard]
             self._reads += 1
-            page = partial(self._page, shard, progress.read.offset)
+            what = (shard, progress.read.offset, limits.page, progress.folding)
+            page = partial(next_page, self._store, self._subscriber, *what)
             self._committer.read(page, partial(self._filled, progress))
 
-    def _page(self, shard: int, after: int) -> tuple[list[StoredRecord], Position]:
-        """The next records, and how far the log goes at least. On the reader's thread."""
-        newest = self._store.applied(shard)
-        return self._store.records(shard, after, limit=self._limits.page), newest
-
-    def _filled(
-        self, progress: Progress, found: tuple[list[StoredRecord], Position] | Exception
-    ) -> None:
+    def _filled(self, progress: Progress, found: Page | Exception) -> None:
         self._reads -= 1
         shard = progress.shard
         if self._stopped or not self.has(progress):
@@ -237,18 +234,18 @@ class Consumer:
             log.error("%s cannot read shard %d: %s", self.id, shard, found)
             self._clock.call_later(self._limits.retry_ms, lambda: self._read_again(progress))
             return
-        records, newest = found
-        whole = len(records) < self._limits.page
-        # What landed between the two looks of `_page` is among the records and beyond `newest`.
+        records, wanted, newest, whole = found
+        # What landed between its two looks is among the records and beyond `newest`.
         last = records[-1].position if records else newest
         through = newest if whole and newest.offset > last.offset else last
         self.gaps.read(shard, progress.read.offset, records, whole)
-        wanted = [entry_of(stored) for stored in records if self.wants(stored.record)]
         self._take(progress, wanted, through)
         if not whole or self._store.applied(shard).offset > progress.read.offset:
             self._behind[shard] = None
         else:
-            progress.synced = True
+            progress.is_at_end()
+            if progress.moved:
+                self._moved(shard)
         self._pump()
 
     def has(self, progress: Progress, /) -> bool:

@@ -129,7 +129,8 @@ class Consumers:
             *(cursor.consumer, shard, cursor.offset, parting.offset),
         )
         parked = tuple(one for one in cursor.parked if one.offset <= parting.offset)
-        return Cursor(cursor.consumer, parting.lineage, parting.epoch, parting.offset, parked)
+        at = (parting.lineage, parting.epoch, parting.offset)
+        return Cursor(cursor.consumer, *at, parked, cursor.begins)
 
     @property
     def busy(self) -> bool:

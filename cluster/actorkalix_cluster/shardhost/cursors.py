@@ -28,7 +28,7 @@ class Parked(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         component, entity: of the subject.
-        version: of its last record that was handled.
+        version: of its last record that was handled; 0 where it waits with a snapshot.
         offset: of its first record that was not.
         attempts: that failed so far.
         since_ms: time of the first one.
@@ -51,6 +51,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
         consumer: its id.
         lineage, epoch, offset: of the last position that is handled, parked subjects apart.
         parked: subjects that wait, with their records up to that position.
+        begins: it has not been at the end of the shard's log yet, and takes snapshots.
     """
 
     consumer: str
@@ -58,6 +59,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     epoch: int
     offset: int
     parked: tuple[Parked, ...] = ()
+    begins: bool = False
 
     @property
     def position(self) -> Position:

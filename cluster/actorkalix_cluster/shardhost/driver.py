@@ -50,7 +50,7 @@ from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.several import Several
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
-from actorkalix_storage.api import Append, StoredRecord, StoreError
+from actorkalix_storage.api import AHEAD_BYTES, Append, StoredRecord, StoreError
 
 log = logging.getLogger("actorkalix.entity")
 
@@ -117,7 +117,8 @@ class Driver:
             self._live.drop(actor, Turn.LOST)
 
     def _has_room(self, actor: Actor) -> bool:
-        return len(actor.flights) + actor.resting < self._limits.speculation_max
+        under_way = len(actor.flights) + actor.resting
+        return under_way < self._limits.speculation_max and not actor.ahead
 
     def _refuse_load(self, ticket: Ticket, what: str) -> None:
         failure = failures.overloaded(what, self._limits.retry_after_ms)
@@ -143,9 +144,12 @@ class Driver:
         try:
             watch.work = (now_ms, message)
             try:
-                return actor.behavior.step(instance, message, now_ms)
+                step = actor.behavior.step(instance, message, now_ms)
             finally:
                 watch.work = None  # before the log is written, which may take its time
+            if step.fault is not None:
+                log.error("%s %r failed", actor.component, actor.entity, exc_info=step.fault)
+            return step
         except BehaviorError as error:
             return _refusal(error, message)
         except Exception:
@@ -233,6 +237,10 @@ class Driver:
         version = behavior.version(actor.speculative)
         append = Append(shard.number, shard.epoch, version, step.records)
         flight = Flight(actor, append, step.instance, ticket)
+        if flight.size > AHEAD_BYTES and not self._commits.takes(flight):
+            if not isinstance(behavior, Elsewhere):  # there the step has been made, and counts
+                self._refuse_load(ticket, "too many large states wait for the disk")
+                return
         flight.reply = step.reply
         flight.snapshot_due = step.snapshot_due
         flight.forget = step.forget

@@ -58,6 +58,7 @@ from actorkalix_storage.api import Append, Position
 log = logging.getLogger("actorkalix.feed")
 
 NOTHING = at_place(BEGINNING)
+LONG = 10  # batches in a row that were not taken
 
 
 class Feed:
@@ -85,6 +86,7 @@ class Feed:
         self._clock = parts.clock
         self._limits = parts.limits.feeds
         self._generation = ""
+        self._building = False
         self._due = FeedDue(parts.store, self._limits)
         self._behind: dict[int, None] = {}
         self._size = 0  # bytes of all entries that lie here
@@ -239,8 +241,9 @@ class Feed:
         progress.reading += 1
         self._reads += 1
         begin, compare = (progress.read, False) if at is None else (at_place(at), True)
-        shard, limits = progress.shard, self._limits
-        page = partial(next_page, self._store, self._source, shard, begin, compare, limits)
+        folding = progress.folded(self._store) if self._building and self._source.folds else None
+        shard, how = progress.shard, (begin, compare, self._limits, folding)
+        page = partial(next_page, self._store, self._source, shard, *how)
         self._committer.read(page, partial(self._was_read, progress, progress.reading))
 
     def _was_read(self, progress: FeedProgress, reading: int, page: Page | Exception) -> None:
@@ -272,7 +275,7 @@ class Feed:
             progress.passed = min([page.begin.offset, *(one.offset - 1 for one in progress.held)])
         self._take(progress, page.entries, page.through)
         if page.whole and self._store.applied(shard).offset <= progress.read.offset:
-            progress.state = FeedState.SYNCED
+            progress.state, progress.folding = FeedState.SYNCED, None
         else:
             self._fall_behind(progress)
         self._wake()
@@ -322,9 +325,11 @@ class Feed:
             self._refused(batch, answer)
             return
         if self._failures:
-            log.warning("%s goes on", self.id)
+            news = self._generation or self._failures >= LONG
+            log.log(logging.WARNING if news else logging.DEBUG, "%s goes on", self.id)
             self._failures, self._failure = 0, ""
         known, self._generation = self._generation, answer.generation
+        self._building = answer.building
         if known not in ("", answer.generation):
             log.warning("%s begins anew: its target keeps %s", self.id, answer.generation)
             self.begin_again()
@@ -368,8 +373,9 @@ class Feed:
         self._retries.sent(batch.again)
         self._failures += 1
         self._failure = answer.reason
-        level = logging.WARNING if self._failures in (1, 10) else logging.DEBUG
-        log.log(level, "%s waits: %s", self.id, answer.reason)
+        # A target that has never answered is being started, which is no news for some seconds.
+        said = self._failures == LONG or (self._failures == 1 and self._generation)
+        log.log(logging.WARNING if said else logging.DEBUG, "%s waits: %s", self.id, answer.reason)
         longer_ms = min(answer.wait_ms << min(self._failures - 1, 16), self._limits.retry_ms_max)
         self._wait = self._clock.call_later(max(answer.wait_ms, longer_ms), self._waited)
 

@@ -31,7 +31,8 @@ from actorkalix_cluster.shardhost.feeding import (
     fed_of,
     place_of,
 )
-from actorkalix_storage.api import Append, Position
+from actorkalix_cluster.shardhost.folding import Folding
+from actorkalix_storage.api import Append, Position, Store
 
 OVERHEAD_BYTES = 64
 """Of an entry beside its payload, about."""
@@ -39,7 +40,8 @@ OVERHEAD_BYTES = 64
 
 def size_of(entry: Fed) -> int:
     """Bytes that an entry counts for."""
-    return len(entry.payload) + len(entry.component) + len(entry.entity) + OVERHEAD_BYTES
+    folded = len(entry.folded) if entry.folded else 0
+    return folded + len(entry.payload) + len(entry.component) + len(entry.entity) + OVERHEAD_BYTES
 
 
 Entry: TypeAlias = tuple[Fed, Position, int]
@@ -91,11 +93,13 @@ class FeedProgress:
         entries: taken and not told yet, each with its position and size.
         size: of them, in bytes.
         held: subjects that wait at the target.
+        folding: while the target is built and the shard is not at its end.
     """
 
     __slots__ = (
         "_sent",
         "entries",
+        "folding",
         "held",
         "passed",
         "read",
@@ -116,6 +120,7 @@ class FeedProgress:
         self.entries: list[Entry] = []
         self.size = 0
         self.held: tuple[Held, ...] = ()
+        self.folding: Folding | None = None
         self._sent: tuple[Position, int] | None = None  # through, entries
 
     @property
@@ -149,7 +154,14 @@ class FeedProgress:
         self.told = self.read = position
         self.entries.clear()
         self.size = 0
+        self.folding = None
         self._sent = None
+
+    def folded(self, store: Store) -> Folding:
+        """How its log is read by a target that is built, until the shard is at its end."""
+        if self.folding is None:
+            self.folding = Folding(store)
+        return self.folding
 
     def range(self, newest: int, entries_max: int, bytes_max: int) -> tuple[Range, int]:
         """The next range to send, of so many entries and bytes or of one entry; and its size."""

@@ -6,6 +6,7 @@ import msgspec
 
 from actorkalix_cluster.shardhost.feed_progress import Entry, size_of
 from actorkalix_cluster.shardhost.feeding import Again, Fed, FeedSource, Held, fed_of
+from actorkalix_cluster.shardhost.folding import COVERED, Folding
 from actorkalix_cluster.shardhost.limits import FeedLimits
 from actorkalix_storage.api import Position, Store, StoredRecord
 
@@ -40,8 +41,17 @@ def next_page(
     begin: Position,
     compare: bool,
     limits: FeedLimits,
+    folding: Folding | None = None,
 ) -> Page:
     """The wanted records of a shard beyond a position.
+
+    Args:
+        store, shard: whose log is read.
+        source: wants them.
+        begin: the position.
+        compare: whether the log is one that led to it is to be seen first.
+        limits: bounds of a page.
+        folding: of a target that is built; None where snapshots are of no use.
 
     Raises:
         StoreError: the shard cannot be read.
@@ -60,9 +70,13 @@ def next_page(
             record = stored.record
             there += len(record.payload)
             if record.component in source.components and source.wants(record):
-                entry = _fed(stored)
+                entry = _fed(stored) if folding is None else _folded(stored, source, folding)
+                if entry is None:
+                    continue
                 entries.append((entry, stored.position, bytes_ := size_of(entry)))
                 size += bytes_
+                if entry.folded and size >= limits.page_bytes_max:
+                    return Page(begin, compare, False, entries, stored.position, False)
         if records:
             through = records[-1].position
         if len(records) < count:
@@ -84,21 +98,47 @@ def read_again(store: Store, source: FeedSource, held: Held, limits: FeedLimits)
         StoreError: they cannot be read.
     """
     newest = store.applied(held.shard).offset
-    records = store.history(
-        held.shard, held.component, held.entity, after=held.version, limit=limits.page
-    )
+    subject = (held.shard, held.component, held.entity)
+    records = store.history(*subject, after=held.version, limit=limits.page)
     entries: list[Fed] = []
     size = 0
-    for stored in records:
-        entry = _fed(stored)
-        size += size_of(entry)
-        if entries and size > limits.batch_bytes_max:
-            return Again(held, entries[-1].offset, tuple(entries))
-        if source.wants(stored.record):
+    # What has failed is a snapshot where something was passed over: then it is a snapshot's turn.
+    passed = not held.version and records and records[0].position.offset < held.offset
+    takes = held.table in source.folds.get(held.component, ())
+    folding = Folding(store) if passed and takes else None
+    while records:
+        for stored in records:
+            entry = _fed(stored) if folding is None else _folded(stored, source, folding, True)
+            if entry is None or not source.wants(stored.record):
+                continue
+            size += size_of(entry)
+            if entries and size > limits.batch_bytes_max:
+                return Again(held, entries[-1].offset, tuple(entries))
             entries.append(entry)
+        if entries or len(records) < limits.page:
+            break
+        records = store.history(*subject, after=records[-1].version, limit=limits.page)
     last = records[-1].position.offset if records else 0
     through = last if len(records) == limits.page else max(newest, last)
     return Again(held, through, tuple(entries))
+
+
+def _folded(
+    stored: StoredRecord, source: FeedSource, folding: Folding, alone: bool = False
+) -> Fed | None:
+    """A record with what snapshots make of it; None where nobody needs it.
+
+    Args:
+        stored: the record.
+        source: wants it.
+        folding: knows the snapshots.
+        alone: it is for one table, which begins with snapshots.
+    """
+    component = stored.record.component
+    folded = folding.look(stored) if component in source.folds else None
+    if folded == COVERED and (alone or component not in source.whole):
+        return None
+    return fed_of(stored.record, stored.position, stored.version, stored.incarnation, folded)
 
 
 def _fed(stored: StoredRecord) -> Fed:

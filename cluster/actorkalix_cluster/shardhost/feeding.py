@@ -12,6 +12,7 @@ All of it is MessagePack: arrays of fields in a fixed order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -43,6 +44,8 @@ class Fed(msgspec.Struct, frozen=True, array_like=True):
         epoch, offset: where it stands in its shard.
         time_ms: of the record.
         payload: what was stored.
+        folded: of an event, for those that begin with snapshots: the snapshot that holds it and
+            all before, or b"" where one comes later that holds it; None where there is none.
     """
 
     kind: int
@@ -55,15 +58,23 @@ class Fed(msgspec.Struct, frozen=True, array_like=True):
     offset: int
     time_ms: int
     payload: bytes
+    folded: bytes | None = None
 
 
-def fed_of(record: Record, position: Position, version: int, incarnation: int) -> Fed:
+def fed_of(
+    record: Record,
+    position: Position,
+    version: int,
+    incarnation: int,
+    folded: bytes | None = None,
+) -> Fed:
     """A record as it travels."""
     is_change = record.kind in (RecordKind.EVENT, RecordKind.STATE)
     return Fed(
         *(record.kind.value, record.component, record.entity, record.number),
         *(version, incarnation, position.epoch, position.offset, record.time_ms),
         record.payload if is_change else b"",
+        folded,
     )
 
 
@@ -175,12 +186,14 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
         standings: of all shards that the batch names; none when it was not taken.
         wait_ms: it was not taken: send it again then; 0 when it was.
         reason: why not.
+        building: it has never been at the end of all shards' logs.
     """
 
     generation: str
     standings: tuple[Standing, ...] = ()
     wait_ms: int = 0
     reason: str = ""
+    building: bool = False
 
 
 class FeedSource(Protocol):
@@ -189,10 +202,14 @@ class FeedSource(Protocol):
     Attributes:
         feed: its id, unique in the service.
         components: whose records are read; all others are passed over unseen.
+        folds: tables that begin with snapshots, by component; of those that are built.
+        whole: components of which other tables need every event all the same.
     """
 
     feed: str
     components: frozenset[str]
+    folds: Mapping[str, frozenset[str]]
+    whole: frozenset[str]
 
     def wants(self, record: Record, /) -> bool:
         """Whether a record of one of the components goes to the target; pure."""

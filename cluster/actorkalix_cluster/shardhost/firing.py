@@ -227,7 +227,7 @@ class Firings:
         assert self._reach is not None, "nothing fires before `connect`"
         try:
             return await self._reach.ask(message)
-        except Exception:
+        except (Exception, GeneratorExit):  # one that a handler has raised
             log.exception("a call that was due was not answered [%s]", message.correlation_id)
             return Reply(failure=failures.bug(message.correlation_id))
 

@@ -79,6 +79,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         commit_bytes_max: records of one commit; a larger append goes alone.
+        ahead_bytes_max: states that are written ahead of their commits, or one of them.
         commit_queue_max: appends that wait for a commit or are in one.
         speculation_max: commands of one actor that wait for a commit.
         mailbox_max: messages of one actor that wait for anything else.
@@ -112,6 +113,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     commit_bytes_max: int = 1_048_576
+    ahead_bytes_max: int = 67_108_864
     commit_queue_max: int = 16_384
     speculation_max: int = 256
     mailbox_max: int = 1_024

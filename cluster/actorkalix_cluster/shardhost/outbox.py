@@ -53,6 +53,7 @@ class Outbox:
     dead_letters = False
     from_now = False
     numbered: tuple[str, str] | None = None
+    folds = ""
 
     def __init__(self, reach: Reach, others: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self._reach = reach

@@ -24,7 +24,8 @@ from collections.abc import Sequence
 import msgspec
 
 from actorkalix_cluster.shardhost.cursors import Cursor, Parked
-from actorkalix_storage.api import Position, Record, StoredRecord
+from actorkalix_cluster.shardhost.folding import COVERED, Folding
+from actorkalix_storage.api import Position, Record, RecordKind, StoredRecord
 
 Subject = tuple[str, str]  # component id, entity id
 
@@ -36,12 +37,15 @@ class Entry(msgspec.Struct, frozen=True):
         shard, position: where it stands.
         version: the subject's number of records after it.
         record: what was written.
+        folded: the record is a snapshot (a `STATE`) in place of the event that stands there, and of
+            all those before.
     """
 
     shard: int
     position: Position
     version: int
     record: Record
+    folded: bool = False
 
     @property
     def subject(self) -> Subject:
@@ -52,6 +56,17 @@ class Entry(msgspec.Struct, frozen=True):
 def entry_of(stored: StoredRecord) -> Entry:
     """The entry of a record that was read from the store."""
     return Entry(stored.shard, stored.position, stored.version, stored.record)
+
+
+def folded_entry(stored: StoredRecord, folding: Folding) -> Entry | None:
+    """The entry of a record, a snapshot where one ends with it; None where one covers it."""
+    state = folding.look(stored)
+    if state is None:
+        return entry_of(stored)
+    if state == COVERED:
+        return None
+    record = msgspec.structs.replace(stored.record, kind=RecordKind.STATE, payload=state)
+    return Entry(stored.shard, stored.position, stored.version, record, folded=True)
 
 
 WEIGHT_BYTES = 8_192
@@ -102,6 +117,7 @@ class Progress:
         consumer: id of the consumer.
         cursor: where it stood, or None for a consumer that has never read the shard.
         start: where one begins that has never read the shard.
+        folding: of a consumer that takes snapshots when it begins.
 
     Attributes:
         shard: number of the shard.
@@ -110,9 +126,17 @@ class Progress:
         lanes: by subject, those that have entries or are parked.
         moved: number of entries that were handled since the cursor was written.
         weight: of the entries that lie here: one each, and one more for each `WEIGHT_BYTES`.
+        folding: while it takes snapshots, for it has not been at the end of the log yet.
     """
 
-    def __init__(self, shard: int, consumer: str, cursor: Cursor | None, start: Position) -> None:
+    def __init__(
+        self,
+        shard: int,
+        consumer: str,
+        cursor: Cursor | None,
+        start: Position,
+        folding: Folding | None = None,
+    ) -> None:
         self.shard = shard
         self.consumer = consumer
         self.read = cursor.position if cursor is not None else start
@@ -121,6 +145,8 @@ class Progress:
         self.moved = 1 if cursor is None and start.offset > 0 else 0
         self._written = cursor or Cursor(consumer, start.lineage, start.epoch, 0)
         self.weight = 0
+        begins = start.offset == 0 if cursor is None else cursor.begins
+        self.folding = folding if begins else None
         self._open: dict[int, Position] = {}  # of entries that lie here: offset -> position before
         for parked in self._written.parked:
             lane = self.lanes[parked.component, parked.entity] = Lane(
@@ -173,7 +199,14 @@ class Progress:
     def skip(self, newest: Position) -> None:
         """Nothing up to the shard's last record is wanted."""
         self.read = newest
+        self.is_at_end()
+
+    def is_at_end(self) -> None:
+        """All that the consumer wants of the log was taken."""
         self.synced = True
+        self.folding = None
+        if self._written.begins:
+            self.moved += 1
 
     def handled(self, lane: Lane, count: int) -> None:
         """The first `count` entries of a lane are handled."""
@@ -194,9 +227,8 @@ class Progress:
     def park(self, lane: Lane, failure: str, now_ms: int) -> Parked:
         """The consumer failed on the first entry of a lane: give its entries back."""
         first = lane.entries[0]
-        lane.parked = Parked(
-            *lane.subject, first.version - 1, first.position.offset, 1, now_ms, failure
-        )
+        version = 0 if first.folded else first.version - 1
+        lane.parked = Parked(*lane.subject, version, first.position.offset, 1, now_ms, failure)
         self.handled(lane, len(lane.entries))
         lane.state, lane.news = LaneState.PARKED, True
         return lane.parked
@@ -251,7 +283,8 @@ class Progress:
         through = self.through
         parked = tuple(lane.parked for lane in self.lanes.values() if lane.parked is not None)
         self.moved = 0
-        return Cursor(self.consumer, through.lineage, through.epoch, through.offset, parked)
+        at = (through.lineage, through.epoch, through.offset)
+        return Cursor(self.consumer, *at, parked, self.folding is not None)
 
     def wrote(self, cursor: Cursor) -> None:
         """The cursor is durable."""

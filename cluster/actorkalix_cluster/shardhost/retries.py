@@ -187,13 +187,15 @@ class Retries:
         assert lane.parked is not None, "only what is parked is tried again"
         progress, after = lane.progress, lane.parked.offset - 1
         shard, subject, page = progress.shard, lane.subject, self._limits.page
+        folds, covered = bool(self._subscriber.folds), False
         while not self._runs.stopped:
             lane.news = False
             up_to = progress.read.offset
-            entries, after = await read(
-                self._committer,
-                partial(read_ahead, self._store, shard, subject, after, up_to, limit=page),
-            )
+            begins = folds and not lane.parked.version
+            ahead = partial(read_ahead, self._store, shard, subject, after, up_to)
+            found = await read(self._committer, partial(ahead, limit=page, folds=begins))
+            entries, after = found.entries, found.through
+            covered = found.covered or (covered and not entries)
             if not self._runs.has(progress):
                 return
             self._runs.gaps.retried(lane.parked, entries)
@@ -209,6 +211,10 @@ class Retries:
                     return
                 progress.retried(lane, entry, entry.position.offset + 1)
                 self._moved(shard)
+            if after >= up_to and covered:
+                lane.state = LaneState.PARKED
+                self.add(lane)  # its snapshot is newer than what was read so far
+                return
             if after >= up_to and progress.caught_up(lane):
                 self.forget(lane)
                 self._moved(shard)

@@ -27,6 +27,8 @@ class Subscriber(Protocol):
         from_now: a consumer that is new begins with what comes, not with the whole log.
         numbered: component, and beginning of the entity ids, of subjects whose records are numbered
             messages: it is told which it has missed (`gaps`). None where there are none.
+        folds: component whose subjects may begin with their snapshots, for a consumer that reads a
+            log from its beginning; "" for none.
     """
 
     consumer: str
@@ -35,6 +37,7 @@ class Subscriber(Protocol):
     dead_letters: bool
     from_now: bool
     numbered: tuple[str, str] | None
+    folds: str
 
     def wants(self, record: Record, /) -> bool:
         """Whether entries of this record are for it; pure."""
@@ -67,6 +70,7 @@ class AroundSubscriber:
         self.dead_letters = subscriber.dead_letters
         self.from_now = subscriber.from_now
         self.numbered = subscriber.numbered
+        self.folds = subscriber.folds
         self._subscriber = subscriber
 
     def wants(self, record: Record, /) -> bool:

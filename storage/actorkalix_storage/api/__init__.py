@@ -1,5 +1,6 @@
 """The storage's words and protocols."""
 
+from .ahead import AHEAD_BYTES, Ahead
 from .errors import (
     AppendRefused,
     Damaged,
@@ -39,6 +40,8 @@ from .store import (
 )
 
 __all__ = [
+    "AHEAD_BYTES",
+    "Ahead",
     "Append",
     "AppendRefused",
     "Appended",

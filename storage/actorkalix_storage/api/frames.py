@@ -9,7 +9,8 @@ the length outside, so that a flipped bit is found wherever it falls. Big-endian
     | time u64 ms | expires u64 ms | len(component) u8 | len(key) u8 | len(entity) u16
     | len(reply) u32 | len(payload) u32 | component | entity | key | reply | payload
 
-`length` is that of the whole frame. The kind's bit 0x40 says that the record waits for `apply`.
+`length` is that of the whole frame. The kind's bit 0x40 says that the record waits for `apply`,
+bit 0x80 that its payload was written ahead: the frame has the name of it (see `ahead`).
 Besides records there are markers, which have no place of their own in a shard's log: see
 `MarkerKind`. A marker keeps `after` in the place of the previous offset.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 import msgspec
@@ -28,6 +30,7 @@ from .records import Record, RecordKind, StoredRecord
 
 FRAME_VERSION = 0  # format 0 may still change; the first release freezes it as 1
 PENDING = 0x40
+NAMED = 0x80
 
 _CRC = struct.Struct(">I")
 _FIXED = struct.Struct(">BBHIQIQIQQQQQQBBHII")
@@ -68,12 +71,18 @@ class Marker(msgspec.Struct, frozen=True):
         return self.after + 1 if self.kind is MarkerKind.GAP else self.position.offset
 
 
+class NamedRecord(StoredRecord, frozen=True):
+    """A record whose payload was written ahead: what stands there is its name."""
+
+
 _RECORDS = {int(kind): kind for kind in RecordKind}
 _MARKERS = {int(kind): kind for kind in MarkerKind}
 
 
 def encode(stored: StoredRecord, flags: int = 0) -> bytes:
     """The frame of a record; `flags` is 0 or `PENDING`."""
+    if isinstance(stored, NamedRecord):
+        flags |= NAMED
     record, position = stored.record, stored.position
     component, entity = record.component.encode(), record.entity.encode()
     key, reply, payload = record.key, record.reply, record.payload
@@ -108,6 +117,18 @@ def encode(stored: StoredRecord, flags: int = 0) -> bytes:
         )
     )
     return _CRC.pack(crc32(body)) + body
+
+
+def with_names(records: Sequence[StoredRecord], named: Mapping[int, bytes]) -> list[StoredRecord]:
+    """The records, of which some have a name in the place of their payload."""
+    found = list(records)
+    for at, name in named.items():
+        stored = found[at]
+        found[at] = NamedRecord(
+            *(stored.shard, stored.position, stored.previous, stored.version, stored.incarnation),
+            msgspec.structs.replace(stored.record, payload=name),
+        )
+    return found
 
 
 def encode_marker(marker: Marker) -> bytes:
@@ -164,7 +185,7 @@ def decode(
     if not payload_at + payload_n == start + length == end:
         raise Damaged(f"log row {sequence}, byte {start}: the lengths do not add up")
     position = Position(lineage, epoch, offset)
-    record_kind = _RECORDS.get(kind & ~PENDING)
+    record_kind = _RECORDS.get(kind & ~(PENDING | NAMED))
     if record_kind is None:
         if kind not in _MARKERS:
             raise Damaged(f"log row {sequence}, byte {start}: frame kind {kind}")
@@ -186,4 +207,5 @@ def decode(
         expires_ms,
     )
     previous = (previous_epoch, previous_offset)
-    return StoredRecord(shard, position, previous, subject_version, incarnation, record)
+    make = NamedRecord if kind & NAMED else StoredRecord
+    return make(shard, position, previous, subject_version, incarnation, record)

@@ -42,6 +42,7 @@ class KeyKind(enum.IntEnum):
     MARK = 0x0D00  # reserved: last number taken from a sender
     DROP = 0x0E00  # shard -> where it was dropped, whether its rows are swept away
     HOLE = 0x0F00  # shard, first offset -> last offset of records that were reclaimed
+    AHEAD = 0x1000  # subject, number, piece -> 256 KiB of a state that a record names
     LOG = 0xFF00  # store sequence -> all records of a commit
 
 
@@ -158,6 +159,37 @@ def snapshots_key(shard: int, component: str, entity: str) -> bytes:
 def snapshot_key(prefix: bytes, number: int, piece: int) -> bytes:
     """One piece of a snapshot; `prefix` is the subject's `snapshots_key`."""
     return _checked(prefix + _PIECE.pack(number, piece))
+
+
+def aheads_key(shard: int, component: str, entity: str) -> bytes:
+    """The prefix of what was written ahead for a subject; see `snapshots_key`."""
+    return kind_key(KeyKind.AHEAD) + snapshots_key(shard, component, entity)[2:]
+
+
+def ahead_key(prefix: bytes, number: int, piece: int) -> bytes:
+    """One piece of it; `prefix` is the subject's `aheads_key`."""
+    return snapshot_key(prefix, number, piece)
+
+
+def subject_ahead(key: bytes | memoryview) -> tuple[int, str, str]:
+    """Shard, component and entity in an `ahead_key`.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    try:
+        _, shard, length = _SUBJECT.unpack_from(key)
+        begin = _SUBJECT.size + length
+        end = begin + _LENGTH.size + _LENGTH.unpack_from(key, begin)[0]
+    except struct.error as error:
+        raise Damaged(f"the key of a state that was written ahead: {error}") from error
+    if len(key) != end + _PIECE.size:
+        raise Damaged(f"the key of a state that was written ahead has {len(key)} bytes")
+    return (
+        shard,
+        _text(key[_SUBJECT.size : begin]),
+        _text(key[begin + _LENGTH.size : end]),
+    )
 
 
 def piece_of(key: bytes | memoryview) -> tuple[int, int]:

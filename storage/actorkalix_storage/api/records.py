@@ -114,12 +114,14 @@ class Append(msgspec.Struct, frozen=True):
         epoch: the writer's epoch; a lower one than the shard's is refused.
         version: the subject's version before this append (0: it has no record); another is refused.
         records: 1 or more records of one subject.
+        ahead: name of what was written ahead of this, the payload of its one `STATE` record.
     """
 
     shard: int
     epoch: int
     version: int
     records: tuple[Record, ...]
+    ahead: bytes = b""
 
 
 class Appended(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from .ahead import Ahead
 from .homes import HomeTable
 from .loads import Load
 from .positions import Position
@@ -174,6 +175,24 @@ class Store(Protocol):
         """
         ...
 
+    def write_ahead(self, ahead: Ahead) -> bool:
+        """*Writer.* Write the next piece of a large state ahead of the append that will name it.
+
+        Durability: with the last piece all of it is on disk (fsync).
+
+        Returns:
+            True while more is to come.
+
+        Raises:
+            StoreFull: this piece is not stored; `forget_ahead` what came before.
+            DurabilityLost: what is stored is not known; the process must end.
+        """
+        ...
+
+    def forget_ahead(self, ahead: Ahead) -> None:
+        """*Writer.* No append will name this; one that had its turn is forgotten without a word."""
+        ...
+
     def append(self, shard: int, epoch: int, version: int, records: Sequence[Record]) -> Position:
         """*Writer.* Append without applying: the log is decided elsewhere, see `apply`.
 
@@ -197,6 +216,10 @@ class Store(Protocol):
     # ---- subjects ----------------------------------------------------------------------------
     def head(self, shard: int, component: str, entity: str) -> Head | None:
         """The subject's head, or None when it has no record in this life."""
+        ...
+
+    def snapshot(self, shard: int, component: str, entity: str) -> Snapshot | None:
+        """The newest snapshot of the subject's life, or None where there is none."""
         ...
 
     def load(self, shard: int, component: str, entity: str) -> History | None:

@@ -41,6 +41,7 @@ _KINDS = (
     KeyKind.HOLE,
     KeyKind.HEAD,
     KeyKind.SNAPSHOT,
+    KeyKind.AHEAD,
     KeyKind.RECLAIM,
     KeyKind.SHARD,
 )

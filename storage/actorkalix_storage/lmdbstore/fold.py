@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import NoReturn
 
 from actorkalix_storage.api import RecordKind, Snapshot, StoredRecord, StoreIdentity
-from actorkalix_storage.api.frames import Marker, MarkerKind
+from actorkalix_storage.api.frames import Marker, MarkerKind, NamedRecord
 from actorkalix_storage.logstore import LogStore
 from actorkalix_storage.reading import Source
 from actorkalix_storage.tables import Layer, NoTables, Subject
@@ -67,6 +67,7 @@ class Fold(LogStore):
         pointers: shard -> where each of its records is, in order, without what is in holes.
         holes: shard -> holes that have been passed, in order.
         begun_late: subject -> incarnation whose first records have been reclaimed.
+        named: subject -> offset of its newest state that was written ahead, and its name.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Fold(LogStore):
         self.pointers: dict[int, array[int]] = {}
         self.holes: dict[int, list[Hole]] = {}
         self.begun_late: dict[Subject, int] = {}
+        self.named: dict[Subject, tuple[int, bytes]] = {}
         self.on_disk = holes
         self._firsts = {shard: sorted(of_shard) for shard, of_shard in holes.items()}
 
@@ -165,6 +167,8 @@ class Fold(LogStore):
         if self.is_tail:
             self.touched.add(subject)
         head = self._tables.head(subject)
+        if isinstance(stored, NamedRecord):
+            self.named[subject] = (stored.position.offset, record.payload)
         if record.kind is RecordKind.CLEANED:
             return  # what was before it may have been stripped
         version, previous = (head.version, (head.epoch, head.offset)) if head else (0, (0, 0))

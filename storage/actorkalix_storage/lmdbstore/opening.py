@@ -39,6 +39,7 @@ from actorkalix_storage.api import (
 )
 from actorkalix_storage.api.keys import KeyKind, hour_key, hour_of, kind_key, meta_key, shard_of
 
+from .basis import Basis
 from .checkpoint import CHECKPOINT, get_mark
 from .child import Check, run_check
 from .environment import DATA_FILE, Environment
@@ -54,7 +55,7 @@ from .rows import (
     unpack_shard,
     unpack_source,
 )
-from .store import HOMES, Basis, LmdbStore
+from .store import HOMES, LmdbStore
 
 IDENTITY = meta_key("identity")
 SHARDS_MAX = 65_535

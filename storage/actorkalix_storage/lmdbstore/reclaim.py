@@ -60,7 +60,7 @@ def queued(view: View, sequence: int, damaged: Container[int]) -> tuple[int, int
 def strip(environment: Environment, view: View, life: tuple[int, int, int]) -> None:
     """Strip one slice of a queued life."""
     shard, cleaned_at, offset = life
-    cleaned = view.at(shard, cleaned_at)
+    cleaned = view.bare(shard, cleaned_at)
     if cleaned is None:
         raise Damaged(f"shard {shard}, offset {cleaned_at}: queued to be stripped, but removed")
     if offset == cleaned_at:
@@ -68,7 +68,7 @@ def strip(environment: Environment, view: View, life: tuple[int, int, int]) -> N
     gone: list[StoredRecord] = []
     size = 0
     while offset and len(gone) < RECORDS_OF_SLICE and size < ROW_BYTES_OF_SLICE:
-        stored = view.at(shard, offset)
+        stored = view.bare(shard, offset)
         if stored is None:
             offset = 0  # the records before were reclaimed
             break

@@ -19,16 +19,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from actorkalix_storage.api import (
+    Ahead,
     Damaged,
     HomeTable,
-    Position,
-    ShardState,
     Snapshot,
     StoredRecord,
     StoreFull,
     StoreIdentity,
 )
-from actorkalix_storage.api.frames import PENDING, Marker, encode, encode_marker
+from actorkalix_storage.api.frames import PENDING, Marker, encode, encode_marker, with_names
 from actorkalix_storage.api.keys import KeyKind, drop_key, kind_key, log_key
 from actorkalix_storage.batch import Batch
 from actorkalix_storage.failpoints import hit
@@ -36,6 +35,8 @@ from actorkalix_storage.movestore import MoveStore
 from actorkalix_storage.tables import Subject, fits, oldest_hour
 
 from . import dropping, reclaim, snapshots
+from .aheads import Aheads
+from .basis import Basis
 from .checkpoint import Checkpoint, Rows, put_mark
 from .compaction import Compactor, Reclaimed
 from .environment import Environment
@@ -44,32 +45,12 @@ from .folder import FolderLock
 from .generation import Disk, Generation
 from .log import frames, is_void
 from .options import Options
-from .rows import FRAMES_MAX, CheckpointRow, Drop, pack_drop, pack_homes, pack_log, pointer
+from .rows import FRAMES_MAX, Drop, pack_drop, pack_homes, pack_log, pointer
 from .scan import State
 from .view import View
 
 HOMES = kind_key(KeyKind.HOME)
 READER_CHECK_MS = 60_000
-
-
-class Basis(msgspec.Struct, frozen=True):
-    """What the rows say when a store is opened: the tables as far as they are kept in memory.
-
-    Attributes:
-        mark: the checkpoint that recovery begins from.
-        shards: states at the checkpoint, without those of which only sweepings are left.
-        copies: shard -> position of its source, for shards that came by a copy.
-        drops: of all shards that were ever dropped.
-        homes: the home table.
-        hours: hours of which idempotency rows exist.
-    """
-
-    mark: CheckpointRow
-    shards: dict[int, ShardState]
-    copies: dict[int, Position]
-    drops: dict[int, Drop]
-    homes: HomeTable | None
-    hours: tuple[int, ...]
 
 
 class LmdbStore(MoveStore):
@@ -115,6 +96,7 @@ class LmdbStore(MoveStore):
         self._stale_keys = True  # rows of hours before the oldest may exist
         self._readers_checked_ms = 0
         self._estimate = Estimate(mark.log_bytes, mark.stale)
+        self._aheads = Aheads(environment)
         self._compactor = Compactor(environment, options, self._estimate)
 
     def recover(self, rows: Iterable[tuple[int, memoryview]]) -> None:
@@ -204,8 +186,12 @@ class LmdbStore(MoveStore):
 
     def _write(self, batch: Batch, what: str = "commit") -> None:
         super()._write(batch, what)
-        for stored in batch.records:
+        self._aheads.committed(batch.records)
+        for stored in self._frames_of(batch):
             self._estimate.take(stored, batch.heads)
+
+    def _frames_of(self, batch: Batch) -> Sequence[StoredRecord]:
+        return with_names(batch.records, batch.named) if batch.named else batch.records
 
     def _index(self, records: Sequence[StoredRecord | Marker], pointers: Sequence[int]) -> None:
         self._active.index(records, pointers)
@@ -238,6 +224,17 @@ class LmdbStore(MoveStore):
         if known is None or known.number <= snapshot.number:
             self._keep_snapshot(subject, snapshot)
 
+    def write_ahead(self, ahead: Ahead) -> bool:
+        self._check_usable()
+        more = self._aheads.write(ahead, self._sequence)
+        if not more:
+            self._ahead[ahead.name] = ahead
+        return more
+
+    def forget_ahead(self, ahead: Ahead) -> None:
+        super().forget_ahead(ahead)
+        self._aheads.arrived(ahead)
+
     def _keep_snapshot(self, subject: Subject, snapshot: Snapshot) -> None:
         snapshots.put(self._environment, subject, snapshot)
 
@@ -249,7 +246,9 @@ class LmdbStore(MoveStore):
             if self._checkpoint is not None:
                 self._write_slice(self._checkpoint)
                 return True
-            if self._sweep() or self._forget_keys(now_ms) or self._strip() or self._compact():
+            if self._sweep() or self._aheads.tidy(self._source, self._damaged):
+                return True
+            if self._forget_keys(now_ms) or self._strip() or self._compact():
                 return True
         except StoreFull:
             return False  # nothing is lost: memory and the log still have it

@@ -30,7 +30,7 @@ from actorkalix_storage.api.keys import (
     timer_of as timer_row_of,
 )
 
-from . import snapshots
+from . import aheads, snapshots
 from .checkpoint import CHECKPOINT, get_mark
 from .fold import Fold, Report
 from .log import frames, log_rows
@@ -74,6 +74,7 @@ def verify_rows(rows: Rows, report: Report) -> None:
         check(rows, fold, report)
     _verify_keys(rows, fold, report, mark.oldest_hour)
     _verify_snapshots(rows, report)
+    _verify_aheads(rows, fold, report)
 
 
 def _of_kind(rows: Rows, kind: KeyKind, report: Report) -> Iterator[tuple[memoryview, memoryview]]:
@@ -256,3 +257,16 @@ def _verify_snapshots(rows: Rows, report: Report) -> None:
                 snapshots.read(rows, bytes(key[:-10]), number)
             except Damaged as error:
                 report.add(f"shard {int.from_bytes(key[2:4], 'big')}: {error}")
+
+
+def _verify_aheads(rows: Rows, fold: Fold, report: Report) -> None:
+    """What the newest states name is there; what nobody names is not damage."""
+    for _ in _of_kind(rows, KeyKind.AHEAD, report):
+        pass
+    for subject, (offset, name) in fold.named.items():
+        head = fold.tables.head(subject)
+        if head is not None and head.state_offset == offset and subject[0] not in fold.unswept:
+            try:
+                aheads.read(rows, subject, name)
+            except Damaged as error:
+                report.add(str(error))

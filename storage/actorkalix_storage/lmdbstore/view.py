@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import lmdb
+import msgspec
 
 from actorkalix_storage.api import (
     Damaged,
@@ -23,7 +24,7 @@ from actorkalix_storage.api import (
     StoredRecord,
     TimerKind,
 )
-from actorkalix_storage.api.frames import Marker, MarkerKind, decode
+from actorkalix_storage.api.frames import Marker, MarkerKind, NamedRecord, decode
 from actorkalix_storage.api.keys import (
     KeyKind,
     component_key,
@@ -38,7 +39,7 @@ from actorkalix_storage.api.keys import (
 from actorkalix_storage.batch import impossible_id
 from actorkalix_storage.tables import Subject
 
-from . import snapshots
+from . import aheads, snapshots
 from .environment import Environment
 from .rows import (
     Hole,
@@ -115,7 +116,36 @@ class View:
 
     def at(self, shard: int, offset: int) -> StoredRecord | None:
         frame = self._frame(shard, offset)
+        if isinstance(frame, NamedRecord):
+            return self._whole(frame)
         return None if isinstance(frame, Marker) else frame
+
+    def bare(self, shard: int, offset: int) -> StoredRecord | None:
+        frame = self._frame(shard, offset)
+        return None if isinstance(frame, Marker) else frame
+
+    def name_at(self, shard: int, offset: int) -> bytes:
+        """The name of the state at an offset, b"" where it stands in its record."""
+        frame = self._frame(shard, offset)
+        return frame.record.payload if isinstance(frame, NamedRecord) else b""
+
+    def _whole(self, named: NamedRecord) -> StoredRecord | None:
+        """A record with the state that it names, or None where that was superseded and is gone."""
+        record = named.record
+        subject = (named.shard, record.component, record.entity)
+        try:
+            payload = aheads.read(self.rows(), subject, record.payload)
+        except Damaged:
+            head = self.head(subject)
+            of_life = head is not None and head.incarnation == named.incarnation
+            if of_life and head is not None and head.state_offset <= named.position.offset:
+                raise
+            return None
+        record = msgspec.structs.replace(record, payload=payload)
+        return StoredRecord(
+            *(named.shard, named.position, named.previous, named.version, named.incarnation),
+            record,
+        )
 
     def place(self, shard: int, offset: int) -> Position:
         position = self._frame(shard, offset).position

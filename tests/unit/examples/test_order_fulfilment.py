@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import pytest
+
+from actorkalix import CommandError
 from actorkalix.testkit import TestService
 from examples.order_fulfilment.service import (
     Carrier,
@@ -53,6 +56,27 @@ def test_an_order_is_reserved_paid_and_sent() -> None:
         assert await order(running) == Fulfilment(ORDER, "done", "north: 14")
         parcel = running.client.workflow(Parcel, "o1-2")
         assert await parcel.send("x") == "sent"
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Order({}, 40),
+        Order({"pen": 0}, 40),
+        Order({"pen": -3}, 40),
+        Order({"": 1}, 40),
+        Order({"pen": 1}, 0),
+        Order({"pen": 1}, 40, ()),
+        Order({"pen": 1}, 40, ("north", "")),
+    ],
+)
+def test_an_order_that_no_attempt_could_mend_is_refused_at_once(wrong: Order) -> None:
+    async def work(running: TestService) -> None:
+        with pytest.raises(CommandError):
+            await running.client.workflow(OrderFulfilment, "o1").start(wrong)
+        assert await free(running) == [100, 100]
 
     run(work)
 

@@ -11,24 +11,52 @@ import pytest
 
 from actorkalix.cli import source
 from actorkalix.runtime import presence
+from actorkalix.runtime.layout import store_folder, views_folder
 from actorkalix.runtime.presence import Presence
 from actorkalix.runtime.settling import Said, Wanted, settle
+from actorkalix.views.files import ViewFiles
+from actorkalix.views.files import folder_of as view_folder
 from actorkalix_cluster.placement import shard_of
+from actorkalix_cluster.shardhost.feeding import BEGINNING, FEED_VERSION, Batch, Range, pack_batch
 from actorkalix_storage.lmdbstore import open_store, read_homes, read_identity
+from actorkalix_storage.lmdbstore.folder import FolderLock
 from actorkalix_storage.memorystore import MemoryStore
+from tests.e2e import counting_service
 from tests.unit.actorkalix.cli.answering import admin_of, answering
 from tests.unit.actorkalix.cli.conftest import SHOP
 from tests.unit.actorkalix.cli.ran import Ran
 from tests.unit.actorkalix.runtime import shop
+from tests.unit.actorkalix.runtime.counted import VIEW, entities, view
 from tests.unit.actorkalix.runtime.stock import SHARDS, Stock
 
 Cli = Callable[..., Ran]
+COUNTING = f"{counting_service.__file__}:service"
 NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
 def nobody_at_the_usual_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "USUAL_ADMIN", NOWHERE)
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Path:
+    """A folder at rest with a counter, and a view that lacks all three of its records."""
+    folder = tmp_path / "counted"
+    store = open_store(store_folder(folder, 0), service="counting", shards=SHARDS)
+    stock = Stock(entities, store)
+    for by in (1, 2, 4):
+        stock.send("counter", "c1", "add", by=by)
+    shard = shard_of("counter", "c1", SHARDS)
+    at = store.shard(shard).position
+    store.close()
+    files = ViewFiles(view_folder(views_folder(folder), VIEW), view())
+    through = (at.lineage, at.epoch, 1)
+    ranges = [Range(one, BEGINNING, through, newest=0) for one in range(SHARDS)]
+    ranges[shard] = Range(shard, BEGINNING, through, newest=1)
+    files.apply(pack_batch(Batch(FEED_VERSION, 0, SHARDS, 0, ranges=tuple(ranges))))
+    files.close()
+    return folder
 
 
 def test_a_running_service_by_its_url(cli: Cli, admin: str) -> None:
@@ -100,6 +128,36 @@ def test_what_only_a_running_service_can_do_needs_one(cli: Cli, data: Path) -> N
         ran = cli("replace", "0", *words, "--json")
         assert (ran.code, ran.error["number"]) == (4, "AK5002")
         assert where in ran.error["message"]
+
+
+def test_views_of_a_folder_at_rest(cli: Cli, counted: Path) -> None:
+    at_rest = ("--data", str(counted), "--service", COUNTING)
+    said = f"reading the folder {counted} at rest"
+    ran = cli("views", *at_rest, "--json")
+    assert ran.err.splitlines()[0] == said
+    [one] = ran.document
+    assert (one["view"], one["state"], one["behind"], one["pid"]) == ("tallies", "serving", 3, 0)
+    found = cli("sql", "SELECT entity_id, number FROM entities_counter", *at_rest, "--json")
+    assert found.document["rows"] == [["c1", 7]]
+    assert cli("sql", "SELECT count(*) FROM tallies", *at_rest, "--json").document["rows"] == [[0]]
+    assert "nothing is parked" in cli("views", "parked", "tallies", *at_rest).err
+    assert "indexes:" in cli("views", "explain", "tallies", *at_rest).out
+    ran = cli("views", "rebuild", "tallies", *at_rest, "--json")
+    assert (ran.code, ran.error["number"]) == (4, "AK5002"), "only a running service does"
+
+
+def test_views_at_rest_need_the_code_and_a_folder_that_is_free(cli: Cli, counted: Path) -> None:
+    ran = cli("views", "--data", str(counted), "--json")
+    assert (ran.code, ran.error["number"]) == (2, "AK5003")
+    assert "--service module:service" in ran.error["message"]
+    (counted / "store-0").rename(counted / "elsewhere")
+    ran = cli("sql", "SELECT 1", "--data", str(counted), "--service", COUNTING, "--json")
+    assert (ran.code, ran.error["number"]) == (3, "AK4006")
+    (counted / "elsewhere").rename(counted / "store-0")
+    lock = FolderLock(counted / "store-0", "counting")
+    ran = cli("sql", "SELECT 1", "--data", str(counted), "--service", COUNTING, "--json")
+    lock.release(clean=False)
+    assert (ran.code, ran.error["number"]) == (3, "AK4004")
 
 
 def test_folders_that_are_none(cli: Cli, data: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from actorkalix.cli import status as command
 from actorkalix.cli.admin import AdminInspection
 from actorkalix.errors import AdminUnreachable
 from actorkalix.ports import HostView, ServiceStatus, ShardView, StoreView
+from actorkalix.process_listing import ProcessView
 from tests.unit.actorkalix.cli.ran import Ran
 from tests.unit.actorkalix.runtime.cluster import Cluster, Processes
 from tests.unit.actorkalix.runtime.stock import SHARDS
@@ -71,6 +72,20 @@ def drawn(status: ServiceStatus, *, every_shard: bool = False) -> str:
 
 def test_a_line_a_store() -> None:
     assert drawn(example()) == TABLE
+
+
+def test_a_line_a_process_beside_the_hosts() -> None:
+    processes = (
+        ProcessView("dedicated", "model", "m 1", "starting", 0, "", 0, 0.0, 1),
+        ProcessView("view", "carts", "", "serving", 77, "ab" * 28, 50_400_000, 1.52, 0, 2),
+    )
+    lines = drawn(msgspec.structs.replace(example(), processes=processes)).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("process"))
+    assert [line.split() for line in lines[at : at + 3]] == [
+        ["process", "of", "state", "pid", "node", "memory", "cpu", "store", "deaths"],
+        ["dedicated", "model", "'m", "1'", "starting", "1"],
+        ["view", "carts", "serving", "77", "abababab", "50", "MB", "1.5", "s", "0", "2"],
+    ]
 
 
 def test_a_line_a_shard_when_asked_for() -> None:

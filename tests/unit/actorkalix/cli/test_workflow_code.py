@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from actorkalix.cli import workflow_code
+from actorkalix.errors import FolderInUse
 from actorkalix.workflow_views import Moment, WorkflowRow, WorkflowView
 from actorkalix_storage.lmdbstore import open_store
 from examples.transfer import service as transfers
@@ -17,6 +19,7 @@ from tests.unit.actorkalix.runtime.flows import filled
 from tests.unit.actorkalix.runtime.stock import SHARDS
 
 Cli = Callable[..., Ran]
+SVG = "{http://www.w3.org/2000/svg}"
 SERVICE = f"{transfers.__file__}:service"
 
 
@@ -59,15 +62,35 @@ def failing(_: str) -> str:
     return "/bin/false"
 
 
-def test_graphviz_draws_where_it_is(
+def drawn(svg: Path) -> tuple[set[str], int]:
+    """Titles in a drawing (nodes by number, edges as "n0->n1"), and how many edges are bold."""
+    root = ET.parse(svg).getroot()
+    titles = {each.text or "" for each in root.iter(f"{SVG}title")}
+    bold = [each for each in root.iter(f"{SVG}path") if each.get("stroke-width") == "3"]
+    return titles, len(bold)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="no dot: apt-get install graphviz")
+def test_graphviz_draws_the_code_and_the_way_of_an_instance(
+    cli: Cli, tmp_path: Path, data: str
+) -> None:
+    svg = tmp_path / "transfer.svg"
+    words = ("workflows", "diagram", "transfer", "--service", SERVICE, "--svg", str(svg))
+    assert cli(*words).code == 0
+    titles, bold = drawn(svg)
+    assert bold == 0
+    assert {"transfer", "n0", "n1", "n0->n1"} <= titles
+    assert ">withdraw<" in svg.read_text()
+    assert cli(*words[:3], "t-undone", *words[3:], "--data", data).code == 0
+    assert drawn(svg)[0] == titles, "the same picture"
+    assert drawn(svg)[1] == 4, "start, withdraw, deposit, refunded, ended: four ways between them"
+
+
+def test_without_graphviz_it_says_what_to_do(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     svg = str(tmp_path / "transfer.svg")
     words = ("workflows", "diagram", "--service", SERVICE, "--svg", svg)
-    found = shutil.which("dot")
-    if found is not None:
-        assert cli(*words).code == 0
-        assert "<svg" in Path(svg).read_text()
     monkeypatch.setattr(shutil, "which", nowhere)
     ran = cli(*words)
     assert ran.code == 2
@@ -108,6 +131,32 @@ def test_new_code_that_strands_some_is_a_finding(cli: Cli, data: str, tmp_path: 
     assert "1 would be stranded by this code" in ran.err
     document = cli("workflows", "check", f"{new}:service", "--against", data, "--json").document
     assert "'decided', which it waits to enter" in document["stranded"][0]["why"][0]
+
+
+def test_those_that_run_are_named_first_and_a_table_has_an_end(
+    cli: Cli, data: str, tmp_path: Path
+) -> None:
+    new = tmp_path / "other_state.py"
+    new.write_text(Path(transfers.__file__).read_text().replace("status: str", "status: int"))
+    ran = cli("workflows", "check", f"{new}:service", "--against", data, "--limit", "2")
+    assert "4 would be stranded by this code" in ran.err
+    assert "there are more: --limit 4 shows all" in ran.err
+    assert {line.split()[1] for line in ran.out.splitlines() if line.startswith("transfer")} == {
+        *("t-waits", "t-runs")
+    }
+
+
+def busy(*_: object) -> None:
+    raise FolderInUse("data/store-0 is open in process 7")
+
+
+def test_a_folder_in_use_is_not_checked(
+    cli: Cli, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_code, "stores_of", busy)
+    ran = cli("workflows", "check", SERVICE, "--against", data)
+    assert "is open in process 7" in ran.err
+    assert "check what `actorkalix restore` makes of a backup" in ran.err
 
 
 def test_a_path_leaves_out_what_goes_nowhere() -> None:

@@ -119,6 +119,48 @@ def test_a_service_takes_workflows() -> None:
     assert made.descriptor.components["journey"].kind == "workflow"
 
 
+class Patient(
+    Workflow[int],
+    abstract=True,
+    timeout=timedelta(hours=2),
+    step_timeout=20 * SECOND,
+    recover=max_retries(8),
+    snapshot_every=7,
+):
+    @command
+    def start(self) -> Effect[None]:
+        return self.effects.transition_to(self.wait).then_reply(None)
+
+    @step
+    async def wait(self) -> StepEffect:
+        return self.effects.end()
+
+
+class Long(Patient, id="long"):
+    @step(timeout=SECOND)
+    async def briefly(self) -> StepEffect:
+        return self.effects.end()
+
+
+class Longer(Long, id="longer", timeout=None, step_timeout=timedelta(hours=3)):
+    """Without end."""
+
+
+def test_wf_30_a_workflow_has_the_options_of_its_bases() -> None:
+    long, longer = descriptor_of(Long), descriptor_of(Longer)
+    assert [step.timeout_ms for step in long.steps.values()] == [20_000, 1_000]
+    assert [step.timeout_ms for step in longer.steps.values()] == [10_800_000, 1_000]
+    assert long.steps["wait"].recovery == longer.steps["wait"].recovery == RecoveryDescriptor(8)
+    assert long.options["timeout"] == timedelta(hours=2)
+    assert longer.options["timeout"] is None
+    assert long.snapshot_every == longer.snapshot_every == 7
+
+
+def test_an_inherited_timeout_is_checked_where_it_is_used() -> None:
+    with pytest.raises(DefinitionError, match="give the workflow more than its 2:00:00"):
+        types.new_class("Slow", (Patient,), {"id": "slow", "step_timeout": timedelta(hours=3)})
+
+
 def test_problems_of_a_base_are_said_where_it_is_used() -> None:
     class Abstract(Workflow[int], abstract=True):
         @step(recover=max_retries(1).failover_to("nowhere"))

@@ -113,6 +113,10 @@ class Obedient(Workflow[Told], id="obedient"):
         return self.effects.end(how).then_reply(how)
 
     @command
+    def nothing(self) -> Effect[str]:
+        return self.effects.reply("nothing")
+
+    @command
     def register(self, amount: int) -> Effect[int]:
         undo = self.client.workflow(Obedient, "other").put(amount)
         return self.effects.update_state(self.state or Told()).with_undo(undo).then_reply(amount)

@@ -306,7 +306,9 @@ def test_children_start_one_by_one_and_end_with_their_parent() -> None:
     first = bench.given()
     assert dict(first.message.metadata)[PARENT] == '{"component":"obedient","entity":"w"}'
     bench.fired(first)
-    bench.fired(bench.given(), failure("already there"))
+    second = bench.given()
+    bench.fired(second, failure("already there"))
+    assert second.message.entity == "b"
     bench.fired(bench.given())
     assert bench.status == "waiting"
     assert bench.look().children == ("obedient/a", "obedient/c"), "b has refused to begin"
@@ -343,6 +345,20 @@ def test_delete_keeps_the_id_and_cleanup_begins_it_anew() -> None:  # WF-45
     bench.clean()
     assert (bench.status, bench.stored) == ("not_started", [])
     assert bench.value("go", 1, "plain") == "plain"
+
+
+def test_a_state_that_comes_with_a_delete_is_told_to_those_who_follow() -> None:  # WF-45
+    bench, firing = started()
+    bench.done(firing, Finish(delete=True), state=bench.state_of(9))
+    entry = bench.history[-1]
+    assert entry.state == bench.state_of(9)
+    assert [each.record.kind for each in bench.stored[-2:]] == [
+        *(RecordKind.EVENT, RecordKind.DELETED)
+    ]
+    for _ in range(2):
+        assert bench.flow.state is None, "it reads as empty (WF-11)"
+        assert bench.flow.stored is None
+        bench.crash()
 
 
 def test_what_has_ended_can_be_deleted_all_the_same() -> None:  # WF-12

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
+from actorkalix import Effect, Workflow, command
 from actorkalix.describe import descriptor_of
 from actorkalix.engine.workflow_attempt import (
     end_of_child,
@@ -9,13 +14,20 @@ from actorkalix.engine.workflow_attempt import (
     never_began,
     settle,
 )
-from actorkalix.engine.workflow_control import Child, Control, Flow, Status, token_of
-from actorkalix.engine.workflow_messages import ChildNotice, StepFailed, StepOutcome, pack_outcome
+from actorkalix.engine.workflow_control import Child, Control, Did, Flow, Status, token_of
+from actorkalix.engine.workflow_messages import (
+    ChildNotice,
+    StartAll,
+    StepFailed,
+    StepOutcome,
+    pack_outcome,
+)
 from actorkalix.engine.workflow_rules import Rules
 from actorkalix.limits import FAILURE_CHARS_MAX
 from actorkalix_cluster.shardhost.fired import Outcome
-from actorkalix_cluster.shardhost.messages import MessageKind
-from tests.unit.actorkalix.engine.flows import Obedient, failure
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind
+from actorkalix_cluster.shardhost.outgoing import pack_messages
+from tests.unit.actorkalix.engine.flows import Bench, Obedient, failure
 
 RULES = Rules(descriptor_of(Obedient))
 CONTROL = Control(Status.RUNNING, born_ms=1, run=4, number=2, step="thrice", at_ms=5)
@@ -47,6 +59,77 @@ def test_what_was_not_begun_is_nothing() -> None:
     full = failure()
     busy = Outcome(b"", type(full)("AK3003", "unavailable", "full"))
     assert settle(RULES, FLOW, busy, read, 10) is None
+
+
+@pytest.mark.parametrize("number,status", [("AK2021", "running"), ("AK2010", "retrying")])
+def test_a_start_that_can_never_do_better_is_the_end_of_the_child(number: str, status: str) -> None:
+    bench = Bench()
+    bench.value("go", 1, "plain")
+    call = Message(MessageKind.COMMAND, "obedient", "a", "finish", b"", Encoding.MSGPACK)
+    bench.done(bench.given(), StartAll((pack_messages([call]),), "plain"))
+    bench.fired(bench.given(), Failure(number, "internal", "no"))
+    assert bench.status == status
+    if status == "running":
+        assert bench.look().step == "plain", "the parent goes on"
+
+
+class Grumpy(Workflow[int], id="grumpy"):
+    """The command at the end of its pause is not at its best."""
+
+    @command
+    def rest(self) -> Effect[None]:
+        later = timedelta(seconds=10)
+        return self.effects.pause("rest", timeout=later, then=self.wake).then_reply(None)
+
+    @command
+    def say(self, state: int) -> Effect[None]:
+        return self.effects.update_state(state).then_reply(None)
+
+    @command
+    def wake(self) -> Effect[None]:
+        if self.state is None:
+            raise ValueError("not yet")
+        if self.state < 0:
+            return self.effects.error("never")
+        return self.effects.end("awake").then_reply(None)
+
+
+def test_a_command_that_fails_at_the_end_of_a_pause_waits_for_its_next_attempt() -> None:  # WF-41
+    bench = Bench(Grumpy)
+    bench.value("rest")
+    bench.advance(10)
+    waits: list[int] = []
+    for attempt in range(1, 6):
+        assert bench.expire() is None
+        assert bench.last is not None
+        assert isinstance(bench.last.fault, ValueError), "the host logs it"
+        entry, status = bench.history[-1], bench.look()
+        assert (entry.did, entry.what, entry.attempt) == (Did.ATTEMPT_FAILED, "wake", attempt)
+        assert (status.status, status.attempt) == ("paused", attempt)
+        assert "Grumpy.wake raised ValueError: not yet" in status.failure
+        bench.crash()
+        count = len(bench.history)
+        bench.expire()
+        assert len(bench.history) == count, "not before its time"
+        waits.append(status.next_ms - bench.now_ms)
+        bench.now_ms = status.next_ms
+    assert 2_400 <= waits[0] <= 3_000
+    assert waits == sorted(waits)
+    assert waits[-1] <= 30_000
+    bench.value("say", 1)
+    bench.expire()
+    assert (bench.status, bench.look().failure) == ("ended", "")
+
+
+def test_a_command_that_refuses_at_the_end_of_a_pause_is_not_run_again() -> None:  # WF-41
+    bench = Bench(Grumpy)
+    bench.value("rest")
+    bench.value("say", -1)
+    bench.advance(10)
+    bench.expire()
+    status = bench.look()
+    assert (status.status, status.failure, status.next_ms) == ("paused", "AK2001 never", 0)
+    assert bench.history[-1].did is Did.PAUSE_OVER
 
 
 def test_ends_of_children_are_json() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from actorkalix import Effect, StepEffect, Workflow, command, step
 from actorkalix.describe import descriptor_of
 from actorkalix.describe.descriptors import RecoveryDescriptor
 from actorkalix.engine.workflow_messages import StepFailed
@@ -23,6 +26,22 @@ def test_timeouts_and_recoveries() -> None:
     assert RULES.recovery_of("thrice").step == "plain"
     assert RULES.recovery_of("lost").retries == -1
     assert RULES.failover_input(RULES.recovery_of("thrice")) == b""
+
+
+class Heavy(Workflow[int], id="heavy"):
+    @command
+    def start(self) -> Effect[None]:
+        return self.effects.transition_to(self.lift).then_reply(None)
+
+    @step(timeout=timedelta(seconds=7))
+    def lift(self) -> StepEffect:
+        return self.effects.end()
+
+
+def test_calls_of_a_plain_function_reach_as_far_as_it_may_wait_and_run() -> None:
+    assert RULES.reach_of("thrice") == 2_000
+    assert RULES.reach_of("lost") == CALL_TIMEOUT_MS
+    assert Rules(descriptor_of(Heavy)).reach_of("lift") == 14_000
 
 
 def test_inputs_from_what_others_have_said() -> None:

@@ -11,7 +11,7 @@ from actorkalix.gateway.view_metrics import ViewUse, of_feeds, of_views
 from actorkalix_cluster.shardhost.observer import FeedStats, HostStats
 
 FEED = FeedStats("carts", 4, 9, 5, 2, 1, 120, 3, "no room")
-KEPT = ViewUse("carts", {"AK2036": 2}, True, 1, 120, 7, 3, True)
+KEPT = ViewUse("carts", {"AK2036": 2}, True, 1, 120, 7, 3, True, 4, 9_000, 1.5)
 
 
 def samples(families: Iterable[Metric]) -> dict[str, float]:
@@ -41,7 +41,10 @@ def test_what_became_of_records_shows_whoever_keeps_the_view() -> None:
         "actorkalix_view_handled_total carts": 120,
         "actorkalix_view_duplicates_total carts": 7,
         "actorkalix_view_gaps_total carts": 3,
+        "actorkalix_view_refused_total carts": 4,
+        "actorkalix_view_process_cpu_seconds_total carts": 1.5,
         "actorkalix_view_whole carts": 1,
+        "actorkalix_view_process_bytes carts": 9_000,
     }
 
 

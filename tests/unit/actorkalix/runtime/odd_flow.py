@@ -84,6 +84,15 @@ class Odd(Workflow[str], id="odd"):
         raise KeyboardInterrupt
 
     @step(recover=failover_to("failed"))
+    async def leaves(self) -> StepEffect:
+        raise GeneratorExit
+
+    @step(recover=failover_to("failed"))
+    async def leaves_late(self) -> StepEffect:
+        await asyncio.sleep(0)
+        raise GeneratorExit
+
+    @step(recover=failover_to("failed"))
     async def cancels_itself(self) -> StepEffect:
         raise asyncio.CancelledError
 

@@ -9,10 +9,23 @@ import msgspec
 import pytest
 
 from actorkalix import Dedicated
-from actorkalix.runtime.dedicated import ProcessConfig, answers, options_of
+from actorkalix.process_listing import DedicatedUse
+from actorkalix.runtime.dedicated import (
+    PlacesOnRay,
+    ProcessConfig,
+    answers,
+    listed,
+    options_of,
+    used,
+)
 from actorkalix.runtime.loading import resolve
+from actorkalix.runtime.orders import HostConfig
+from actorkalix_cluster.rayhost.dedicated import PlaceSeen, PlacesTally
 from actorkalix_cluster.rayhost.tasks import TaskOptions
+from actorkalix_cluster.rayhost.usage import Usage
 from actorkalix_cluster.shardhost.elsewhere import Load, Loaded, Raised, answer_in, packed
+from tests.unit.actorkalix.runtime import shop
+from tests.unit.actorkalix.runtime.shop import service
 
 SERVICE = """
 from actorkalix import Dedicated, Effect, Service, ValueEntity, command
@@ -51,3 +64,28 @@ def test_dedicated_entities_of_the_service_run_there_and_no_others(
     answer = answers(msgspec.msgpack.encode(ProcessConfig(spec, dev)))
     assert answer_in(answer(packed(Load("far", "a", None)))) == Loaded(0)
     assert isinstance(answer_in(answer(packed(Load("near", "a", None)))), Raised)
+
+
+def test_places_are_listed_and_counted_by_component() -> None:
+    standing = [
+        PlaceSeen("far", "b", 7, "n1", Usage(100, 1.5)),
+        PlaceSeen("far", "a", 0, "", Usage()),
+        PlaceSeen("far", "c", 9, "n2", Usage()),
+    ]
+    views = listed(standing, 3)
+    assert [(one.entity, one.state, one.pid, one.node, one.store) for one in views] == [
+        ("a", "starting", 0, "", 3),
+        ("b", "serving", 7, "n1", 3),
+        ("c", "serving", 9, "n2", 3),
+    ]
+    tally = PlacesTally()
+    tally.started, tally.deaths, tally.over_cpu_s = 5, 2, 10.0
+    assert used(standing, {"far": tally, "near": PlacesTally()}) == [
+        DedicatedUse("far", 1, 2, 100, 11.5, 5, 2),
+        DedicatedUse("near", 0, 0, 0, 0.0, 0, 0),
+    ]
+
+
+def test_a_host_that_has_begun_none_has_none() -> None:
+    places = PlacesOnRay(service.descriptor, HostConfig(resolve(f"{shop.__file__}:service", None)))
+    assert places.processes(0) == [] and places.uses() == []

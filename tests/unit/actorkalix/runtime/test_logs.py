@@ -19,6 +19,7 @@ def test_log_lines_go_to_standard_error(monkeypatch: pytest.MonkeyPatch) -> None
     levels = {name: logging.getLogger(name).level for name in ("actorkalix", "uvicorn")}
     try:
         log_to_stderr()
+        log_to_stderr()  # made again: each line is there once all the same
         logging.getLogger("actorkalix.some").info("said")
         logging.getLogger("uvicorn.error").info("not said")
     finally:
@@ -26,3 +27,4 @@ def test_log_lines_go_to_standard_error(monkeypatch: pytest.MonkeyPatch) -> None
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
     assert stream.getvalue().endswith("INFO actorkalix.some: said\n")
+    assert stream.getvalue().count("said") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actorkalix.ports import FleetView, HostView, ServiceStatus, ShardView, StoreView
+from actorkalix.process_listing import ProcessView
 from actorkalix.runtime.merging import merged
 from actorkalix_storage.api import HomeTable
 from tests.unit.actorkalix.runtime.shop import service
@@ -53,3 +54,12 @@ def test_code_and_processes_are_added() -> None:
     assert whole.components == {"cart": "event_sourced", "profile": "value"}
     assert (whole.controller_pid, whole.standby_pid, whole.hosts[0].pid) == (7, 8, 9)
     assert msgspec.json.decode(msgspec.json.encode(whole), type=ServiceStatus) == whole
+
+
+def test_processes_of_all_hosts_stand_together() -> None:
+    def processes(store: int, *names: str) -> ServiceStatus:
+        views = [ProcessView("view", name, "", "serving", 9, "n", 1, 0.1, store) for name in names]
+        return msgspec.structs.replace(status(store, store), processes=tuple(views))
+
+    whole = merged({1: processes(1, "a"), 0: processes(0, "c", "b")}, TABLE, None, None, None)
+    assert [(one.component, one.store) for one in whole.processes] == [("a", 1), ("b", 0), ("c", 0)]

@@ -72,6 +72,7 @@ async def ended(running: TestService, name: str, *, after: timedelta = 10 * SECO
     "name",
     [
         *("garbage", "half", "replies", "base", "exits", "interrupted", "cancels_itself"),
+        *("leaves", "leaves_late"),
         *("endless", "huge", "wrong_state", "wrong_input", "calls_itself", "refused"),
     ],
 )
@@ -92,6 +93,7 @@ def test_a_step_that_goes_wrong_is_a_failed_attempt(name: str) -> None:
         ("base", "Odd.base raised Stop: now"),
         ("exits", "Odd.exits raised SystemExit: 3"),
         ("cancels_itself", "raised CancelledError"),
+        ("leaves", "odd.leaves raised GeneratorExit"),
         ("endless", "step 'endless' of odd 'o1' did not end within 5 s"),
         ("huge", "state of 11000"),
         ("wrong_state", "expected str, got int"),

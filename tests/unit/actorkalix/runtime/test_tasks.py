@@ -9,12 +9,33 @@ from typing import Any, cast
 
 import pytest
 
-from actorkalix import Action, Dedicated, Limits, Service, ValueEntity, handler, query
+from actorkalix import (
+    Action,
+    Dedicated,
+    Effect,
+    Limits,
+    Service,
+    StepEffect,
+    ValueEntity,
+    Workflow,
+    command,
+    handler,
+    query,
+    step,
+)
 from actorkalix.describe import descriptor_of
+from actorkalix.engine.workflow_attempt import NOT_BEGUN
+from actorkalix.engine.workflow_messages import StepInput, pack_input, unpack_outcome
 from actorkalix.errors import RayFailed
 from actorkalix.runtime.actions import InlineRunner
 from actorkalix.runtime.task_messages import message_in, packed
-from actorkalix.runtime.tasks import TaskRunner, options_of, refuse_environments, task_actions
+from actorkalix.runtime.tasks import (
+    TaskRunner,
+    TaskSteps,
+    options_of,
+    refuse_environments,
+    task_actions,
+)
 from actorkalix.runtime.virtual import VirtualClock, settle
 from actorkalix_cluster.rayhost.batching import Answer, Batching, Item, Lost
 from actorkalix_cluster.rayhost.tasks import TaskOptions, TaskPool
@@ -54,6 +75,10 @@ class Pool:
         self.items: list[Item] = []
         self.dropped: list[Item] = []
         self.full = False
+        self.working = False
+
+    def begun(self, group: int, item: Item) -> bool:
+        return self.working
 
     def submit(self, group: int, item: Item) -> bool:
         assert group == 3
@@ -188,6 +213,93 @@ def test_a_caller_that_goes_away_takes_its_call_out() -> None:
         assert pool.dropped == pool.items
 
     run(test)
+
+
+class Toil(Workflow[int], id="toil"):
+    @command
+    def start(self) -> Effect[None]:
+        return self.effects.transition_to(self.dig).then_reply(None)
+
+    @step
+    def dig(self) -> StepEffect:
+        return self.effects.end()
+
+
+StepTest = Callable[[asyncio.Task[Reply], Pool, VirtualClock], Coroutine[Any, Any, None]]
+
+
+def dig(test: StepTest) -> None:
+    """An attempt of a step that may take 2 s, and may wait as long for a worker."""
+
+    async def inside() -> None:
+        pool, clock = Pool(), VirtualClock()
+        here: Any = None
+        steps = TaskSteps(cast("TaskPool", pool), {"dig": 3}, clock, here)
+        asked = Message(
+            *(MessageKind.STEP, "toil", "t1", "dig", pack_input(StepInput(timeout_ms=2_000))),
+            deadline_ms=clock.now_ms() + 2_000,
+        )
+        task = asyncio.ensure_future(steps.run(asked))
+        await settle()
+        await test(task, pool, clock)
+
+    asyncio.run(inside())
+
+
+def test_a_step_has_all_of_its_time_from_when_a_worker_begins() -> None:  # WF-30
+    async def test(task: asyncio.Task[Reply], pool: Pool, clock: VirtualClock) -> None:
+        await clock.advance(1_900)
+        pool.working = True
+        await clock.advance(1_900)
+        assert not task.done(), "its deadline has passed, its time has not"
+        began_ms = clock.now_ms() - 1_900
+        await clock.advance(250)
+        outcome = unpack_outcome((await task).payload)
+        assert outcome.failed is not None
+        assert outcome.failed.failure.message == "step 'dig' did not end within 2 s"
+        assert 0 <= outcome.calls_until_ms - began_ms - 1_800 <= 200, "nine tenths for its calls"
+        assert pool.dropped == pool.items
+
+    dig(test)
+
+
+def test_a_step_with_which_no_worker_begins_in_time_was_not_begun() -> None:
+    async def test(task: asyncio.Task[Reply], pool: Pool, clock: VirtualClock) -> None:
+        pool.send()
+        await clock.advance(2_100)
+        failure = (await task).failure
+        assert failure is not None
+        assert failure.number.startswith(NOT_BEGUN), "it does not count as an attempt"
+        assert pool.dropped == pool.items
+
+    dig(test)
+
+
+def test_the_outcome_of_a_step_ends_the_wait() -> None:
+    async def test(task: asyncio.Task[Reply], pool: Pool, clock: VirtualClock) -> None:
+        pool.items[0].tell(Answer(packed(Reply(b"done"))))
+        assert (await task).payload == b"done"
+
+    dig(test)
+
+
+def test_a_worker_that_dies_on_a_step_may_have_made_calls() -> None:
+    async def test(task: asyncio.Task[Reply], pool: Pool, clock: VirtualClock) -> None:
+        pool.items[0].tell(Lost(True, "it was killed"))
+        outcome = unpack_outcome((await task).payload)
+        assert outcome.calls_until_ms == clock.now_ms() + 1_800
+
+    dig(test)
+
+
+def test_a_workflow_that_has_moved_on_takes_its_step_out() -> None:
+    async def test(task: asyncio.Task[Reply], pool: Pool, clock: VirtualClock) -> None:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert pool.dropped == pool.items
+
+    dig(test)
 
 
 class Elsewhere(Action, id="elsewhere", runtime_env={"env_vars": {"A": "1"}}):

@@ -36,6 +36,7 @@ class Kept:
         self.config = msgspec.msgpack.decode(config, type=ViewConfig)
         self.came = came
         self.pid = self.deaths = 0
+        self.kept = False
         self.calls: list[tuple[str, bytes]] = []
         self.away = False
         self.closed = False
@@ -43,13 +44,16 @@ class Kept:
     def keep(self, ours: bool) -> None:
         """Remember whether."""
         self.pid = 77 if ours else 0
+        self.kept = ours
 
     async def call(self, method: str, arguments: bytes = b"") -> bytes:
         """Answer as a view's process."""
         if self.away:
             raise CompanionAway("view-tallies is not there now")
         self.calls.append((method, arguments))
-        return msgspec.msgpack.encode(WriterStats(77, handled=5, gaps=2, whole=True))
+        return msgspec.msgpack.encode(
+            WriterStats(77, handled=5, gaps=2, whole=True, node="n1", memory_bytes=9, cpu_s=1.5)
+        )
 
     async def aclose(self) -> None:
         """Remember it."""
@@ -167,11 +171,17 @@ def test_metrics_have_what_became_of_records_where_it_is_kept(tmp_path: Path) ->
         views, _ = hosting(tmp_path, Beside(0), Fed())
         [use] = views.uses()
         assert not use.keeps
+        assert views.processes() == []
         views.enroll()
+        [process] = views.processes()
+        assert (process.state, process.pid, process.node) == ("serving", 77, "")
         for _ in range(5):
             await asyncio.sleep(0)
         [use] = views.uses()
         assert (use.view, use.keeps, use.handled, use.gaps, use.whole) == (VIEW, True, 5, 2, True)
+        assert (use.memory_bytes, use.cpu_s) == (9, 1.5)
+        [process] = views.processes()
+        assert (process.component, process.node, process.memory_bytes) == (VIEW, "n1", 9)
         await views.aclose()
 
     asyncio.run(case())

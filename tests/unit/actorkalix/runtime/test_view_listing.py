@@ -118,6 +118,19 @@ def test_a_process_that_is_away_is_said(place: Place) -> None:
     assert one.failure == "no room"
 
 
+def test_at_rest_files_are_measured_against_what_is_stored(place: Place) -> None:
+    def listed(newest: dict[int, tuple[int, int, int]]) -> int:
+        views = ServiceViews(service.descriptor, place.folder, LocalCalls({}), newest)
+        [one] = run(views.listed())
+        assert (one.state, one.failure, one.pid) == ("serving", "", 0)
+        assert one.passed + one.behind == one.newest
+        return one.behind
+
+    assert listed(dict.fromkeys(range(4), (7, 1, 1))) == 0
+    assert listed({0: (7, 1, 5), 1: (7, 2, 1)}) == 4
+    assert listed({0: (8, 1, 5), 9: (7, 1, 3)}) == 8, "of another history, and a shard never read"
+
+
 def test_files_of_no_view_are_inactive_and_may_be_dropped(place: Place) -> None:
     old = folder_of(place.folder, "old/view")
     old.mkdir()

@@ -33,6 +33,30 @@ def test_a_file_that_is_opened_again_keeps_what_it_has() -> None:
     assert rig.quantities() == {"a": 3}
 
 
+def test_indexes_that_no_query_needs_any_more_are_dropped(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def indexes() -> set[str]:
+        select = "SELECT name FROM sqlite_schema WHERE type = 'index'"
+        return {name for (name,) in rig.connection.execute(select)}
+
+    rig = Rig()
+    before = indexes()
+    ours = next(name for name in before if name.startswith("$index "))
+    table = ours.split(" ")[1]
+    rig.connection.execute(f'CREATE INDEX "$index {table} old" ON "{table}"("$subject")')
+    rig.connection.execute(f'CREATE INDEX "by hand" ON "{table}"("$subject")')
+    with caplog.at_level(logging.INFO):
+        opened(rig.connection)
+    assert indexes() == {*before, "by hand"}
+    [said] = [one.getMessage() for one in caplog.records if "dropped" in one.getMessage()]
+    assert f"$index {table} old" in said
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        opened(rig.connection)
+    assert "dropped" not in caplog.text
+
+
 def test_it_is_whole_when_every_shard_was_at_its_end(caplog: pytest.LogCaptureFixture) -> None:
     connection = new_file()
     put_places(connection, {0: (7, 1, 5), 1: (7, 1, 5)}, {1: 6})

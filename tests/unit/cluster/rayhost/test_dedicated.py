@@ -113,9 +113,8 @@ class Opened:
         making = Making("p/", "n", "scratch", "handover", b"", environment={"A": "ours", "B": "b"})
         self.ray = ray
         self.told: list[str | bytes] = []
-        self.place = DedicatedPlaces(making, "m:f", b"", {"c": options or TaskOptions(1)}).open(
-            "c", "e", lambda: self.told.append("ready"), self.told.append
-        )
+        self.places = DedicatedPlaces(making, "m:f", b"", {"c": options or TaskOptions(1)})
+        self.place = self.places.open("c", "e", lambda: self.told.append("ready"), self.told.append)
 
     async def until(self, fits: Callable[[], object]) -> None:
         """Let the loop run until it is so."""
@@ -223,5 +222,33 @@ def test_a_place_that_is_closed_kills_and_tells_nothing(ray: Played, late: bool)
         await opened.until(lambda: ray.killed)
         assert ray.killed == ray.made
         assert opened.told == []
+
+    run(case())
+
+
+@pytest.mark.parametrize("node", ["here", "there"])
+def test_places_are_seen_while_they_are_there(ray: Played, node: str) -> None:
+    async def case() -> None:
+        opened = Opened(ray)
+        assert [(one.pid, one.node) for one in opened.places.standing] == [(0, "")]
+        await opened.until(lambda: ray.made and ray.made[-1].begin.calls)
+        handle = ray.made[-1]
+        handle.begun(node)
+        await opened.until(lambda: handle.here.calls)
+        handle.here.calls[0][1].told.set_result(b"")
+        await opened.until(lambda: opened.told)
+        [seen] = opened.places.standing
+        assert (seen.component, seen.entity, seen.pid) == ("c", "e", handle.process.pid)
+        assert seen.node == node
+        assert (seen.usage.memory_bytes > 0) == (node == "here"), "of another node it is not known"
+        tally = opened.places.tallies["c"]
+        assert (tally.started, tally.deaths) == (1, 0)
+        opened.place.call(b"1", opened.told.append)
+        handle.ask.calls[0][1].told.set_exception(RuntimeError("gone"))
+        await opened.until(lambda: len(opened.told) == 2)
+        assert opened.places.standing == []
+        assert (tally.started, tally.deaths) == (1, 1)
+        opened.place.close()
+        assert tally.over_cpu_s < 5, "it is counted once"
 
     run(case())

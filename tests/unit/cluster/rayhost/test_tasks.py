@@ -138,6 +138,19 @@ def run(folder: Path, work: Callable[[Caller], Coroutine[Any, Any, None]], slots
     asyncio.run(inside())
 
 
+def test_whether_a_worker_has_begun_stands_on_its_slip(tmp_path: Path, ray: Ray) -> None:
+    async def work(caller: Caller) -> None:
+        first, waits = caller.submit(b"a"), caller.submit(b"b")
+        assert not caller.pool.begun(0, first), "Ray may still look for a worker"
+        slip = slips.Slip(ray.sent[0].errand.slip)
+        slip.note(ray.sent[0].errand.batch, 1)
+        slip.close()
+        assert caller.pool.begun(0, first)
+        assert not caller.pool.begun(0, waits)
+
+    run(tmp_path, work)
+
+
 def test_options_reach_ray_and_ray_never_repeats_a_task(tmp_path: Path, ray: Ray) -> None:
     async def work(caller: Caller) -> None:
         caller.submit(b"a")

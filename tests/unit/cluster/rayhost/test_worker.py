@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import queue
 import sys
 import threading
@@ -267,6 +268,19 @@ def test_a_worker_that_cannot_be_made_says_why_and_starts_nothing(tmp_path: Path
     errand = msgspec.msgpack.encode(Errand("host", 1, "none", (b"a",)))
     done = msgspec.msgpack.decode(run_errand(crew, errand), type=Done)
     assert done == Done((), "ModuleNotFoundError: No module named 'no_such_module'")
+    threads = threading.active_count()
+    said: list[str] = []
+    logger = logging.getLogger("actorkalix.tasks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logger, "exception", said.append)
+        again = msgspec.msgpack.decode(run_errand(crew, errand), type=Done)
+        assert (again, said) == (done, []), "so soon it is not tried again"
+        patch.setattr(worker, "REFUSED_S", -1.0)
+        patch.setattr(worker, "_refused", {})
+        for _ in range(3):
+            assert msgspec.msgpack.decode(run_errand(crew, errand), type=Done) == done
+    assert len(said) == 3
+    assert threading.active_count() == threads, "nothing of it is left"
     old = msgspec.msgpack.encode(Crew("m:f", b"", making, protocol=0))
     assert (
         "protocol 0 of the host"

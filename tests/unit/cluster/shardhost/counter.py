@@ -86,6 +86,8 @@ class CounterBehavior:
                 return self._add(instance, message, now_ms, amounts)
             case "lend":
                 return self._add(instance, message, now_ms, [1], now_ms + int(message.payload))
+            case "fill":
+                return self._fill(instance, message, now_ms)
             case "delete":
                 return self._delete(instance, message, now_ms)
             case "tell":
@@ -124,6 +126,18 @@ class CounterBehavior:
             records.append(self._record(RecordKind.EVENT, instance, now_ms, b"%d" % amount))
         due = before // SNAPSHOT_EVERY < instance.number // SNAPSHOT_EVERY
         return self._keyed(Step(instance, tuple(records), self._total(instance), due), message)
+
+    def _fill(self, instance: Count, message: Message, now_ms: int) -> Step[Count]:
+        """A state of so many bytes, and one more in the total; not to be mixed with events."""
+        instance = msgspec.structs.replace(
+            instance,
+            total=instance.total + 1,
+            number=instance.number + 1,
+            version=instance.version + 1,
+        )
+        state = (b"%d" % instance.total).rjust(int(message.payload))
+        record = self._record(RecordKind.STATE, instance, now_ms, state)
+        return self._keyed(Step(instance, (record,), self._total(instance)), message)
 
     def _delete(self, instance: Count, message: Message, now_ms: int) -> Step[Count]:
         instance = msgspec.structs.replace(

@@ -28,6 +28,7 @@ class Reader:
         self.from_now = from_now
         self.dead_letters = dead_letters
         self.numbered: tuple[str, str] | None = None
+        self.folds = ""
         self.seen: list[tuple[str, str]] = []  # entity and payload
         self.sizes: list[int] = []
         self.failing: set[str] = set()  # entities, or "entity payload"

@@ -41,6 +41,7 @@ class HeldCommitter(InlineCommitter):
         super().__init__(store)
         self.hold_commits = False
         self.hold_reads = False
+        self.hold_slices = False
         self.held: list[Callable[[], None]] = []
         self.batches: list[int] = []
         self.reads = 0
@@ -60,6 +61,17 @@ class HeldCommitter(InlineCommitter):
             self.held.append(lambda: InlineCommitter.read(self, job, done))
         else:
             super().read(job, done)
+
+    def background(
+        self,
+        job: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        over: Callable[[], object] | None = None,
+    ) -> None:
+        if self.hold_slices:
+            self.held.append(lambda: InlineCommitter.background(self, job, failed, over))
+        else:
+            super().background(job, failed, over)
 
     async def release(self) -> None:
         """Let all go that is held now, in order, with all that follows from it."""

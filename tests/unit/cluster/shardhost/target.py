@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from actorkalix_cluster.shardhost.feeding import (
     BEGINNING,
@@ -25,6 +26,8 @@ class CounterSource:
 
     feed = "totals"
     components: frozenset[str] = frozenset((COUNTER,))
+    folds: Mapping[str, frozenset[str]] = {}
+    whole: frozenset[str] = frozenset()
 
     def wants(self, record: Record, /) -> bool:
         return record.kind in (RecordKind.EVENT, RecordKind.DELETED, RecordKind.CLEANED)

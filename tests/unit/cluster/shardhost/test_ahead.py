@@ -40,7 +40,7 @@ def test_all_that_there_is_up_to_an_offset_once(
     found: list[int] = []
     at = after
     while at < up_to:
-        entries, through = read_ahead(store, 0, ("log", "a"), at, up_to, limit=limit)
+        entries, through, _ = read_ahead(store, 0, ("log", "a"), at, up_to, limit=limit)
         assert through > at, "it comes to an end"
         found += [entry.position.offset for entry in entries]
         at = through
@@ -52,6 +52,6 @@ def test_all_that_there_is_up_to_an_offset_once(
 def test_what_is_looked_for_first_is_found_first(limit: int) -> None:
     store, placed = filled("b" * 5 + "a" * 20)
     first = placed[5][0]
-    entries, _ = read_ahead(store, 0, ("log", "a"), first - 1, placed[-1][0], limit=limit)
+    entries, _, _ = read_ahead(store, 0, ("log", "a"), first - 1, placed[-1][0], limit=limit)
     assert (entries[0].position.offset, entries[0].version) == (first, 1)
     assert len(entries) == min(limit, 20)

@@ -125,6 +125,36 @@ def test_a_target_that_takes_nothing_gets_it_later() -> None:
     run(case())
 
 
+def test_a_target_that_starts_still_is_no_news_until_it_takes_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def said() -> list[str]:
+        found = [one for one in caplog.records if one.levelno >= logging.WARNING]
+        return [one.getMessage() for one in found]
+
+    async def case(wait_ms: int, expected: list[str]) -> None:
+        caplog.clear()
+        target = Target()
+        target.refusing = "it opens its file still"
+        async with rig(sources=[CounterSource()], target=target) as r:
+            await r.advance(wait_ms)
+            target.refusing = ""
+            await r.advance(6_000)
+            assert feed_of(r).caught_up
+            assert said() == expected
+            target.refusing = "the disk is full"
+            await r.add(1, "a")
+            await settle()
+            assert said() == [*expected, "totals waits: the disk is full"]
+            target.refusing = ""
+            await r.advance(6_000)
+            assert said()[-1] == "totals goes on"
+
+    target_starts = "totals waits: it opens its file still"
+    run(case(2_000, []))
+    run(case(60_000, [target_starts, "totals goes on"]))
+
+
 def test_what_has_no_room_is_read_from_the_store_in_its_time() -> None:
     async def case() -> None:
         target = Target()

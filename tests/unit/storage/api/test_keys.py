@@ -42,6 +42,7 @@ def test_kinds_that_were_released_keep_their_numbers() -> None:
         "MARK": "0d00",
         "DROP": "0e00",
         "HOLE": "0f00",
+        "AHEAD": "1000",
         "LOG": "ff00",
     }
 

@@ -38,7 +38,7 @@ def test_views_are_kept_and_looked_at() -> None:
     run = played(1)
     assert verdict(run)[0] == "passed"
     assert verdict(run)[1] >= 2
-    assert lines(run, "keeps file 1") == 2
+    assert lines(run, "keeps file 1") == 3
 
 
 def test_processes_die_and_their_files_survive() -> None:

@@ -3,7 +3,7 @@
 Theory of operation. Everybody in a host who asks something asks here: the HTTP gateway, the clients
 of handlers, consumers, timers. A message for an entity goes to the router, which knows the owner of
 its shard. A message for an action or a view never leaves the host: its runner runs it, here or in a
-task; so do the steps of workflows (messages of the kind STEP, which are asked for by tasks alone).
+task; so do the steps of workflows (messages of the kind STEP).
 
 A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
 change was durable, so the message is sent at once, with the caller waiting as before. What becomes
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
@@ -224,12 +224,16 @@ class Dispatch:
         refused = self._refused(message)
         if refused is not None:
             return refused
+        if message.kind is MessageKind.STEP:
+            pursued.at = self._spawn(self._run(pursued, message, self._step(message)))
+            return pursued
         runner = self._runners.get(message.component)
         if runner is not None:
             prompt = self._prompts.get(message.component)
             if prompt is not None and (at_once := prompt(message)) is not None:
                 return at_once
-            pursued.at = self._spawn(self._run(pursued, runner, message))
+            ran = self._ran(runner, message, None)
+            pursued.at = self._spawn(self._run(pursued, message, ran))
             return pursued
         answer = self._actors.begin(self._queued(message), partial(self._told, pursued))
         if isinstance(answer, Asked):
@@ -255,9 +259,9 @@ class Dispatch:
         if isinstance(answer, Reply):
             pursued.tell(_at_last(answer))
 
-    async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
+    async def _run(self, pursued: Pursued, message: Message, ran: Awaitable[Reply]) -> None:
         try:
-            reply = await self._ran(runner, message, None)
+            reply = await ran
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))

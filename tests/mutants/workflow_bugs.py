@@ -21,7 +21,7 @@ MUTANTS = (
             "if fired.token != token_of(flow.control):",
             "if not fired.token:",
         ),
-        edit(f"{HOST}.firing:Firings.halt", "call.cancel()", "pass"),
+        edit(f"{HOST}.firing:Firings._halted", "self._drop(fire)", "fire.over()"),
     ),
     Mutant(
         "retry_counter_reset",

@@ -48,6 +48,7 @@ from actorkalix_cluster.rayhost.contract import (
 )
 from actorkalix_cluster.rayhost.sockets import take
 from actorkalix_cluster.rayhost.transport import RayTransport
+from actorkalix_cluster.shardhost.collector import look_rarely
 
 T = TypeVar("T")
 
@@ -125,6 +126,7 @@ class Process:
         log = os.fdopen(os.dup(taken.log), "w", buffering=1, errors="replace")
         sys.stdout = sys.stderr = log
         self._hosted = factory_named(spec.factory)(spec.config, taken, self._fatal)
+        look_rarely()
         self._thread.start()
         return msgspec.msgpack.encode(Beat(os.getpid()))
 

@@ -45,6 +45,7 @@ from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, 
 from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.live import LiveActors
+from actorkalix_cluster.shardhost.lookups import Used
 from actorkalix_cluster.shardhost.messages import SEVERAL, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.several import Several
@@ -59,8 +60,6 @@ class Driver:
     """Takes messages to live actors. See the head of this file."""
 
     def __init__(self, parts: Parts, commits: CommitQueue, live: LiveActors) -> None:
-        self._store = parts.store
-        self._committer = parts.committer
         self._clock = parts.clock
         self._limits = parts.limits
         self._shards = parts.shards
@@ -277,28 +276,26 @@ class Driver:
         actor.resting += 1
         actor.away = isinstance(actor.behavior, Elsewhere)  # else others would always go first
         shard, component, entity = actor.shard.number, actor.component, actor.entity
-        self._committer.read(
-            lambda: self._store.remembered(shard, component, entity, key),
-            lambda found: self._looked_up(actor, key, lookup, found),
+        self._live.lookups.put(
+            *(shard, component, entity, (key,)),
+            lambda used: self._looked_up(actor, key, lookup, used),
         )
 
-    def _looked_up(
-        self, actor: Actor, key: bytes, lookup: Lookup, found: StoredRecord | Exception | None
-    ) -> None:
+    def _looked_up(self, actor: Actor, key: bytes, lookup: Lookup, used: Used) -> None:
         del actor.keys[key]
         actor.away = False
         actor.resting -= len(lookup.joined)
         waiting = [ticket for ticket in lookup.joined if ticket.stage is Stage.WAITING]
-        if isinstance(found, Exception):
-            self._unasked(actor, waiting, found)
+        if isinstance(used, Exception):
+            self._unasked(actor, waiting, used)
         elif actor.component in self._watch.off:
             failure = failures.component_blocked(actor.component)
             for ticket in waiting:
                 self._desk.answer(ticket, Reply(failure=failure))
-        elif found is not None and self._counts(actor, found):
+        elif used and self._counts(actor, used[0]):
             for ticket in waiting:
                 ticket.begin()
-                reply = self.remembered(actor, ticket.message, found.record.reply)
+                reply = self.remembered(actor, ticket.message, used[0].record.reply)
                 self.leave(actor, ticket, reply)
         elif waiting:
             self._first_of_its_key(actor, key, waiting)

@@ -20,10 +20,10 @@ from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.actor import Actor, Flight, Lookup, State
 from actorkalix_cluster.shardhost.behavior import BehaviorError, part_keys
 from actorkalix_cluster.shardhost.live import LiveActors
+from actorkalix_cluster.shardhost.lookups import Used
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
-from actorkalix_storage.api import StoredRecord
 
 if TYPE_CHECKING:
     from actorkalix_cluster.shardhost.driver import Driver
@@ -41,8 +41,6 @@ class Several:
     """
 
     def __init__(self, parts: Parts, live: LiveActors, driver: Driver) -> None:
-        self._store = parts.store
-        self._committer = parts.committer
         self._desk = parts.desk
         self._live = live
         self._driver = driver
@@ -92,17 +90,13 @@ class Several:
         actor.keys.update(dict.fromkeys(keys, lookup))
         actor.resting += 1
         shard, component, entity = actor.shard.number, actor.component, actor.entity
-        self._committer.read(
-            lambda: self._store.remembered_some(shard, component, entity, keys),
-            lambda found: self._looked_up(actor, keys, lookup, found),
+        self._live.lookups.put(
+            *(shard, component, entity, keys),
+            lambda used: self._looked_up(actor, keys, lookup, used),
         )
 
     def _looked_up(
-        self,
-        actor: Actor,
-        keys: tuple[bytes, ...],
-        lookup: Lookup,
-        found: list[StoredRecord] | Exception,
+        self, actor: Actor, keys: tuple[bytes, ...], lookup: Lookup, found: Used
     ) -> None:
         driver, (ticket, *joined) = self._driver, lookup.joined
         for key in keys:

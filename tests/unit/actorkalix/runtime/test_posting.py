@@ -334,7 +334,7 @@ def test_a_topic_is_as_if_each_had_come_alone(
             tasks.append(asyncio.create_task(posting.ask(order(name, size=size))))
             for _ in range(turns):
                 await asyncio.sleep(0)
-        await settle()
+        await asyncio.gather(*tasks)
         places: dict[str, Published] = {}
         number = 0
         for (name, _, too_large), task in zip(published, tasks, strict=True):

@@ -37,6 +37,7 @@ from actorkalix.model.parallel import branch as branch
 from actorkalix.model.queries import sql as sql
 from actorkalix.model.service import Service as Service
 from actorkalix.model.service import allow_all as allow_all
+from actorkalix.model.sources import public_stream as public_stream
 from actorkalix.model.sources import publish as publish
 from actorkalix.model.sources import stream as stream
 from actorkalix.model.sources import subscribe as subscribe

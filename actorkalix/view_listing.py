@@ -42,6 +42,7 @@ class ViewView(msgspec.Struct, frozen=True):
         handled, duplicates, gaps: of its process, since that began; 0 where it is away.
         pid: of its process, 0 while there is none.
         failure: why batches are not taken now, or "".
+        node: where it is, when that is another node than the service's.
     """
 
     view: str
@@ -58,6 +59,7 @@ class ViewView(msgspec.Struct, frozen=True):
     gaps: int = 0
     pid: int = 0
     failure: str = ""
+    node: str = ""
 
 
 class ParkedRowView(msgspec.Struct, frozen=True):

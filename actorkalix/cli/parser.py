@@ -130,6 +130,11 @@ def _run(sub: argparse.ArgumentParser) -> None:
         "--address", metavar="RAY", help="serve on a Ray that runs: auto, or host:port of its GCS"
     )
     sub.add_argument(
+        "--view-nodes",
+        metavar="RESOURCE",
+        help="views live on nodes of that Ray that have this resource, if there are any",
+    )
+    sub.add_argument(
         "--dev", action="store_true", help="find handlers that wait or change a state in place"
     )
     app_dir(sub)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from actorkalix.cli.components import info_of, route_lines
 from actorkalix.cli.exits import Exit
 from actorkalix.cli.output import Output
+from actorkalix.errors import InvalidCommandLine
 from actorkalix.runtime import config as said
 from actorkalix.runtime.config import RunConfig, RunEvent
 from actorkalix.runtime.loading import load, resolve
@@ -26,6 +27,10 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
         output.note(
             f"gRPC comes with a later version: nothing listens on port {arguments.grpc_port}"
         )
+    if arguments.view_nodes is not None and arguments.address is None:
+        raise InvalidCommandLine(
+            "--view-nodes is for a cluster of several nodes: name it by --address"
+        )
     config = RunConfig(
         service=arguments.service,
         app_dir=arguments.app_dir,
@@ -35,6 +40,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
         data=arguments.data,
         hosts=arguments.hosts,
         ray=arguments.address,
+        view_nodes=arguments.view_nodes,
         dev=arguments.dev,
     )
     teller = Teller(config, output)

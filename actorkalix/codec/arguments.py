@@ -32,6 +32,7 @@ from actorkalix.describe.shapes import contains, is_flat, is_list, shape_of
 from actorkalix.errors import InvalidPayload
 from actorkalix_cluster.shardhost.messages import Encoding
 
+_MSGPACK, _QUERY_STRING = Encoding.MSGPACK, Encoding.QUERY_STRING  # looking one up takes 0.1 us
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -109,11 +110,13 @@ class ArgumentCodec:
                 repeated or of a wrong type, NaN or Infinity, an integer beyond 64 bits; or the
                 bytes are not UTF-8 or not JSON.
         """
+        if not payload and encoding is Encoding.QUERY_STRING:
+            return self._split(self._from_query(b"{}"))
         if not payload or payload.isspace():
             return self._split(self._defaults())
-        if encoding is Encoding.MSGPACK:
+        if encoding is _MSGPACK:
             return self._split(self._object.from_msgpack(payload))
-        if encoding is Encoding.QUERY_STRING:
+        if encoding is _QUERY_STRING:
             return self._split(self._from_query(payload))
         if self._whole is not None and (self._always_whole or self._is_whole(payload)):
             return self._around(self._whole.from_json(payload))
@@ -272,15 +275,18 @@ class _InTexts(NamedTuple):
     picture: shape.Type
     flat: bool
     repeated: bool
+    plain: bool
 
     @classmethod
     def of(cls, tp: Any) -> _InTexts:
         picture = shape_of(tp)
-        return cls(picture, is_flat(tp), is_list(picture))
+        return cls(picture, is_flat(tp), is_list(picture), tp is str)
 
 
 def _from_texts(parameter: Parameter, stands: _InTexts, texts: list[str]) -> Any:
     """A value from the texts that a query string or a path holds for a parameter."""
+    if stands.plain and len(texts) == 1:
+        return texts[0]
     picture = stands.picture
     if not stands.flat:
         raise InvalidPayload(

@@ -18,6 +18,7 @@ from actorkalix.describe.shapes import contains, is_class, name_of
 from actorkalix.errors import NotEncodable
 from actorkalix_cluster.shardhost.messages import Encoding
 
+_MSGPACK = Encoding.MSGPACK  # bound here: to look it up takes 0.1 us
 _NEVER: tuple[Any, ...] = (typing.Never, typing.NoReturn)
 
 
@@ -46,7 +47,7 @@ class ReplyCodec:
             expected, got = name_of(self._declared), type(value).__name__
             raise NotEncodable(f"{self._where}: expected {expected}, got {got}")
         try:
-            if encoding is Encoding.MSGPACK:
+            if encoding is _MSGPACK:
                 return self._to_msgpack.encode(value)
             payload = self._to_json.encode(value)
         except (

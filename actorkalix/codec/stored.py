@@ -178,6 +178,21 @@ class StoredCodec:
         data = typed.encode(state, self._encoder, "state")
         return b"%b%b%b" % (typed.head, data, _NIL)
 
+    def image(self, state: Any) -> bytes:
+        """What `encode_state` gives, unchecked: for whoever asks whether a state has changed.
+
+        Raises:
+            NotEncodable: something in it cannot be written.
+        """
+        typed = self._state
+        assert typed is not None, "the component has a state"
+        try:
+            return self._encoder.encode((typed.tag, typed.version, state, None))
+        except (
+            Exception
+        ) as problem:  # hooks and properties of the user's classes may raise anything
+            raise NotEncodable(blame(f"state {typed.name}", state, problem)) from problem
+
     def decode_state(self, payload: bytes) -> Any:
         """The state in an envelope, whatever its tag: state classes may be renamed (RT-63).
 

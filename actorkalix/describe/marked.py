@@ -49,5 +49,10 @@ def is_topic(source: object) -> TypeGuard[Source[Any]]:
 
 
 def is_stream(source: object) -> TypeGuard[Source[Any]]:
-    """Whether it is a stream of another service."""
+    """Whether it is a stream: of another service, or one that is offered."""
     return isinstance(source, Source) and source.kind == "stream"
+
+
+def has_messages(source: object) -> TypeGuard[Source[Any]]:
+    """Whether it is a topic or a stream, and no component."""
+    return isinstance(source, Source)

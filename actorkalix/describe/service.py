@@ -13,9 +13,10 @@ from actorkalix.describe.descriptors import (
     Place,
     ServiceDescriptor,
 )
-from actorkalix.describe.marked import is_stream, is_topic, marked_methods
+from actorkalix.describe.marked import has_messages
 from actorkalix.describe.problems import Problems, caller_place
 from actorkalix.describe.routes import check_clashes
+from actorkalix.describe.streams import check_streams
 from actorkalix.errors import DefinitionError, NotInThisVersion
 from actorkalix.model.component import Component
 
@@ -62,6 +63,7 @@ def describe_service(name: str, classes: Sequence[type[Any]]) -> ServiceDescript
     if not problems:
         check_clashes(list(by_id.values()), problems)
     _check_sources(descriptors, problems)
+    check_streams(name, descriptors, problems)
     problems.raise_if_any()
     _refuse_later(name, descriptors)
     return ServiceDescriptor(name, by_id)
@@ -91,7 +93,7 @@ def _check_sources(descriptors: Sequence[ComponentDescriptor], problems: Problem
     there = {one.cls for one in descriptors}
     for one in descriptors:
         for subscription in one.subscriptions:
-            if not is_topic(subscription.source) and subscription.source not in there:
+            if not has_messages(subscription.source) and subscription.source not in there:
                 name = subscription.source.__name__
                 for handler in subscription.handlers.values():
                     said = f"{one.cls.__name__}.{handler.name} subscribes to {name}"
@@ -112,10 +114,4 @@ def _refuse_later(name: str, descriptors: Sequence[ComponentDescriptor]) -> None
                 "leave it out of the service"
             )
             problems.add(one.place, said)
-        for marked in marked_methods(one.cls) if one.kind in ("action", "view") else ():
-            source = marked.mark.source
-            if is_stream(source):
-                what = f"@{marked.mark.kind}({source.kind}({source.name!r}))"
-                said = f"{one.cls.__name__}.{marked.name}: {what} comes with a later version"
-                problems.add(marked.place, f"{said}; leave it out of the service")
     problems.raise_if_any(NotInThisVersion)

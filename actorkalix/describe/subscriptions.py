@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from actorkalix.describe.descriptors import ChangeHandler, Subscription, described
 from actorkalix.describe.handlers import Scope
-from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
+from actorkalix.describe.marked import Marked, has_messages, is_stream, is_topic, marked_methods
 from actorkalix.describe.shapes import name_of
 from actorkalix.describe.snapshots import check_snapshots, is_of_source
+from actorkalix.describe.streams import taking_problem
 from actorkalix.describe.topics import taken_type
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
@@ -32,9 +33,8 @@ def describe_subscriptions(scope: Scope, component_id: str) -> tuple[Subscriptio
     for one in marked_methods(scope.cls):
         source = one.mark.source
         takes = one.mark.kind == "subscribe" or is_of_source(one.mark)
-        is_ours = takes and not is_stream(source)
-        if is_ours and _is_sound(scope, one):
-            place = source.name if is_topic(source) else source
+        if takes and _is_sound(scope, one):
+            place = source.within if has_messages(source) else source
             groups.setdefault((one.mark.group or "", place), []).append(one)
     made = tuple(_subscription(scope, component_id, methods) for methods in groups.values())
     _check_ids(scope, made)
@@ -42,11 +42,11 @@ def describe_subscriptions(scope: Scope, component_id: str) -> tuple[Subscriptio
 
 
 def source_name(source: Any) -> str:
-    """What a source is called: the id of a component, or the name of a topic."""
-    if is_topic(source):
-        return source.name
+    """What a source is called: the id of a component, or the name of a topic or stream."""
+    if has_messages(source):
+        return source.label
     component = described(source)
-    assert component is not None, "a source is a topic or a component"
+    assert component is not None, "a source has messages or is a component"
     return component.component_id
 
 
@@ -88,7 +88,7 @@ def _handler(scope: Scope, one: Marked) -> ChangeHandler:
     _check_takes(scope, one)
     return ChangeHandler(
         *(one.name, one.fn, one.mark.only, one.mark.deletes, batch, not waits, one.place),
-        takes=taken_type(scope, one) if is_topic(one.mark.source) else Any,
+        takes=taken_type(scope, one) if has_messages(one.mark.source) else Any,
         snapshots=is_of_source(one.mark),
     )
 
@@ -106,8 +106,8 @@ def _wrong(one: Marked) -> Iterator[str]:
     mark, value = one.mark, one.fn
     source: Any = mark.source
     group: Any = mark.group
-    if is_topic(source):
-        yield from _wrong_with_topic(mark)
+    if has_messages(source):
+        yield from _wrong_with_messages(mark)
     elif not (isinstance(source, type) and issubclass(source, Component)):
         yield f"subscribes to {source!r}, which is no source; name an entity's class"
     elif not issubclass(source, (EventSourcedEntity, ValueEntity, Workflow)):
@@ -143,18 +143,22 @@ def _wrong_type(source: Any, only: Any) -> Iterator[str]:
         yield f"{said}; its events are {union}"
 
 
-def _wrong_with_topic(mark: SourceMark) -> Iterator[str]:
-    problem = topic_problem(mark.source.name)
+def _wrong_with_messages(mark: SourceMark) -> Iterator[str]:
+    problem = topic_problem(mark.source.name) if is_topic(mark.source) else ""
     if problem:
         yield f"subscribes to a topic whose name {problem}"
+    problem = taking_problem(mark) if is_stream(mark.source) else ""
+    if problem:
+        yield problem
     if mark.deletes:
-        yield "takes notices of deletes, which topics do not have; name an entity's class"
+        kind = mark.source.kind
+        yield f"takes notices of deletes, which {kind}s do not have; name an entity's class"
     if mark.only is not None and not isinstance(mark.only, type):
         yield f"takes only={mark.only!r}; it is one class, whose messages it takes"
 
 
 def _called(source: Any) -> str:
-    return f"topic({source.name!r})" if is_topic(source) else name_of(source)
+    return f"{source.kind}({source.label!r})" if has_messages(source) else name_of(source)
 
 
 def _check_takes(scope: Scope, one: Marked) -> None:
@@ -169,7 +173,7 @@ def _check_takes(scope: Scope, one: Marked) -> None:
             one.place, f"{one.name} takes notices of deletes, so it has no parameter but self"
         )
     elif not one.mark.deletes and (not parameters or len(needed) > 1):
-        thing = "message" if is_topic(one.mark.source) else "change"
+        thing = "message" if has_messages(one.mark.source) else "change"
         thing = "state" if is_of_source(one.mark) else thing
         what = f"a list of {thing}s" if one.mark.batch_max else f"the {thing}"
         scope.problems.add(one.place, f"{one.name} takes one parameter beside self: {what}")

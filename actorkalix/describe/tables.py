@@ -15,10 +15,11 @@ from actorkalix.describe.descriptors import (
     described,
 )
 from actorkalix.describe.handlers import Scope
-from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
+from actorkalix.describe.marked import Marked, has_messages, is_stream, is_topic, marked_methods
 from actorkalix.describe.row_methods import Signatures, accepts, place_in
 from actorkalix.describe.shapes import name_of, unfit
 from actorkalix.describe.snapshots import is_of_source
+from actorkalix.describe.streams import taking_problem
 from actorkalix.limits import TABLE_NAME_BYTES_MAX
 from actorkalix.model.component import Component
 from actorkalix.model.entities import EventSourcedEntity, ValueEntity
@@ -147,7 +148,7 @@ class _Table(Signatures):
 
     # ---- the source --------------------------------------------------------------------------
     def _check_source(self) -> None:
-        problem = _wrong_source(self.source)
+        problem = _wrong_source(self.first)
         if problem:
             self.wrong(self.first, problem)
         for one in (*self.declared, *self.methods):
@@ -268,7 +269,8 @@ class _Table(Signatures):
                 self.wrong(self.first, f"takes {_called(self.source)}, which has events; {hint}")
                 return None
             if len(changes) != 1:
-                hint = "write a method, or say topic(name, Class)"
+                names = "name" if is_topic(self.source) else "service, name"
+                hint = f"write a method, or say {self.source.kind}({names}, Class)"
                 self.wrong(self.first, f"says no class of rows; {hint}")
                 return None
             self.rows.setdefault(changes[0], self.first)
@@ -290,12 +292,13 @@ def _changes_of(component: ComponentDescriptor) -> tuple[Any, ...]:
     return () if component.state is None else (component.state.type,)
 
 
-def _wrong_source(source: Any) -> str:
+def _wrong_source(one: Marked) -> str:
+    source: Any = one.mark.source
     if is_topic(source):
         problem = topic_problem(source.name)
         return f"takes a topic whose name {problem}" if problem else ""
     if is_stream(source):
-        return ""
+        return taking_problem(one.mark)
     if not (isinstance(source, type) and issubclass(source, Component)):
         return f"takes {source!r}, which is no source; name an entity's class or a topic"
     if not issubclass(source, (EventSourcedEntity, ValueEntity, Workflow)):
@@ -306,8 +309,8 @@ def _wrong_source(source: Any) -> str:
 
 
 def _called(source: Any) -> str:
-    if is_topic(source) or is_stream(source):
-        return f"{source.kind}({source.name!r})"
+    if has_messages(source):
+        return f"{source.kind}({source.label!r})"
     return name_of(source)
 
 

@@ -11,8 +11,9 @@ import msgspec
 from actorkalix.describe.annotations import members
 from actorkalix.describe.descriptors import HandlerDescriptor, ServiceDescriptor, Subscription
 from actorkalix.describe.handlers import Scope
-from actorkalix.describe.marked import Marked, is_stream, is_topic, marked_methods
+from actorkalix.describe.marked import Marked, has_messages, is_stream, is_topic, marked_methods
 from actorkalix.describe.shapes import name_of, unfit
+from actorkalix.describe.streams import offer_problem, sources_of, streams_taken
 from actorkalix.model.effects import Effect
 from actorkalix.model.names import topic_problem
 
@@ -44,8 +45,8 @@ def published(scope: Scope) -> dict[str, tuple[str, ...]]:
         problem = _wrong(scope, one)
         if problem:
             scope.problems.add(one.place, f"{one.name} {problem}")
-        elif is_topic(one.mark.source):
-            found[one.name] = (*found.get(one.name, ()), one.mark.source.name)
+        elif has_messages(one.mark.source):
+            found[one.name] = (*found.get(one.name, ()), one.mark.source.within)
     return {name: tuple(dict.fromkeys(topics)) for name, topics in found.items()}
 
 
@@ -54,7 +55,7 @@ def _wrong(scope: Scope, one: Marked) -> str:
     if scope.kind != "action":
         return "publishes; only actions do: subscribe one to this class"
     if is_stream(target):
-        return ""  # a later version
+        return offer_problem(target) or _returns_nothing(scope, one)
     if not is_topic(target):
         return f'publishes to {target!r}, which is no topic; write topic("name")'
     problem = topic_problem(target.name)
@@ -103,8 +104,8 @@ def with_published(
 
 
 def topics_of(service: ServiceDescriptor) -> tuple[str, ...]:
-    """Names of the topics that a service's components name, in order."""
-    found = set(taken_topics(service))
+    """Names of the topics that a service's components name, in order; those of streams too."""
+    found = {*taken_topics(service), *(one.within for one in streams_taken(service))}
     for component in service.components.values():
         for handler in component.handlers.values():
             found.update(handler.publishes)
@@ -118,10 +119,7 @@ def taken_topics(service: ServiceDescriptor) -> tuple[str, ...]:
     """Names of the topics that a service's components take messages from, in order."""
     found: set[str] = set()
     for component in service.components.values():
-        sources = [one.source for one in component.subscriptions]
-        if component.view is not None:
-            sources += [table.source for table in component.view.tables.values()]
-        found.update(source.name for source in sources if is_topic(source))
+        found.update(source.name for source in sources_of(component) if is_topic(source))
     return tuple(sorted(found))
 
 

@@ -18,6 +18,8 @@ from .entity import EntityBehavior, Run, expiry
 from .instance import Instance
 from .replies import broken
 
+_EVENT = RecordKind.EVENT  # bound here: to look it up takes 0.1 us
+
 
 class EventSourcedBehavior(EntityBehavior):
     """Decisions become events; a snapshot is due every `snapshot_every` of them (ES-40)."""
@@ -53,6 +55,10 @@ class EventSourcedBehavior(EntityBehavior):
         self._check_size("snapshot", len(payload), self._limits.state_bytes_max)
         return Snapshot(instance.incarnation, instance.number, 0, payload)
 
+    def image(self, instance: Instance) -> bytes:
+        """The payload of `snapshot`, unchecked: see `image_of`."""
+        return self._stored.image(instance.state)
+
     # ---- forward ---------------------------------------------------------------------------------
     def _changes(
         self, run: Run, instance: Instance, message: Message, now_ms: int
@@ -68,7 +74,7 @@ class EventSourcedBehavior(EntityBehavior):
             if len(payload) > size_max:
                 raise self._too_large("event", len(payload), size_max)
             state = self._apply(entity, state, event, number, metadata)
-            what = RecordKind.EVENT, self._id, entity, number, now_ms
+            what = _EVENT, self._id, entity, number, now_ms
             records.append(Record(*what, payload, b"", b"", expires_ms))
         changed = Instance(
             entity,

@@ -19,6 +19,9 @@ class Life(enum.IntEnum):
     DELETED = 3  # readable, takes no changes, waits for cleanup
 
 
+_NEW, _ALIVE, _DELETED = Life  # bound here: to look one up takes 0.1 us
+
+
 class Outcome(enum.Enum):
     """What a message may do in a part of life."""
 
@@ -79,8 +82,8 @@ class Instance(msgspec.Struct, frozen=True):
 def life_of(instance: Instance) -> Life:
     """The part of life that the instance is in."""
     if instance.deleted_ms:
-        return Life.DELETED
-    return Life.ALIVE if instance.number else Life.NEW
+        return _DELETED
+    return _ALIVE if instance.number else _NEW
 
 
 def changing(decision: Decision) -> bool:

@@ -8,11 +8,15 @@ entities, so nothing is copied and the order within a partition is that of the l
     publish, a COMMAND       `Published`: where the message stands
     publish-all, a COMMAND   the same of the first of several messages, which stand in a row
     size, a QUERY            `Size`: how many messages there are
+    take, a COMMAND          where a lane of a stream stands then: its messages are appended
     trim, a COMMAND          nothing: messages up to one are dropped, a `TRIMMED` record
 
 A message with an id of its own, its idempotency key, is appended once: who publishes it again is
 told where it stands, whatever the second one says (architecture 11). Ids count for
 `idempotency_kept`, as all keys do, also when its message was dropped before.
+
+Messages of another service's stream are taken (`taking`): each names its place there, and that of
+the newest one stands in the partition, so a message is taken once, whenever it comes again.
 
 A partition has no state but its number of messages, which stands in the head of its log, and how
 much of them was dropped, which every `TRIMMED` record says anew. So a snapshot holds little, and is
@@ -45,34 +49,14 @@ from actorkalix_storage.api import (
 )
 
 from .replies import digest, refusal
-from .topic_parts import PUBLISH_ALL, Part, parts_of
+from .taking import TAKE, Mark, mark_of, marks_with, read_take, take_reply
+from .topic_message import TOPIC as TOPIC
+from .topic_message import TopicMessage as TopicMessage
+from .topic_parts import PUBLISH_ALL, Part, keys_of, parts_of, records_of
 
-TOPIC = "~topic"
 PUBLISH, SIZE, TRIM = "publish", "size", "trim"
 SNAPSHOT_MESSAGES = 128
 SNAPSHOT_BYTES = 1_048_576
-
-
-class TopicMessage(msgspec.Struct, frozen=True, array_like=True):
-    """A message as it is stored, with what a CloudEvent needs beside its time and position.
-
-    Attributes:
-        type: of the data: the tag of its class.
-        subject: what it is about, or "".
-        id: that its publisher gave it, or "": it has one by its position.
-        source: who published it.
-        content_type: of the data.
-        metadata: further pairs, in order.
-        data: the bytes.
-    """
-
-    type: str
-    subject: str
-    id: str
-    source: str
-    content_type: str
-    metadata: tuple[tuple[str, str], ...]
-    data: bytes
 
 
 class Published(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +80,7 @@ class Size(msgspec.Struct, frozen=True, array_like=True):
         dropped: number of the newest message that was dropped, with all before it; 0 for none.
         dropped_bytes: of these.
         dropped_offset: where that one stood in its shard's log.
+        marks: up to where lanes of a stream were taken.
     """
 
     number: int = 0
@@ -103,6 +88,7 @@ class Size(msgspec.Struct, frozen=True, array_like=True):
     dropped: int = 0
     dropped_bytes: int = 0
     dropped_offset: int = 0
+    marks: tuple[Mark, ...] = ()
 
 
 class Trim(msgspec.Struct, frozen=True, array_like=True):
@@ -163,7 +149,8 @@ class TopicBehavior:
             else:
                 unfolded += len(record.payload)
                 total = size.bytes + len(record.payload)
-                size = msgspec.structs.replace(size, bytes=total)
+                marks = marks_with(size.marks, mark_of(entity, record.payload))
+                size = msgspec.structs.replace(size, bytes=total, marks=marks)
         return Partition(
             entity,
             msgspec.structs.replace(size, number=head.number),
@@ -205,6 +192,8 @@ class TopicBehavior:
             return self._trim(instance, message, now_ms)
         if message.method == PUBLISH_ALL:
             return self._append(instance, parts_of(message), now_ms)
+        if message.method == TAKE:
+            return self._take(instance, message, now_ms)
         if message.method != PUBLISH:
             raise refusal(UnknownRoute(f"{TOPIC} has no handler {message.method!r}"))
         return self._append(instance, [Part(message.key, message.payload)], now_ms)
@@ -215,52 +204,50 @@ class TopicBehavior:
         Raises:
             BehaviorError: it is no list of messages, or two of them have one id.
         """
-        if message.method != PUBLISH_ALL:
-            return ()
-        keys = [part.key for part in parts_of(message) if part.key]
-        if len(set(keys)) < len(keys):
-            raise refusal(InvalidPayload("two messages of one id"))
-        return tuple([digest(key.encode()) for key in keys])
+        return keys_of(message) if message.method == PUBLISH_ALL else ()
 
     def _append(self, instance: Partition, parts: list[Part], now_ms: int) -> Step[Partition]:
-        entity, size = instance.entity, instance.size
-        partition, number, total = place_of(entity)[1], size.number, size.bytes
-        records: list[Record] = []
         for part in parts:
-            self._check(part.payload)
-            number, total = number + 1, total + len(part.payload)
-            key = reply = b""
-            if part.key:
-                key = digest(part.key.encode())
-                reply = _ENCODER.encode(Published(partition, number))
-            records.append(
-                Record(
-                    *(RecordKind.EVENT, TOPIC, entity, number, now_ms, part.payload),
-                    key=key,
-                    reply=reply,
-                )
-            )
-        unfolded = instance.unfolded_bytes + total - size.bytes
+            self._check(len(part.payload))
+        entity, size = instance.entity, instance.size
+        partition = place_of(entity)[1]
+        records = records_of(parts, entity, partition, size.number, now_ms)
+        number = size.number + len(records)
+        grown = sum([len(part.payload) for part in parts])
+        unfolded = instance.unfolded_bytes + grown
         due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
         changed = Partition(
             entity,
-            msgspec.structs.replace(size, number=number, bytes=total),
+            msgspec.structs.replace(size, number=number, bytes=size.bytes + grown),
             instance.version + len(records),
             instance.incarnation,
             number if due else instance.folded,
             0 if due else unfolded,
         )
-        first = records[0].reply or _ENCODER.encode(Published(partition, size.number + 1))
-        return Step(changed, tuple(records), Reply(first), due)
+        first = _ENCODER.encode(Published(partition, size.number + 1))
+        return Step(changed, records, Reply(first), due)
 
-    def _check(self, payload: bytes) -> None:
-        if len(payload) > self._bytes_max:
-            error = f"a message of {len(payload)} bytes, event_bytes_max is {self._bytes_max}"
-            raise refusal(PayloadTooLarge(error))
+    def _take(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
         try:
-            read_message(payload)
+            take = read_take(message.payload)
         except msgspec.DecodeError as problem:
-            raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
+            raise refusal(InvalidPayload(f"nothing that can be taken: {problem}")) from problem
+        if take.before != next((m for m in instance.size.marks if m.lane == take.lane), None):
+            return Step(instance, (), Reply(take_reply(instance.size.marks, take.lane)))
+        changed, due, records = instance, False, list[Record]()
+        for made in take.messages:
+            payload = _ENCODER.encode(made)
+            self._check(len(payload))
+            changed, full = _grown(changed, payload, made.mark)
+            due = due or full
+            place = (instance.entity, changed.size.number, now_ms)
+            records.append(Record(RecordKind.EVENT, TOPIC, *place, payload))
+        return Step(changed, tuple(records), Reply(take_reply(changed.size.marks, take.lane)), due)
+
+    def _check(self, size: int) -> None:
+        if size > self._bytes_max:
+            error = f"a message of {size} bytes, event_bytes_max is {self._bytes_max}"
+            raise refusal(PayloadTooLarge(error))
 
     def _trim(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
         try:
@@ -284,6 +271,26 @@ class TopicBehavior:
             trim_payload(trim.offset, trim.bytes, _ENCODER.encode(less)),
         )
         return Step(changed, (record,), Reply(), True)
+
+
+def _grown(instance: Partition, payload: bytes, mark: Mark | None = None) -> tuple[Partition, bool]:
+    """A partition with a message more, and whether a snapshot of it is due."""
+    number, unfolded = instance.size.number + 1, instance.unfolded_bytes + len(payload)
+    due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
+    changed = Partition(
+        instance.entity,
+        msgspec.structs.replace(
+            instance.size,
+            number=number,
+            bytes=instance.size.bytes + len(payload),
+            marks=marks_with(instance.size.marks, mark),
+        ),
+        instance.version + 1,
+        instance.incarnation,
+        number if due else instance.folded,
+        0 if due else unfolded,
+    )
+    return changed, due
 
 
 # ---- names ---------------------------------------------------------------------------------------

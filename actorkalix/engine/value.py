@@ -50,6 +50,10 @@ class ValueBehavior(EntityBehavior):
             instance.incarnation, instance.number, 0, self._stored.encode_state(instance.state)
         )
 
+    def image(self, instance: Instance) -> bytes:
+        """The payload of `snapshot`, unchecked: see `image_of`."""
+        return self._stored.image(instance.state)
+
     def _changes(
         self, run: Run, instance: Instance, message: Message, now_ms: int
     ) -> tuple[Instance, tuple[Record, ...]]:

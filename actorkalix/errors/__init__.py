@@ -106,6 +106,9 @@ from .requests import (
     SlowBody as SlowBody,
 )
 from .requests import (
+    SlowReader as SlowReader,
+)
+from .requests import (
     UnknownRoute as UnknownRoute,
 )
 from .running import (
@@ -197,6 +200,21 @@ from .stored import (
 )
 from .stored import (
     ViewHistoryParted as ViewHistoryParted,
+)
+from .streams import (
+    ServiceNotThere as ServiceNotThere,
+)
+from .streams import (
+    StreamNotOffered as StreamNotOffered,
+)
+from .streams import (
+    StreamSetBack as StreamSetBack,
+)
+from .streams import (
+    UnknownStream as UnknownStream,
+)
+from .views import (
+    NumberTooLarge as NumberTooLarge,
 )
 from .views import (
     QueryTooLarge as QueryTooLarge,

@@ -141,6 +141,19 @@ class SlowBody(ActorkalixError):
     http_status = 408
 
 
+class SlowReader(ActorkalixError):
+    """The reader of a stream took nothing of it for half a minute; the stream was ended.
+
+    What was sent until then is still on its way to the reader.
+    What to do: read faster, or ask for less; go on with the id of the last event, as
+    `Last-Event-ID`.
+    """
+
+    number = "AK2037"
+    code = "resource_exhausted"
+    http_status = 429
+
+
 class ResultTooLarge(ActorkalixError):
     """A reply, event or state that the service made is larger than its limit. Nothing was stored.
 

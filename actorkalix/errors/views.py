@@ -60,6 +60,19 @@ class TokenUnreachable(ActorkalixError):
     http_status = 400
 
 
+class NumberTooLarge(ActorkalixError):
+    """A query of a view computes a number that its type does not hold.
+
+    Whole numbers have 64 bits: a `sum`, a product or the like went beyond.
+    What to do: narrow the rows that are summed; or have the row class keep the number as `Decimal`,
+    or as a float, and sum that.
+    """
+
+    number = "AK2037"
+    code = "out_of_range"
+    http_status = 400
+
+
 class SqlRefused(ActorkalixError):
     """What was given to `actorkalix sql` is no query that can be answered.
 

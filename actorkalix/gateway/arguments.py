@@ -17,6 +17,7 @@ from actorkalix.errors import InvalidPayload
 from actorkalix.gateway.routes import BAD_ESCAPE, Route
 from actorkalix_cluster.shardhost.messages import Encoding
 
+_JSON, _QUERY_STRING = Encoding.JSON, Encoding.QUERY_STRING  # looking one up takes 0.1 us
 QUERY_FIELDS_MAX = (
     1_000  # more than a handler can have parameters; bounds the work on a hostile query
 )
@@ -38,15 +39,15 @@ def payload_of(
     """
     if route.verb == "GET" or route.handler.elements is not None:
         if not query and not route.parameters:
-            return b"", Encoding.QUERY_STRING
-        return _of_query(route, values, query), Encoding.QUERY_STRING
+            return b"", _QUERY_STRING
+        return _of_query(route, values, query), _QUERY_STRING
     if query:
         raise InvalidPayload(
             f"{route.verb} takes its parameters from the JSON body, not from the query string"
         )
     if not route.parameters:
-        return body, Encoding.JSON
-    return _of_body(route, values, body), Encoding.JSON
+        return body, _JSON
+    return _of_body(route, values, body), _JSON
 
 
 def _of_query(route: Route, values: list[str], query: bytes) -> bytes:

@@ -33,6 +33,7 @@ _READ = frozenset(
         *(b"x-request-id", b"x-timeout-ms", tokens.HEADER.lower().encode(), b"last-event-id"),
     )
 )
+_PLAIN = frozenset((b"content-type", b"content-length", b"x-request-id"))
 RESERVED = frozenset((tokens.HEADER.lower().encode(), b"x-request-id"))
 
 
@@ -43,9 +44,11 @@ class Head:
         read: values of the headers that it knows, by lower case name.
         metadata: names without `x-meta-` and values, in order.
         twice: a header that it knows and that came more than once, or b"".
+        plain: nothing but body, content type and request id is said: no key, no metadata, no
+            preference, no time, no token.
     """
 
-    __slots__ = ("metadata", "read", "twice")
+    __slots__ = ("metadata", "plain", "read", "twice")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         read: dict[bytes, bytes] = {}
@@ -61,10 +64,12 @@ class Head:
         self.read = read
         self.metadata = metadata
         self.twice = twice
+        self.plain = not metadata and not twice and read.keys() <= _PLAIN
 
     def request_id(self) -> str:
         """The caller's `X-Request-Id` if it is up to 128 printable characters, else a new one."""
-        given = self.read.get(b"x-request-id", b"").decode("latin-1")
+        said = self.read.get(b"x-request-id")
+        given = said.decode("latin-1") if said else ""
         if given and len(given) <= REQUEST_ID_CHARS_MAX and given.isascii() and given.isprintable():
             return given
         return f"{getrandbits(128):032x}"

@@ -43,19 +43,21 @@ from actorkalix.gateway.problems import (
 )
 from actorkalix.gateway.prompt import Asking, Prompt, Underway
 from actorkalix.gateway.queueing import APPLIED, queued
+from actorkalix.gateway.repeated import Repeated
 from actorkalix.gateway.routes import Found, NoRoute, Route, RouteTable, WrongVerb
 from actorkalix.gateway.scope import decline, raw_path_of
-from actorkalix.gateway.streaming import Events
+from actorkalix.gateway.streaming import Events, overrun_in
 from actorkalix.limits import Limits
 from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost.asked import Asked
-from actorkalix_cluster.shardhost.messages import Failure, Message, Reply
+from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, Reply
 
 log = logging.getLogger("actorkalix.gateway")
 
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", PROBLEM_JSON)
 _CLOSE = (b"connection", b"close")
+_ACCEPT = Encoding.JSON
 STOPPED = Failure(
     number=errors.OutcomeUnknown.number,
     code="unavailable",
@@ -71,7 +73,7 @@ BUG = Failure(
 )
 
 
-class _Opened(NamedTuple):
+class _Opened(msgspec.Struct):
     """What the head of a request says."""
 
     route: Route
@@ -152,6 +154,7 @@ class Endpoint:
         self._pages = pages
         self._deadlines = Deadlines()
         self.underway = Underway(self.respond, ask.drop)
+        self.repeated = Repeated()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -166,7 +169,7 @@ class Endpoint:
         request_id = head.request_id()
         headers: Headers = [_JSON, (b"x-request-id", request_id.encode())]
         path, given = raw_path_of(scope), _Given(scope, receive, head, request_id, headers)
-        events = Events(send, partial(self._problem, path, request_id))
+        events = Events(send, partial(self._problem, path, request_id), overrun_in(scope))
         try:
             opened = self._open(scope["method"], path, head, headers)
             if isinstance(opened, Reply):
@@ -201,24 +204,22 @@ class Endpoint:
                 found = self._match(verb, raw)
                 if isinstance(found, Found) and found.route.streams:
                     return False
-        return not self._pages or (
-            unquote_to_bytes(raw).decode(errors="replace") not in self._pages
-        )
+        if not self._pages:
+            return True
+        path = unquote_to_bytes(raw) if b"%" in raw else raw
+        return path.decode(errors="replace") not in self._pages
 
-    def begin(
-        self, prompt: Prompt, verb: str, target: bytes, lines: Headers, body: bytes, /
-    ) -> None:
+    def begin(self, prompt: Prompt, verb: str, target: bytes, head: Head, body: bytes, /) -> None:
         """Begin a request; its connection has the answer then or later.
 
         Args:
             prompt: the request.
             verb: "GET", say; neither HEAD nor OPTIONS.
             target: raw path, and query behind a question mark.
-            lines: its headers, names in lower case.
+            head: its headers.
             body: all of it.
         """
         prompt.path, _, query = target.partition(b"?")
-        head = Head(lines)
         request_id = prompt.request_id = head.request_id()
         prompt.headers = [_JSON, (b"x-request-id", request_id.encode())]
         try:
@@ -328,10 +329,12 @@ class Endpoint:
             raise errors.UnknownRoute(found.reason)
         route, values = found.route, found.values
         entity = checked_entity_id(values[route.entity_at]) if route.entity_at >= 0 else ""
-        key, metadata = head.key(), head.decoded_metadata()
         timeout_ms = self._ask_timeout_ms
         if route.is_action:
             timeout_ms = route.timeout_ms or self._action_timeout_ms
+        if head.plain:
+            return _Opened(route, values, entity, "", (), timeout_ms)
+        key, metadata = head.key(), head.decoded_metadata()
         timeout_ms = head.timeout_ms(timeout_ms)
         return _Opened(route, values, entity, key, metadata, timeout_ms)
 
@@ -339,26 +342,18 @@ class Endpoint:
         self, opened: _Opened, query: bytes, head: Head, body: bytes, request_id: str
     ) -> Message:
         """The message that a request becomes. Raises one of our errors."""
-        route, values, entity, key, metadata, timeout_ms = opened
+        route = opened.route
         if route.verb == "GET":
             body = b""
         elif body and route.handler.elements is None:
             head.refuse_other_than_json()
-        payload, encoding = payload_of(route, values, query, body)
-        return Message(
-            kind=route.kind,
-            component=route.component,
-            entity=entity,
-            method=route.handler.name,
-            payload=payload,
-            encoding=encoding,
-            key=key,
-            metadata=metadata,
-            correlation_id=request_id,
-            deadline_ms=time.time_ns() // 1_000_000 + timeout_ms,
-            after=head.after(),
-            resume=head.resume(),
-        )
+        payload, encoding = payload_of(route, opened.values, query, body)
+        what = route.kind, route.component, opened.entity, route.handler.name, payload, encoding
+        said = _ACCEPT, opened.key, opened.metadata, request_id
+        deadline_ms = time.time_ns() // 1_000_000 + opened.timeout_ms
+        if head.plain:
+            return Message(*what, *said, deadline_ms)
+        return Message(*what, *said, deadline_ms, after=head.after(), resume=head.resume())
 
     async def _send(
         self, send: Send, scope: Scope, reply: Reply, request_id: str, headers: Headers

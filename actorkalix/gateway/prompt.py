@@ -3,7 +3,7 @@
 Theory of operation. Most requests are small and arrive in one piece. Such a one becomes a message
 at once, in the very call in which its connection has read it, and its answer is written by whoever
 has it. Requests that come in pieces, wait behind another one of their connection, or want something
-special go through ASGI like everybody's (`server.Connection` decides, `http.Endpoint` does both).
+special go through ASGI like everybody's (`connection` decides, `http.Endpoint` does both).
 
 Answers are told from the midst of a host's work, many at a time: a commit has those of all who were
 in it. They are noted down and written in one call of the loop's.
@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+import msgspec
 
 from actorkalix.gateway.headers import Headers
 from actorkalix.ports import Ask
@@ -55,14 +57,14 @@ class _Nobody:
         """Nobody does."""
 
 
-class Prompt:
+class Prompt(msgspec.Struct, eq=False):
     """A request that came whole, and what its connection has to know of its answer.
 
-    Args:
-        connection: that it came on.
-        keep_alive: the connection goes on after the answer.
+    A struct, for there is one for each request.
 
     Attributes:
+        connection: that it came on.
+        keep_alive: the connection goes on after the answer.
         path: raw, for error documents.
         request_id: the caller's or ours.
         headers: of the answer.
@@ -72,28 +74,16 @@ class Prompt:
         message_event: uvicorn sets it when the caller goes away.
     """
 
-    __slots__ = (
-        "cancels",
-        "connection",
-        "disconnected",
-        "headers",
-        "keep_alive",
-        "path",
-        "request_id",
-        "response_complete",
-    )
+    message_event: ClassVar[_Nobody] = _Nobody()
 
-    message_event = _Nobody()
-
-    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
-        self.connection = connection
-        self.keep_alive = keep_alive
-        self.cancels = False
-        self.path = b""
-        self.request_id = ""
-        self.headers: Headers = []
-        self.response_complete = False
-        self.disconnected = False
+    connection: Connection
+    keep_alive: bool
+    path: bytes = b""
+    request_id: str = ""
+    headers: Headers = []
+    cancels: bool = False
+    response_complete: bool = False
+    disconnected: bool = False
 
 
 class Underway:

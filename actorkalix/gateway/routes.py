@@ -94,6 +94,9 @@ class _Node:
         self.routes: dict[str, Route] = {}
 
 
+_PARTS = 4  # of the usual path, `/counter/c1/add`, cut at its slashes
+
+
 class RouteTable:
     """All routes of a service."""
 
@@ -103,6 +106,16 @@ class RouteTable:
         self.routes = tuple(_routes_of(service))
         for route in self.routes:
             self._add(route)
+        self._usual = {key: route for route in self.routes if (key := self._key(route)) is not None}
+
+    def _key(self, route: Route) -> tuple[str, bytes, bytes] | None:
+        """Of a route `/word/{parameter}/word` that none with more words can stand before."""
+        parts = route.path.split("/")
+        if len(parts) != _PARTS or not _is_parameter(parts[2]) or _is_parameter(parts[1]):
+            return None
+        if _is_parameter(parts[3]) or self._root.literals[parts[1]].literals:
+            return None
+        return route.verb, parts[1].encode(), parts[3].encode()
 
     def _add(self, route: Route) -> None:
         node = self._root
@@ -125,6 +138,11 @@ class RouteTable:
         Raises:
             InvalidPayload: a segment has a bad percent escape or is not UTF-8.
         """
+        parts = raw_path.split(b"/")
+        if len(parts) == _PARTS and b"%" not in raw_path and raw_path.isascii():
+            usual = self._usual.get((verb, parts[1], parts[3]))
+            if usual is not None:
+                return Found(usual, [parts[2].decode()])
         segments = decoded_segments(raw_path)
         values: list[str] = []
         allowed: set[str] = set()

@@ -10,7 +10,8 @@ epoch, offset], …]]`.
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from collections.abc import Iterable
 
 import msgspec
@@ -22,6 +23,7 @@ HEADER = "X-Consistency-Token"
 POSITIONS_MAX = 16  # about 600 characters: headers pass through every proxy
 TOKEN_CHARS_MAX = 1_024
 _VERSION = b"\x01"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, order=True, forbid_unknown_fields=True):
@@ -46,14 +48,19 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def token_of(shard: int, position: Position) -> bytes:
     """Text of the token of one answer."""
-    mark = Mark(shard, position.lineage, position.epoch, position.offset)
-    return encode(Token(0, (mark,)))
+    mark = (shard, position.lineage, position.epoch, position.offset)
+    return _text(_encode((0, (mark,))))  # as `Token` and `Mark` are written
 
 
 def encode(token: Token) -> bytes:
     """Text of a token."""
     assert len(token.marks) <= POSITIONS_MAX, "merge bounds the marks"
-    return urlsafe_b64encode(_VERSION + _encode(token)).rstrip(b"=")
+    return _text(_encode(token))
+
+
+def _text(token: bytes) -> bytes:
+    text = b2a_base64(_VERSION + token, newline=False).rstrip(b"=")
+    return text.translate(_URL_SAFE) if b"+" in text or b"/" in text else text
 
 
 def decode(text: str) -> Token:

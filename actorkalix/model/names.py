@@ -86,14 +86,24 @@ def check_reason(reason: object) -> str:
 def topic_problem(name: object) -> str:
     """What is wrong with a topic's name, or "": it has 1 to 128 bytes of UTF-8, no "/".
 
-    Control characters are wrong in it as well, and so is a blank at an end.
+    Control characters are wrong in it as well, and so is a blank at an end, and "~" before it.
     """
     problem = _problem(name, TOPIC_NAME_BYTES_MAX)
     if problem or not isinstance(name, str):
         return problem
     if "/" in name:
         return "has '/' in it"
+    if name.startswith("~"):
+        return "begins with '~', as our own do"
     return "begins or ends with a blank" if name != name.strip() else ""
+
+
+def stream_problem(name: object) -> str:
+    """What is wrong with a stream's name, or "": as with a topic's, and it has no ":" in it."""
+    problem = topic_problem(name)
+    if problem or not isinstance(name, str):
+        return problem
+    return "has ':' in it" if ":" in name else ""
 
 
 def _problem(name: object, bytes_max: int) -> str:

@@ -5,8 +5,8 @@ These are marks only; `describe` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import msgspec
@@ -37,19 +37,35 @@ _MARKS = "__actorkalix_sources__"
 
 
 class Source(msgspec.Struct, Generic[M_co], frozen=True):
-    """A topic, or a stream of another service; component classes are sources themselves.
+    """A topic or a stream of a service; component classes are sources themselves.
 
     Attributes:
         kind: what it is.
         name: of the topic, or of the stream.
-        service: that offers the stream.
+        service: that offers the stream; "" where it is the service that says so.
         message: type of its messages, or None.
+        allow: services that may read the stream, as patterns with "*"; of one that is offered.
+        kept: how long messages of a stream are kept here; None is for ever.
     """
 
     kind: Literal["topic", "stream"]
     name: str
     service: str = ""
     message: Any = None
+    allow: tuple[str, ...] = ()
+    kept: timedelta | None = None
+
+    @property
+    def within(self) -> str:
+        """Name of the topic in which its messages lie here: topics of users begin with no "~"."""
+        if self.kind == "topic":
+            return self.name
+        return f"~{self.service}:{self.name}" if self.service else f"~{self.name}"
+
+    @property
+    def label(self) -> str:
+        """How operators know it, without its kind."""
+        return f"{self.service}/{self.name}" if self.service else self.name
 
 
 class SourceMark(msgspec.Struct, frozen=True):
@@ -87,9 +103,57 @@ def topic(name: str, message: Any = None, /) -> Source[Any]:
     return Source("topic", name, message=message)
 
 
-def stream(service: str, name: str, /) -> Source[Any]:
-    """A stream that another service offers."""
-    return Source("stream", name, service)
+@overload
+def stream(service: str, name: str, /, *, kept: timedelta | None = None) -> Source[Any]: ...
+@overload
+def stream(
+    service: str, name: str, message: type[M], /, *, kept: timedelta | None = None
+) -> Source[M]: ...
+def stream(
+    service: str, name: str, message: Any = None, /, *, kept: timedelta | None = None
+) -> Source[Any]:
+    """A stream that another service on the same Ray cluster offers, by `public_stream`.
+
+    Its messages are taken over into this service, once, in order per subject, and handled from
+    there as those of topics are.
+
+    Args:
+        service: its name.
+        name: of the stream.
+        message: type of the messages; checkers compare the handlers' parameters with it.
+        kept: how long what was taken over is kept here; None is for ever, so that a view can be
+            made anew of it.
+    """
+    return Source("stream", name, service, message, kept=kept)
+
+
+@overload
+def public_stream(
+    name: str, /, *, allow: str | Sequence[str], kept: timedelta | None = None
+) -> Source[Any]: ...
+@overload
+def public_stream(
+    name: str, message: type[M], /, *, allow: str | Sequence[str], kept: timedelta | None = None
+) -> Source[M]: ...
+def public_stream(
+    name: str,
+    message: Any = None,
+    /,
+    *,
+    allow: str | Sequence[str],
+    kept: timedelta | None = None,
+) -> Source[Any]:
+    """A stream that this service offers to others: what a method of an action publishes to it.
+
+    Args:
+        name: of the stream, by which others ask for it: `stream("shop", "carts")`.
+        message: type of the messages.
+        allow: names of the services that may read it, with "*" as a wildcard; "*" is all of the
+            Ray cluster.
+        kept: how long messages are kept for those that are away; None is for ever.
+    """
+    allowed = (allow,) if isinstance(allow, str) else tuple(allow)
+    return Source("stream", name, message=message, allow=allowed, kept=kept)
 
 
 def source_marks_of(method: object) -> tuple[SourceMark, ...]:
@@ -255,7 +319,7 @@ def publish(target: Source[Any], /) -> Callable[[H], H]:
     a subscription publishes is published once, also when it handles a change again.
 
     Args:
-        target: `topic(...)`; several marks publish to several topics.
+        target: `topic(...)` or `public_stream(...)`; several marks publish to several of them.
     """
 
     def add(method: H) -> H:

@@ -38,6 +38,8 @@ class BrokerState:
         self.behind = 0
         self.parts = 0
         self._now_ms = now_ms
+        self._gaps = 0
+        self._gap = ""
         self._failures = 0
         self._failure = ""
         self._failed_ms = 0
@@ -61,6 +63,12 @@ class BrokerState:
             self._told_ms = now_ms
         self._since_ms = self._since_ms or now_ms
 
+    def missed(self, what: str) -> None:
+        """Something is not as it was, and reading goes on."""
+        self._gaps += 1
+        self._gap = what[:500]
+        log.error("%s: %s", self.source, what)
+
     def worked(self, count: int = 0) -> None:
         """It worked, for so many messages."""
         self.handled += count
@@ -80,4 +88,6 @@ class BrokerState:
             failures=self._failures,
             failure=self._failure,
             failed_ms=self._failed_ms,
+            gaps=self._gaps,
+            gap=self._gap,
         )

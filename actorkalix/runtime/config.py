@@ -23,6 +23,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
         data: data folder; None for `.actorkalix/<service>` beside the module.
         hosts: how many, with one store each; None for as many as the folder has stores, or one.
         ray: address of a Ray that runs already, `auto` or host:port; None starts one of our own.
+        view_nodes: resource of Ray's that the nodes have where views are to live; None for here.
         dev: look for mistakes in handlers that cost time to look for.
         cpus: for Ray's tasks; None for what the machine has.
     """
@@ -35,6 +36,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     data: str | None = None
     hosts: int | None = None
     ray: str | None = None
+    view_nodes: str | None = None
     dev: bool = False
     cpus: int | None = None
 

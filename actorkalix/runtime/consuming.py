@@ -253,7 +253,7 @@ class ClusterConsuming:
 def _source(subscription: Subscription) -> str:
     source = subscription.source
     if isinstance(source, Source):
-        return f"{source.kind} {source.name}"
+        return f"{source.kind} {source.label}"
     component = described(source)
     return component.component_id if component is not None else ""
 

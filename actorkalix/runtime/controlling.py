@@ -31,6 +31,8 @@ from actorkalix.runtime.layout import views_folder
 from actorkalix.runtime.loading import load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.orders import ControllerConfig, StoreConfig
+from actorkalix.runtime.outlet import Outlet
+from actorkalix.runtime.outside import brokers_of
 from actorkalix.runtime.timer_listing import TimerCancel
 from actorkalix.runtime.topics import Topics
 from actorkalix.runtime.verification import verified
@@ -99,6 +101,7 @@ class Controller:
             config.grace_s,
         )
         self._fleet = Fleet(plan, self._on_event)
+        self._outlet = Outlet(self._service, FleetCalls(self._fleet), lambda: config.homes)
         self._deaths: dict[int, int] = {}
         self._events: list[Numbered] = []
         self._last = 0
@@ -106,12 +109,14 @@ class Controller:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def call(self, method: str, arguments: bytes) -> bytes:
-        """What the run process asks: `start`, `events`, `stop`."""
+        """What the run process asks: `start`, `events`, `stop`; and other services: streams."""
         match method:
             case "start":
                 await self._start()
             case "events":
                 return await self._events_after(msgspec.msgpack.decode(arguments, type=int))
+            case "streams.read":
+                return await self._outlet.answer(arguments)
             case "stop":
                 grace_s = msgspec.msgpack.decode(arguments, type=float)
                 self._http_socket.close()  # so that new connections are refused, not queued
@@ -213,15 +218,16 @@ class Controller:
             cancel_timer=TimerCancel(calls, lambda: config.homes),
             views=ServiceViews(service, views_folder(Path(config.data)), calls),
             topics=Topics(
-                topics_of(service), limits, self._service.brokers, calls, lambda: config.homes
+                topics_of(service), limits, brokers_of(self._service), calls, lambda: config.homes
             ),
         )
         self._admin = Server(app, [self._admin_socket])
         await self._admin.start()
 
     def _views_ready(self) -> ViewsReady:
-        folder, names = views_folder(Path(self._config.data)), self._service.descriptor
-        views = [each.component_id for each in views_of(names)]
+        folder, service = views_folder(Path(self._config.data)), self._service.descriptor
+        far = self._config.host.view_nodes  # what lies on other nodes is not looked at
+        views = [] if far else [each.component_id for each in views_of(service)]
         return ViewsReady({name: Serving(name, folder_of(folder, name)) for name in views})
 
     async def _replace(self, store: int) -> None:

@@ -84,8 +84,15 @@ def listed(standing: Iterable[PlaceSeen], store: int) -> list[ProcessView]:
     """Places as operators see them, by component and entity."""
     views = [
         ProcessView(
-            *("dedicated", one.component, one.entity, "serving" if one.pid else "starting"),
-            *(one.pid, one.node, one.usage.memory_bytes, one.usage.cpu_s, store),
+            kind="dedicated",
+            component=one.component,
+            entity=one.entity,
+            state="serving" if one.pid else "starting",
+            pid=one.pid,
+            node=one.node,
+            memory_bytes=one.usage.memory_bytes,
+            cpu_s=one.usage.cpu_s,
+            store=store,
         )
         for one in standing
     ]

@@ -19,14 +19,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 from actorkalix.errors import HandlerWaits
-from actorkalix_cluster.shardhost.behavior import Around, Behavior, BehaviorError, Step
+from actorkalix_cluster.shardhost.behavior import (
+    Around,
+    Behavior,
+    BehaviorError,
+    Step,
+    image_of,
+)
 from actorkalix_cluster.shardhost.messages import Message
 from actorkalix_storage.api import History
 
@@ -107,6 +112,25 @@ def development(
     return DevelopmentBehavior(behavior, tell)
 
 
+class _Watched:
+    """While something runs on this thread it must not wait; what it was caught at is told."""
+
+    __slots__ = ("_found", "_outer", "_what")
+
+    def __init__(self, what: str, found: Callable[[Exception], object]) -> None:
+        self._what = what
+        self._found = found
+
+    def __enter__(self) -> None:
+        self._outer, _here.running = _here.running, self._what
+
+    def __exit__(self, *_: object) -> None:
+        _here.running = self._outer
+        caught, _here.caught = _here.caught, None
+        if caught is not None:
+            self._found(caught)
+
+
 class DevelopmentBehavior(Around[Any]):
     """A behavior whose handlers may neither wait nor change a state in place.
 
@@ -117,6 +141,7 @@ class DevelopmentBehavior(Around[Any]):
     def __init__(self, behavior: Behavior[Any], tell: Callable[[Exception], object] | None) -> None:
         super().__init__(behavior)
         self._tell = tell
+        self._image = image_of(behavior)
 
     def empty(self, entity: str) -> Any:
         """As the behavior does.
@@ -155,20 +180,11 @@ class DevelopmentBehavior(Around[Any]):
         self._compare(handler, before, instance)
         return step
 
-    @contextmanager
-    def _no_waiting(self, what: str) -> Generator[None]:
-        outer = _here.running
-        _here.running = what
-        try:
-            yield
-        finally:
-            _here.running = outer
-            caught, _here.caught = _here.caught, None
-            if caught is not None:
-                self._found(caught)
+    def _no_waiting(self, what: str) -> _Watched:
+        return _Watched(what, self._found)
 
     def _compare(self, handler: str, before: bytes, instance: Any) -> None:
-        if self._behavior.snapshot(instance).payload != before:
+        if self._image(instance) != before:
             self._found(
                 StateChangedInPlace(
                     f"{handler} changed the state in place; make a new one (dataclasses.replace) "

@@ -81,7 +81,7 @@ class Steps(Protocol):
         ...
 
 
-class Pursued(Asked):
+class Pursued(Asked, eq=False):
     """A message that was sent, and whatever it was forwarded to.
 
     Attributes:
@@ -89,12 +89,8 @@ class Pursued(Asked):
         forwarded: it was.
     """
 
-    __slots__ = ("at", "forwarded")
-
-    def __init__(self, tell: Tell) -> None:
-        super().__init__(tell)
-        self.at: Asked | asyncio.Task[None] | None = None
-        self.forwarded = False
+    at: Asked | asyncio.Task[None] | None = None
+    forwarded: bool = False
 
 
 class Dispatch:
@@ -221,8 +217,7 @@ class Dispatch:
             self._actors.drop(at)
 
     def _go(self, pursued: Pursued, message: Message) -> Reply | Pursued:
-        refused = self._refused(message)
-        if refused is not None:
+        if message.depth > self._depth_max and (refused := self._refused(message)) is not None:
             return refused
         if message.kind is MessageKind.STEP:
             pursued.at = self._spawn(self._run(pursued, message, self._step(message)))
@@ -235,7 +230,8 @@ class Dispatch:
             ran = self._ran(runner, message, None)
             pursued.at = self._spawn(self._run(pursued, message, ran))
             return pursued
-        answer = self._actors.begin(self._queued(message), partial(self._told, pursued))
+        queued = self._queued(message) if self._outside else message
+        answer = self._actors.begin(queued, partial(self._told, pursued))
         if isinstance(answer, Asked):
             pursued.at = answer
             return pursued

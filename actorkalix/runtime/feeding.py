@@ -32,7 +32,7 @@ class ViewSource:
         for table in view.view.tables.values():
             source = described(table.source)
             if source is None:
-                found.setdefault(TOPIC, set()).add(partition_prefix(table.source.name))
+                found.setdefault(TOPIC, set()).add(partition_prefix(table.source.within))
             else:
                 found.setdefault(source.component_id, set()).add("")
         self.components = frozenset(found)

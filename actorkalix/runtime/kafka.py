@@ -56,6 +56,10 @@ class ClientLog:
         log.debug(*said)
 
 
+ASKED = "they may ask for a certificate of ours, which Tls(cert_file=..., key_file=...) shows"
+"""A broker that misses one hangs up; with TLS 1.3 the reason does not reach the client."""
+
+
 class NotSent(Exception):
     """A broker has not acknowledged all messages of a batch."""
 
@@ -93,6 +97,40 @@ def client_options(config: Kafka, service: str) -> dict[str, Any]:
     return found
 
 
+class Complaints:
+    """What a client complains of, in words, from any thread.
+
+    The reason comes first, for each broker, and then that all are down, again and again.
+
+    Args:
+        config: of the broker.
+
+    Attributes:
+        last: the newest one, or "".
+    """
+
+    def __init__(self, config: Kafka) -> None:
+        tls = config.tls
+        self._asked = ASKED if tls is not None and not tls.cert_file else ""
+        self._all_down = library_of(Kafka).KafkaError._ALL_BROKERS_DOWN
+        self._reason = ""
+        self.last = ""
+
+    def heard(self, error: Any) -> str:
+        """A complaint, with the reason that was given before it."""
+        said = str(error.str())
+        if error.code() != self._all_down:
+            self._reason = self.last = said
+        else:
+            why = self._reason or self._asked
+            self.last = f"{said}; {why}" if why else said
+        return self.last
+
+    def over(self) -> None:
+        """It goes on."""
+        self._reason = self.last = ""
+
+
 class KafkaWriter:
     """A `Writer`. Batches may be sent side by side.
 
@@ -113,6 +151,7 @@ class KafkaWriter:
         }
         self._states = states
         self._library = library_of(Kafka)
+        self._complaints = Complaints(config)
         self._producer: Any = None
         self._lock = threading.Lock()
 
@@ -128,6 +167,7 @@ class KafkaWriter:
         except Exception as problem:
             state.failed(f"{type(problem).__name__}: {problem}")
             raise
+        self._complaints.over()
         state.worked(len(messages))
 
     def _send(self, name: str, messages: Sequence[Outgoing]) -> None:
@@ -155,6 +195,8 @@ class KafkaWriter:
             self._forget(producer)
         if unsent > 0 or failures:
             why = str(failures[0].str()) if failures else f"no answer in {SEND_S:g} s"
+            if self._complaints.last and not failures:
+                why = f"{why}; {self._complaints.last}"
             raise NotSent(f"{name}: {unsent + len(failures)} of {len(messages)} not sent: {why}")
 
     def _produce(self, producer: Any, name: str, one: Outgoing, delivered: Any) -> None:
@@ -175,7 +217,8 @@ class KafkaWriter:
     def _made(self) -> Any:
         with self._lock:
             if self._producer is None:
-                self._producer = self._library.Producer(self._options)
+                options = {**self._options, "error_cb": self._complaints.heard}
+                self._producer = self._library.Producer(options)
             return self._producer
 
     def _forget(self, producer: Any) -> None:
@@ -208,6 +251,7 @@ class KafkaReader:
         self, config: Kafka, service: str, states: Mapping[str, BrokerState], take: Take
     ) -> None:
         self._config = config
+        self._complaints = Complaints(config)
         self._options: dict[str, OptionValue] = {
             **client_options(config, service),
             "group.id": config.group or service,
@@ -279,6 +323,7 @@ class KafkaReader:
         if found:
             self._commit(consumer, [m for messages in found.values() for m in messages])
         for name, messages in found.items():
+            self._complaints.over()
             self._states[self._names[name]].worked(len(messages))
         if time.monotonic() - self._lag_at >= LAG_EVERY_S:
             self._lag_at = time.monotonic()
@@ -323,7 +368,7 @@ class KafkaReader:
             state.behind, state.parts = behind[name], parts[name]
 
     def _heard(self, error: Any) -> None:
-        self._failed(str(error.str()))
+        self._failed(self._complaints.heard(error))
 
     def _failed(self, why: str, name: str | None = None) -> None:
         for one, topic in self._names.items():

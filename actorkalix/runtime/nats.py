@@ -29,7 +29,7 @@ from typing import Any
 from actorkalix.brokers import Nats, Tls
 from actorkalix.engine.binding import Incoming, headers_of, incoming
 from actorkalix.runtime.broker_state import BrokerState
-from actorkalix.runtime.extras import library_of
+from actorkalix.runtime.extras import check_files, library_of
 from actorkalix.runtime.outside import Outgoing
 
 log = logging.getLogger("actorkalix.nats")
@@ -45,6 +45,10 @@ ACK_WAIT_S = 3_600.0  # a session that is lost is begun anew, nobody waits for t
 
 Take = Callable[[str, str, Sequence[Incoming]], Awaitable[None]]
 """`Intake.take`."""
+
+
+class NotLetIn(Exception):
+    """The server has hung up before it had said who it is."""
 
 
 class SessionOver(Exception):
@@ -90,18 +94,24 @@ class Connection:
             options["user_credentials"] = config.credentials
         if config.tls is not None:
             options["tls"] = _context(config.tls)
-        await asyncio.wait_for(
-            made.connect(
-                servers=[one.strip() for one in config.servers.split(",")],
-                name=f"actorkalix-{self._service}",
-                error_cb=_heard,
-                connect_timeout=2,
-                max_reconnect_attempts=1,
-                allow_reconnect=False,
-                **options,
-            ),
-            CONNECT_S,
-        )
+        try:
+            await asyncio.wait_for(
+                made.connect(
+                    servers=[one.strip() for one in config.servers.split(",")],
+                    name=f"actorkalix-{self._service}",
+                    error_cb=_heard,
+                    connect_timeout=2,
+                    max_reconnect_attempts=1,
+                    allow_reconnect=False,
+                    **options,
+                ),
+                CONNECT_S,
+            )
+        except BaseException as problem:
+            await _closed(made)  # or its socket is open until it is collected
+            if isinstance(problem, ConnectionError) and _may_want_certificate(config):
+                raise NotLetIn(f"{problem}; {_ASKED}") from problem
+            raise
         self._client = made
         return made
 
@@ -111,10 +121,26 @@ class Connection:
             self._connecting.cancel()
         client, self._client = self._client, None
         if client is not None:
-            closing = asyncio.ensure_future(client.close())
-            await asyncio.wait([closing], timeout=CLOSE_S)  # it is over in any case
-            if not closing.done() or closing.exception() is not None:
-                log.debug("a connection did not end well")
+            await _closed(client)
+
+
+async def _closed(client: Any) -> None:
+    transport = client._transport
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.wait([closing], timeout=CLOSE_S)  # it is over in any case
+    if not closing.done() or closing.exception() is not None:
+        log.debug("a connection did not end well")
+    if transport is not None:
+        transport.close()
+
+
+def _may_want_certificate(config: Nats) -> bool:
+    is_secure = config.tls is not None or "tls://" in config.servers
+    return is_secure and not (config.tls is not None and config.tls.cert_file)
+
+
+_ASKED = "it may ask for a certificate of ours, which Tls(cert_file=..., key_file=...) shows"
+"""A server that misses one hangs up; with TLS 1.3 the reason does not reach the client."""
 
 
 async def _heard(problem: Exception) -> None:
@@ -122,6 +148,7 @@ async def _heard(problem: Exception) -> None:
 
 
 def _context(tls: Tls) -> ssl.SSLContext:
+    check_files(tls)
     context = ssl.create_default_context(cafile=tls.ca_file or None)
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file or None)

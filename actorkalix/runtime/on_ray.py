@@ -49,6 +49,9 @@ from actorkalix.runtime.loading import load
 from actorkalix.runtime.logs import log_to_stderr
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig, HostFacts, StoreConfig
+from actorkalix.runtime.other_services import OtherServices
+from actorkalix.runtime.outlet import outlet_methods
+from actorkalix.runtime.outside import brokers_of
 from actorkalix.runtime.resources import Resources, start_up
 from actorkalix.runtime.retention import Retention
 from actorkalix.runtime.state_scan import scan_methods
@@ -68,6 +71,7 @@ from actorkalix_cluster.rayhost.contract import (
     Roll,
     Transport,
 )
+from actorkalix_cluster.rayhost.others import Others
 from actorkalix_cluster.rayhost.sockets import Taken
 from actorkalix_cluster.shardhost.clock import RealClock
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
@@ -218,7 +222,8 @@ class ServiceHost:
         folder = Path(config.folder)
         metrics = Metrics()
         self._watch = Watch(host_limits(limits), self._assignment.blocked)
-        links = self._links = BrokerLinks(self._service, RealClock().now_ms)
+        others = OtherServices(Others())
+        links = self._links = BrokerLinks(self._service, RealClock().now_ms, others)
         opened.push_async_callback(links.aclose)
         store, self._host = await self._open_host(config, metrics, self._watch)
         opened.push_async_callback(self._host.stop)
@@ -323,8 +328,8 @@ class ServiceHost:
             self._service.limits,
             lambda: self._host.feeds,
         )
-        for name, desk in views.desks.items():
-            self._dispatch.add(name, desk.runner, desk.runner.begin)
+        for name, runner in views.runners.items():
+            self._dispatch.add(name, runner, runner.begin)
         self._methods = {**self._methods, **views.methods}
         return views
 
@@ -333,7 +338,7 @@ class ServiceHost:
         service = self._service
         retention = Retention(
             topics_of(service.descriptor),
-            service.brokers,
+            brokers_of(service),
             service.limits,
             ask=self._dispatch,
             store=store,
@@ -373,6 +378,7 @@ class ServiceHost:
             **cancel_methods(self._dispatch, RealClock()),
             **acting_methods(self._host, self._links.views),
             **topic_methods(self._dispatch, limits.topic_partitions),
+            **outlet_methods(store, self._committer, self._host.owns),
             **control_methods(self._dispatch, service),
         }
 

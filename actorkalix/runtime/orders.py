@@ -16,11 +16,13 @@ class HostConfig(msgspec.Struct, frozen=True):
         spec: where the service is defined; the host imports it itself.
         dev: as in `RunConfig`.
         making: what all processes of the run share; None where tasks are none.
+        view_nodes: as in `RunConfig`; "" for none.
     """
 
     spec: ServiceSpec
     dev: bool = False
     making: Making | None = None
+    view_nodes: str = ""
 
 
 class StoreConfig(msgspec.Struct, frozen=True):

@@ -12,11 +12,13 @@ A message has an id: its publisher's, else one of where it is queued. It is sent
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from actorkalix.brokers import Embedded, Kafka, Nats, broker_of
+from actorkalix.brokers import Broker, Embedded, Kafka, Nats, broker_of
+from actorkalix.describe.streams import offers_of, streams_taken
 from actorkalix.describe.topics import topics_of
 from actorkalix.engine.sending import OUTSIDE, SENDING
 from actorkalix.engine.topic import TopicMessage, partition_prefix, read_message
@@ -58,11 +60,28 @@ class Writer(Protocol):
         ...
 
 
+FOR_EVER = Embedded(kept=timedelta(days=36_500), bytes_max=1 << 62)
+"""How long messages of streams are kept where nothing is said."""
+
+
+def brokers_of(service: Service) -> Mapping[str, Broker]:
+    """Where topics are, those of streams too, which are within, whatever "*" says."""
+    streams = [*offers_of(service.descriptor).values(), *streams_taken(service.descriptor)]
+    kept = {
+        one.within: FOR_EVER
+        if one.kept is None
+        else Embedded(kept=one.kept, bytes_max=FOR_EVER.bytes_max)
+        for one in streams
+    }
+    return {**service.brokers, **kept}
+
+
 def outside_topics(service: Service) -> Outside:
-    """The topics that a service names and that are at brokers outside."""
+    """Topics of a service that are at a broker outside."""
     found: dict[str, Kafka | Nats] = {}
+    brokers = brokers_of(service)
     for topic in topics_of(service.descriptor):
-        broker = broker_of(service.brokers, topic)
+        broker = broker_of(brokers, topic)
         if not isinstance(broker, Embedded):
             found[topic] = broker
     return found

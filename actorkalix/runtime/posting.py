@@ -40,7 +40,7 @@ from actorkalix_cluster.shardhost.ticket import Answered, Tell
 NOT_COMMITTED = "AK3006"
 
 
-class Posted(Asked):
+class Posted(Asked, eq=False, kw_only=True):
     """A message that is published with others.
 
     Attributes:
@@ -48,12 +48,8 @@ class Posted(Asked):
         at: who has it, once it was sent alone.
     """
 
-    __slots__ = ("at", "message")
-
-    def __init__(self, message: Message, tell: Tell) -> None:
-        super().__init__(tell)
-        self.message = message
-        self.at: Asked | None = None
+    message: Message
+    at: Asked | None = None
 
     @property
     def waited_for(self) -> bool:
@@ -129,7 +125,7 @@ class Posting:
 
     # ---- leaving ---------------------------------------------------------------------------------
     def _put(self, message: Message, tell: Tell) -> Posted:
-        posted = Posted(message, tell)
+        posted = Posted(tell, message=message)
         line = self._lines.get(message.entity)
         if line is None:
             line = self._lines[message.entity] = Line()

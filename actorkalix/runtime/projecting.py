@@ -20,13 +20,19 @@ from typing import TypeVar
 import msgspec
 
 from actorkalix.errors import UnknownRoute, ViewIncomplete
+from actorkalix.runtime.far_answering import AskedPlaces, FarAnswers
+from actorkalix.runtime.far_frames import EXCHANGE
+from actorkalix.runtime.far_looking import far_methods
 from actorkalix.runtime.loading import ServiceSpec, load
 from actorkalix.runtime.logs import log_to_stderr
-from actorkalix.views.files import ViewBusy, ViewFiles, folder_of
+from actorkalix.runtime.view_desk import ViewDesk
+from actorkalix.views.files import AWAY, ViewBusy, ViewFiles, folder_of
+from actorkalix.views.serving import Serving
 from actorkalix_cluster.rayhost.contract import Beat, Fatal, Roll, Transport
 from actorkalix_cluster.rayhost.nodes import this_node
 from actorkalix_cluster.rayhost.sockets import Taken
 from actorkalix_cluster.rayhost.usage import usage_of
+from actorkalix_cluster.shardhost.clock import RealClock
 
 log = logging.getLogger("actorkalix.views")
 
@@ -39,12 +45,14 @@ class ViewConfig(msgspec.Struct, frozen=True):
     Attributes:
         spec: where the service is defined.
         view: id of the view.
-        folder: of all views.
+        folder: of all views, on the process's node.
+        fresh: what lies there has missed something, so the view is made anew.
     """
 
     spec: ServiceSpec
     view: str
     folder: str
+    fresh: bool = False
 
 
 class WriterStats(msgspec.Struct, frozen=True):
@@ -83,11 +91,16 @@ class Projecting:
     """`Hosted`: one view's writer. All methods but `beat` run on its loop."""
 
     def __init__(self, config: ViewConfig) -> None:
-        component = load(config.spec).service.descriptor.components.get(config.view)
+        service = load(config.spec).service
+        component = service.descriptor.components.get(config.view)
         if component is None or component.view is None:
             raise UnknownRoute(f"the service has no view {config.view!r} any more")
         self._component = component
+        self._node = this_node()
+        self._limits = service.limits
+        self._fresh = config.fresh
         self._folder = folder_of(Path(config.folder), config.view)
+        self._answers: FarAnswers | None = None
         self._files: ViewFiles | None = None
         self._thread = ThreadPoolExecutor(1, "view")
         self._methods: Mapping[str, Callable[[bytes], Awaitable[bytes]]] = {
@@ -95,10 +108,12 @@ class Projecting:
             "apply": self._apply,
             "stats": self._stats,
             "rebuild": self._rebuild,
+            EXCHANGE: self._exchange,
+            **far_methods(self._component, self._folder),
         }
 
     async def call(self, method: str, arguments: bytes) -> bytes:
-        """Do what hosts ask: `open`, `apply`, `stats`, `rebuild`."""
+        """Do what hosts ask: `open`, `apply`, `stats`, `rebuild`; and queries, from other nodes."""
         wanted = self._methods.get(method)
         if wanted is None:
             raise UnknownRoute(f"a view's process has no method {method!r}")
@@ -106,7 +121,8 @@ class Projecting:
 
     def beat(self) -> Beat:
         """A sign of life, from any thread."""
-        return Beat(os.getpid(), "serving", time_ms=time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        return Beat(os.getpid(), "serving", time_ms=now_ms, node=self._node)
 
     def enroll(self, roll: Roll, ways: dict[int, Transport]) -> None:
         """Views are told of nobody: hosts come to them."""
@@ -119,13 +135,25 @@ class Projecting:
     async def _open(self, _: bytes) -> bytes:
         if self._files is None:
             try:
-                self._files = await self._on_thread(
-                    lambda: ViewFiles(self._folder, self._component)
-                )
+                self._files = await self._on_thread(self._open_files)
             except ViewBusy as busy:
                 raise ViewIncomplete(str(busy)) from busy
             log.info("view %s is written by process %d", self._component.component_id, os.getpid())
         return b""
+
+    def _open_files(self) -> ViewFiles:
+        if self._fresh and self._folder.is_dir():
+            (self._folder / AWAY).touch()
+        return ViewFiles(self._folder, self._component)
+
+    async def _exchange(self, said: bytes) -> bytes:
+        if self._answers is None:
+            serving = Serving(self._component.component_id, self._folder)
+            self._desk = ViewDesk(
+                self._component, serving, AskedPlaces(), RealClock(), self._limits
+            )
+            self._answers = FarAnswers(self._desk.runner, RealClock())
+        return await self._answers.exchange(said)
 
     async def _apply(self, batch: bytes) -> bytes:
         files = self._opened()
@@ -143,7 +171,7 @@ class Projecting:
                 tally.refused,
                 tally.unseen_ends,
                 files.projection.ready,
-                this_node(),
+                self._node,
                 usage.memory_bytes,
                 usage.cpu_s,
             )
@@ -155,6 +183,9 @@ class Projecting:
 
     async def aclose(self) -> None:
         """Close the file; of tests, for processes just end."""
+        if self._answers is not None:
+            await self._answers.aclose()
+            await self._desk.aclose()
         if self._files is not None:
             await self._on_thread(self._files.close)
         self._thread.shutdown()

@@ -39,7 +39,7 @@ from actorkalix.model.service import Service
 from actorkalix.runtime import config as said
 from actorkalix.runtime import folders, presence, stores
 from actorkalix.runtime.config import Report, RunConfig
-from actorkalix.runtime.extras import check_extras
+from actorkalix.runtime.extras import check_brokers
 from actorkalix.runtime.loading import Loaded, load, resolve
 from actorkalix.runtime.orders import ControllerConfig, HostConfig
 from actorkalix.runtime.outside import outside_topics
@@ -76,7 +76,7 @@ def run(config: RunConfig, report: Report) -> int:
     """
     loaded = load(resolve(config.service, config.app_dir))
     _check_access(loaded.service, config.address)
-    check_extras({type(broker) for broker in outside_topics(loaded.service).values()})
+    check_brokers(outside_topics(loaded.service).values())
     refuse_environments(loaded.service.descriptor, sys.executable)
     try:
         with ExitStack() as stack:
@@ -184,10 +184,13 @@ class _Run:
             ticket=handover.ticket,
             unwanted_paths=launch.unwanted_paths(self._options),
             environment=launch.import_path(self._options) if joined else {},
+            node=self._ray.node if isinstance(self._ray, join.JoinedRay) else "",
         )
         grace_s = self._service.limits.drain_timeout.total_seconds()
         config = ControllerConfig(
-            host=HostConfig(self._loaded.spec, self._config.dev, making),
+            host=HostConfig(
+                self._loaded.spec, self._config.dev, making, self._config.view_nodes or ""
+            ),
             data=str(self._folder.path),
             stores=prepared.stores,
             cluster=prepared.cluster,

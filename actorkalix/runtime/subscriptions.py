@@ -9,7 +9,10 @@ it may be another list, and what is done for it may be done again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
+
+import msgspec
 
 from actorkalix.describe.descriptors import (
     ChangeHandler,
@@ -18,9 +21,10 @@ from actorkalix.describe.descriptors import (
     Subscription,
     described,
 )
+from actorkalix.describe.marked import is_stream
 from actorkalix.engine.changes import DELETED, TAKEN, Change, Switch, pack_changes
 from actorkalix.engine.sending import SENDING
-from actorkalix.engine.topic import TOPIC, is_dropped, partition_prefix
+from actorkalix.engine.topic import TOPIC, is_dropped, partition_prefix, read_message
 from actorkalix.runtime.outside import Publishing, queues_of
 from actorkalix_cluster.shardhost.firing import Reach
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
@@ -58,6 +62,7 @@ class ActionSubscriber:
         self.numbered: tuple[str, str] | None = (
             (TOPIC, self._prefix) if self._source == TOPIC else None
         )
+        self._taken_over = is_stream(subscription.source)
         takes = any(one.snapshots for one in subscription.handlers.values())
         self.folds = self._source if takes else ""
         self._switch = Switch(subscription)
@@ -69,10 +74,16 @@ class ActionSubscriber:
             record.component == self._source
             and record.entity.startswith(self._prefix)
             and record.kind in TAKEN
-            and record.time_ms >= self._from_ms
             and not (self.numbered and is_dropped(record.payload))
             and self._switch.handler(record.kind, record.payload) is not None
+            and self._is_in_time(record)
         )
+
+    def _is_in_time(self, record: Record) -> bool:
+        """It is not older than where a consumer begins that begins at a time."""
+        if not self._from_ms or not self._taken_over:
+            return record.time_ms >= self._from_ms
+        return published_ms(record) >= self._from_ms
 
     def nothing_after(self, state: ShardState, /) -> int | None:
         """A look tells."""
@@ -125,12 +136,22 @@ class ActionSubscriber:
         )
 
 
+def published_ms(record: Record) -> int:
+    """When a message of a stream was published, where it came from; milliseconds since 1970."""
+    try:
+        made = read_message(record.payload)
+        at = dict(made.metadata)["ce-time"]
+        return int(datetime.fromisoformat(at).timestamp() * 1000)
+    except (msgspec.DecodeError, LookupError, ValueError):
+        return record.time_ms
+
+
 def _source(subscription: Subscription) -> tuple[str, str]:
     """Component that has the changes, and how the ids of its entities begin."""
     source = described(subscription.source)
     if source is not None:
         return source.component_id, ""
-    return TOPIC, partition_prefix(subscription.source.name)
+    return TOPIC, partition_prefix(subscription.source.within)
 
 
 def subscribers_of(

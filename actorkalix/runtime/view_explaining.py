@@ -73,7 +73,7 @@ def _notes(table: TableDescriptor) -> list[str]:
             "after a rebuild, once those are cleaned"
         )
     if source is None:
-        notes.append(f"{table.name}: messages that its topic keeps no more are not read again")
+        notes.append(f"{table.name}: messages that are not kept any more are not read again")
     elif source.kind == "value":
         notes.append(f"{table.name}: of each entity only the newest state is read again")
     return notes

@@ -1,8 +1,9 @@
 """Views from a host's side: their processes, the way of the feeds to them, and their queries.
 
 Each view has a process of its own (`projecting`), kept by the host of the store that hashing names
-for it (`keeping`), found by all others. Feeds push batches there. Queries are not asked of it: the
-file lies on this node, so every host reads it itself.
+for it (`keeping`), found by all others. Feeds push batches there. Queries are not asked of it as
+long as the file lies on this node: every host reads it itself. Where the cluster has nodes for
+views, they live there, each on the one that hashing names, and are asked (`view_wherever`).
 """
 
 from __future__ import annotations
@@ -17,22 +18,30 @@ from pathlib import Path
 import msgspec
 
 from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
-from actorkalix.errors import ViewIncomplete
+from actorkalix.errors import ViewIncomplete, catalog
 from actorkalix.gateway.view_metrics import ViewUse
 from actorkalix.limits import Limits
 from actorkalix.ports import HostMethod
 from actorkalix.process_listing import ProcessView
+from actorkalix.runtime.far_asking import FarQueries
+from actorkalix.runtime.far_looking import FarAsked
 from actorkalix.runtime.host_methods import host_method
 from actorkalix.runtime.neighbours import Neighbours
 from actorkalix.runtime.orders import HostConfig
 from actorkalix.runtime.projecting import ViewConfig, WriterStats
 from actorkalix.runtime.view_desk import ViewDesk
+from actorkalix.runtime.view_nodes import ViewNodes
 from actorkalix.runtime.view_places import ServicePlaces, place_methods
+from actorkalix.runtime.view_queries import ViewRunner
+from actorkalix.runtime.view_waits import Places
+from actorkalix.runtime.view_wherever import WhereverRunner
 from actorkalix.views.files import folder_of
 from actorkalix.views.serving import Serving
 from actorkalix_cluster.placement.keeping import keeper_of
+from actorkalix_cluster.rayhost.actors import Making
 from actorkalix_cluster.rayhost.companion import Companion, CompanionAway
 from actorkalix_cluster.rayhost.contract import CallRefused
+from actorkalix_cluster.rayhost.process import TASKS
 from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.feeds import Feeds
 from actorkalix_cluster.shardhost.observer import FeedStats
@@ -42,7 +51,7 @@ log = logging.getLogger("actorkalix.views")
 
 STATS_EVERY_S = 2.0  # scrapes come each 10 s or so
 FACTORY = "actorkalix.runtime.projecting:projecting"
-STATS, REBUILD, FEEDS = "views.stats", "views.rebuild", "views.feeds"
+STATS, REBUILD, FEEDS, FAR = "views.stats", "views.rebuild", "views.feeds", "views.far"
 
 
 def views_of(service: ServiceDescriptor) -> list[ComponentDescriptor]:
@@ -65,7 +74,8 @@ class ViewHosting:
         feeds: of this host, when they have begun.
 
     Attributes:
-        desks: answer queries, by view.
+        desks: read files, by view.
+        runners: answer queries, by view.
         methods: that a host offers for views.
     """
 
@@ -87,26 +97,57 @@ class ViewHosting:
         self._last: dict[str, WriterStats] = {}
         self._watching: asyncio.Task[None] | None = None
         self._companions: dict[str, Companion] = {}
+        self._far: list[FarQueries] = []
+        self._config = config
+        self._folder = folder
         self.desks: dict[str, ViewDesk] = {}
+        self.runners: dict[str, ViewRunner | WhereverRunner] = {}
         places = ServicePlaces(store, homes, neighbours.call)
         for view in views_of(service):
             name = view.component_id
             if config.making is not None:
-                self._companions[name] = Companion(
-                    config.making,
-                    f"view-{name}",
-                    FACTORY,
-                    msgspec.msgpack.encode(ViewConfig(config.spec, name, str(folder))),
-                    partial(self._began, name),
-                )
+                self._companions[name] = self._companion(config.making, name)
             serving = Serving(name, folder_of(folder, name))
-            self.desks[name] = ViewDesk(view, serving, places, clock, limits)
+            desk = self.desks[name] = ViewDesk(view, serving, places, clock, limits)
+            self.runners[name] = desk.runner
+            if config.view_nodes and name in self._companions:
+                self.runners[name] = self._wherever(name, desk, places, clock, limits)
         self.methods: Mapping[str, HostMethod] = {
             **place_methods(store, homes),
             STATS: host_method(str, self._stats),
             REBUILD: host_method(str, self._rebuild),
             FEEDS: host_method(type(None), self._feed_stats),
+            FAR: host_method(FarAsked, self._far_asked),
         }
+
+    def _companion(self, making: Making, name: str) -> Companion:
+        config = msgspec.msgpack.encode(ViewConfig(self._config.spec, name, str(self._folder)))
+        began = partial(self._began, name)
+        if not self._config.view_nodes:
+            return Companion(making, f"view-{name}", FACTORY, config, began)
+        nodes = ViewNodes(self._config, self._folder, name)
+        return Companion(
+            *(making, f"view-{name}", FACTORY, config, began),
+            where=nodes.where,
+            settled=nodes.settled,
+        )
+
+    def _wherever(
+        self, name: str, desk: ViewDesk, places: Places, clock: Clock, limits: Limits
+    ) -> WhereverRunner:
+        companion = self._companions[name]
+
+        async def call(method: str, arguments: bytes) -> bytes:
+            try:
+                return await companion.call(method, arguments, TASKS)
+            except (CompanionAway, CallRefused) as error:
+                raise ConnectionError(str(error)) from error
+
+        far = FarQueries(call, places, clock, limits)
+        self._far.append(far)
+        return WhereverRunner(
+            *(name, desk.runner, far, lambda: companion.near, companion.find, clock, limits)
+        )
 
     def enroll(self) -> None:
         """The hosts that are there may be others now."""
@@ -119,14 +160,14 @@ class ViewHosting:
     def uses(self) -> list[ViewUse]:
         """What metrics show of views; of those that are kept here, as they were lately."""
         found: list[ViewUse] = []
-        for name, desk in self.desks.items():
+        for name, runner in self.runners.items():
             companion, stats = self._companions.get(name), self._last.get(name)
             if companion is None or not companion.pid or stats is None:
-                found.append(ViewUse(name, dict(desk.runner.failed)))
+                found.append(ViewUse(name, dict(runner.failed)))
                 continue
             found.append(
                 ViewUse(
-                    *(name, dict(desk.runner.failed), True, companion.deaths),
+                    *(name, dict(runner.failed), True, companion.deaths),
                     *(stats.handled, stats.duplicates, stats.gaps, stats.whole),
                     *(stats.refused, stats.memory_bytes, stats.cpu_s),
                 )
@@ -143,9 +184,16 @@ class ViewHosting:
             seen = stats if stats is not None and stats.pid == companion.pid else WriterStats(0)
             found.append(
                 ProcessView(
-                    *("view", name, "", "serving" if companion.pid else "starting"),
-                    *(companion.pid, seen.node, seen.memory_bytes, seen.cpu_s, self._own),
-                    companion.deaths,
+                    kind="view",
+                    component=name,
+                    entity="",
+                    state="serving" if companion.pid else "starting",
+                    pid=companion.pid,
+                    node=seen.node,
+                    memory_bytes=seen.memory_bytes,
+                    cpu_s=seen.cpu_s,
+                    store=self._own,
+                    deaths=companion.deaths,
                 )
             )
         return found
@@ -170,6 +218,8 @@ class ViewHosting:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         await asyncio.gather(*(each.aclose() for each in self._companions.values()))
+        for far in self._far:
+            await far.aclose()
         for desk in self.desks.values():
             await desk.aclose()
 
@@ -188,8 +238,15 @@ class ViewHosting:
     async def _rebuild(self, view: str) -> None:
         await self._asked(view, "rebuild")
 
-    async def _asked(self, view: str, method: str) -> bytes:
+    async def _far_asked(self, asked: FarAsked) -> bytes:
+        return await self._asked(asked.view, asked.method, asked.arguments)
+
+    async def _asked(self, view: str, method: str, arguments: bytes = b"") -> bytes:
         try:
-            return await self._companions[view].call(method)
-        except (CompanionAway, CallRefused, KeyError) as error:
+            return await self._companions[view].call(method, arguments)
+        except CallRefused as refused:
+            if refused.number in catalog():
+                raise catalog()[refused.number](str(refused)) from refused
+            raise ViewIncomplete(f"the process of the view {view!r} fails: {refused}") from refused
+        except (CompanionAway, KeyError) as error:
             raise ViewIncomplete(f"the process of the view {view!r} is away: {error}") from error

@@ -1,69 +1,65 @@
-"""Views of a whole service for operators: by their files, which lie on this node, and their hosts.
+"""Views of a whole service for operators: by their files and their hosts.
 
-What a file says is read from it; only what became of records, and whether batches are taken, is
-asked of hosts. A host that is away hides nothing but its share of the lag.
+What a file says is read from it, by the view's process where it lies on another node. Only what
+became of records, and whether batches are taken, is asked of hosts. A host that is away hides
+nothing but its share of the lag.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
-from actorkalix.describe.descriptors import (
-    ComponentDescriptor,
-    ServiceDescriptor,
-    ViewDescriptor,
-    described,
-)
+from actorkalix.describe.descriptors import ComponentDescriptor, ServiceDescriptor
 from actorkalix.describe.shapes import fields_of, has_fields
 from actorkalix.errors import (
     ActorkalixError,
     InvalidPayload,
-    QueryTooSlow,
     SqlRefused,
     UnknownRoute,
     ViewIncomplete,
 )
 from actorkalix.ports import HostCalls
+from actorkalix.runtime.far_looking import (
+    LOOK,
+    PARKED,
+    SQL,
+    SQL_BYTES_MAX,
+    SQL_S_MAX,
+    FarAsked,
+    SqlAsked,
+)
 from actorkalix.runtime.host_methods import answer_of
 from actorkalix.runtime.projecting import WriterStats
 from actorkalix.runtime.state_scan import states_of_all
 from actorkalix.runtime.view_explaining import explained
-from actorkalix.runtime.view_hosting import FEEDS, REBUILD, STATS
+from actorkalix.runtime.view_hosting import FAR, FEEDS, REBUILD, STATS
+from actorkalix.runtime.view_looking import looked_at, parked_in, served
 from actorkalix.runtime.view_places import Places
+from actorkalix.runtime.view_whereabouts import far_node
 from actorkalix.view_listing import (
-    ColumnView,
     Explained,
     ParkedRowView,
     SqlFound,
     SqlOrder,
     SqlTable,
-    TableView,
     ViewDropped,
     ViewOrder,
-    ViewState,
     ViewView,
 )
 from actorkalix.views import adhoc
 from actorkalix.views.files import folder_of
-from actorkalix.views.reading import Parameters, Read, Reader, Rows
-from actorkalix.views.serving import Serving, newest_first, uri_of
-from actorkalix.views.standing import Standing, behind, parked, standings
+from actorkalix.views.serving import newest_first
 from actorkalix.viewsql.shapes import TableShape
 from actorkalix_cluster.shardhost.observer import FeedStats
 
 ANSWER_S_MAX = 3.0
-SQL_S_MAX = 30.0
-COUNT_S_MAX = 1.0
 ENTITY_KINDS = frozenset(("event_sourced", "value", "replicated", "workflow"))
 
 T = TypeVar("T")
@@ -107,17 +103,11 @@ class ServiceViews:
             ViewIncomplete: it has no file.
         """
         self._known(view)
-        newest = next(iter(newest_first(folder_of(self._folder, view))), None)
-        if newest is None:
-            raise ViewIncomplete(f"the view {view!r} has no file yet")
-        found = await asyncio.to_thread(_reading, newest, lambda read: parked(read, limit))
-        return [
-            ParkedRowView(
-                *(one.table, one.subject, one.component, one.entity, one.shard),
-                *(one.offset, one.attempts, one.since_ms, one.failure),
-            )
-            for one in found
-        ]
+        if self._far(view):
+            asked = FarAsked(view, PARKED, msgspec.json.encode(limit))
+            answer = await self._ask_any(FAR, asked, bytes)
+            return msgspec.json.decode(answer, type=list[ParkedRowView])
+        return await asyncio.to_thread(parked_in, view, folder_of(self._folder, view), limit)
 
     async def explained(self, view: str) -> Explained:
         """What becomes of its queries.
@@ -126,7 +116,8 @@ class ServiceViews:
             UnknownRoute: there is no such view.
         """
         component = self._known(view)
-        path = next(iter(newest_first(folder_of(self._folder, view))), None)
+        newest = newest_first(folder_of(self._folder, view))
+        path = newest[0] if newest and not self._far(view) else None
         return await asyncio.to_thread(explained, component, path)
 
     # ---- doing --------------------------------------------------------------------------------
@@ -173,7 +164,7 @@ class ServiceViews:
             if each.kind in ENTITY_KINDS
         }
         wanted = set(adhoc.named(order.sql, (table.name for table in tables)))
-        states: dict[str, tuple[Sequence[str], Sequence[adhoc.State]]] = {}
+        states: adhoc.States = {}
         for name in adhoc.named(order.sql, components):
             each = components[name]
             found = await states_of_all(
@@ -181,18 +172,39 @@ class ServiceViews:
             )
             states[each.component_id] = (_fields(each), found)
         try:
-            answer = await asyncio.to_thread(
-                adhoc.answer,
-                order.sql,
-                [table for table in tables if table.name in wanted],
-                states,
-                limit=order.limit,
-                timeout_s=SQL_S_MAX,
+            answer = await self._answered(
+                order, [table for table in tables if table.name in wanted], states
             )
         except SqlRefused as refused:
             names = sorted([*(table.name for table in tables), *components])
             raise SqlRefused(f"{refused}; there are the tables {', '.join(names)}") from None
         return SqlFound(answer.columns, answer.rows, answer.more)
+
+    async def _answered(
+        self, order: SqlOrder, tables: list[adhoc.Table], states: adhoc.States
+    ) -> adhoc.Found:
+        """Where the views are that it names."""
+        nodes = {table.view: self._far(table.view) for table in tables}
+        if not any(nodes.values()):
+            return await asyncio.to_thread(
+                adhoc.answer, order.sql, tables, states, limit=order.limit, timeout_s=SQL_S_MAX
+            )
+        if len(nodes) > 1:
+            raise SqlRefused(
+                "a view on another node is asked alone, or together with states: "
+                + ", ".join(
+                    f"{view} is on {node or 'the node here'}" for view, node in nodes.items()
+                )
+            )
+        asked = SqlAsked(order, {table.name: table.shape.name for table in tables}, states)
+        packed = msgspec.json.encode(asked)
+        if len(packed) > SQL_BYTES_MAX:
+            raise SqlRefused(
+                f"the states that it names have {len(packed):,} bytes, too many to send to the "
+                f"node of the view, {SQL_BYTES_MAX:,} at most"
+            )
+        answer = await self._ask_any(FAR, FarAsked(tables[0].view, SQL, packed), bytes, SQL_S_MAX)
+        return msgspec.json.decode(answer, type=adhoc.Found)
 
     async def sql_tables(self) -> list[SqlTable]:
         """Tables that statements may name."""
@@ -216,7 +228,8 @@ class ServiceViews:
         for name, each in self._service.components.items():
             if each.view is None:
                 continue
-            uri = _served(name, folder_of(self._folder, name))
+            folder = folder_of(self._folder, name)
+            uri = f"far:{name}" if self._far(name) else served(name, folder)
             if uri:
                 views[name] = (uri, [one.shape for one in each.view.tables.values()])
         return adhoc.tables_of(views)
@@ -233,8 +246,7 @@ class ServiceViews:
     async def _view(
         self, name: str, component: ComponentDescriptor | None, feeds: list[FeedStats]
     ) -> ViewView:
-        folder = folder_of(self._folder, name)
-        looked = await asyncio.to_thread(_looked_at, name, folder, component, self._rest)
+        looked = await self._looked(name, component)
         if component is None:
             return msgspec.structs.replace(looked, state="inactive")
         if self._rest is not None:
@@ -256,6 +268,22 @@ class ServiceViews:
             failure=failure,
         )
 
+    async def _looked(self, name: str, component: ComponentDescriptor | None) -> ViewView:
+        """What its files say, on whichever node they are."""
+        node = self._far(name) if component is not None else ""
+        if not node:
+            folder = folder_of(self._folder, name)
+            return await asyncio.to_thread(looked_at, name, folder, component, self._rest)
+        try:
+            answer = await self._ask_any(FAR, FarAsked(name, LOOK, b""), bytes)
+        except ActorkalixError as error:
+            return ViewView(name, "incomplete", node=node, failure=str(error))
+        return msgspec.structs.replace(msgspec.json.decode(answer, type=ViewView), node=node)
+
+    def _far(self, name: str) -> str:
+        """The node where a view is, "" for the run's."""
+        return far_node(folder_of(self._folder, name)) if self._rest is None else ""
+
     async def _feeds(self) -> list[FeedStats]:
         """Of all hosts that answer."""
 
@@ -270,12 +298,14 @@ class ServiceViews:
         parts = await asyncio.gather(*(of(store) for store in self._calls.stores()))
         return [each for part in parts for each in part]
 
-    async def _ask_any(self, method: str, asked: object, shape: type[T]) -> T:
+    async def _ask_any(
+        self, method: str, asked: object, shape: type[T], wait_s: float = ANSWER_S_MAX
+    ) -> T:
         """The answer of the first host that can ask the view's process."""
         last: ActorkalixError = ViewIncomplete("no host is there")
         for store in self._calls.stores():
             try:
-                return await answer_of(self._calls, store, method, asked, shape, ANSWER_S_MAX)
+                return await answer_of(self._calls, store, method, asked, shape, wait_s)
             except ActorkalixError as error:
                 last = error
         raise last
@@ -290,106 +320,3 @@ def _fields(component: ComponentDescriptor) -> list[str]:
     if component.state is None or not has_fields(component.state.type):
         return []
     return [one.key for one in fields_of(component.state.type)]
-
-
-def _reading(path: Path, work: Callable[[Read], T]) -> T:
-    """What work reads of a file.
-
-    Raises:
-        ViewIncomplete: it cannot be read.
-    """
-    try:
-        with closing(sqlite3.connect(uri_of(path), uri=True, isolation_level=None)) as db:
-
-            def read(sql: str, parameters: Parameters) -> Rows:
-                return db.execute(sql, parameters).fetchall()
-
-            return work(read)
-    except sqlite3.Error as error:
-        raise ViewIncomplete(f"{path} cannot be read: {error}") from error
-
-
-def _looked_at(
-    name: str, folder: Path, component: ComponentDescriptor | None, rest: Places | None
-) -> ViewView:
-    """What the files of a view say, and how far they are from what is stored at rest."""
-    paths = newest_first(folder)
-    size = (
-        sum(file.stat().st_blocks * 512 for file in folder.glob("*") if file.is_file())
-        if folder.is_dir()
-        else 0
-    )
-    state: ViewState = "incomplete"
-    view = component.view if component is not None else None
-    uri = _served(name, folder)
-    if uri:
-        state = "serving" if uri.startswith(uri_of(paths[0])) else "building"
-    if not paths:
-        return ViewView(name, state, _tables_of(view, None))
-    served = next((path for path in paths if uri.startswith(uri_of(path))), None)
-
-    def work(read: Read) -> tuple[int, int, int, int]:
-        there = standings(read)
-        passed = sum(one.position.offset for one in there.values())
-        count = read('SELECT count(*) FROM "$parked"', ())[0][0]
-        lag = behind(there) if rest is None else _lacking(there, rest)
-        return passed, passed + lag, lag, count
-
-    try:
-        passed, newest, lag, count = _reading(paths[0], work)
-    except ViewIncomplete as error:
-        return ViewView(name, state, _tables_of(view, served), bytes=size, failure=str(error))
-    return ViewView(
-        *(name, state, _tables_of(view, served), str(served or "")),
-        *(size, passed, newest, lag, count),
-    )
-
-
-def _lacking(there: Mapping[int, Standing], rest: Places) -> int:
-    """Records that are stored and that a file has not passed."""
-    lacking = 0
-    for shard, (lineage, _, newest) in rest.items():
-        at = there[shard].position if shard in there else None
-        known = at is not None and at.lineage == lineage
-        lacking += max(0, newest - at.offset) if at is not None and known else newest
-    return lacking
-
-
-def _served(name: str, folder: Path) -> str:
-    """URI of the file that is served, "" while there is none."""
-    try:
-        return Serving(name, folder)()
-    except ViewIncomplete:
-        return ""
-
-
-def _tables_of(view: ViewDescriptor | None, path: Path | None) -> tuple[TableView, ...]:
-    """Tables of the code, with rows of a file."""
-    found: list[TableView] = []
-    for name, table in view.tables.items() if view is not None else ():
-        source = described(table.source)
-        found.append(
-            TableView(
-                name,
-                source.component_id if source is not None else f"topic {table.source.name}",
-                _counted(path, name) if path is not None else 0,
-                tuple(ColumnView(leaf.name, leaf.kind.name) for leaf in table.shape.leaves()),
-            )
-        )
-    return tuple(found)
-
-
-def _counted(path: Path, table: str) -> int:
-    """Rows of a table; -1 where counting them takes too long."""
-    name = table.replace('"', '""')
-    try:
-        reader = Reader(uri_of(path))
-        try:
-            until = time.monotonic() + COUNT_S_MAX
-            rows = reader.run(lambda read: read(f'SELECT count(*) FROM "{name}"', ()), until=until)
-        finally:
-            reader.close()
-    except (sqlite3.Error, QueryTooSlow):
-        return -1
-    count: int = rows[0][0]
-    return count

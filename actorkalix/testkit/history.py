@@ -237,18 +237,20 @@ def _header_of(text: bytes) -> Header:
 
 def _check(line: int, operation: Operation) -> None:
     """What an operation may not say of itself."""
-    where, outcome = f"operation {operation.id}", operation.outcome
+    outcome, said = operation.outcome, ""
     if operation.returned is None and outcome != "unknown":
-        _refuse(line, f"{where} never returned and is {outcome}; such an outcome is unknown")
-    if operation.returned is not None and operation.returned < operation.invoked:
+        said = f"never returned and is {outcome}; such an outcome is unknown"
+    elif operation.returned is not None and operation.returned < operation.invoked:
         times = f"{operation.returned}, before it was invoked at {operation.invoked}"
-        _refuse(line, f"{where} returned at {times}; times are of one clock that never goes back")
-    if (outcome == "error") != (operation.error is not None):
-        _refuse(line, f"{where} is {outcome}; an error, and nothing else, has `error`")
-    if outcome != "ok" and operation.value is not None:
-        _refuse(line, f"{where} is {outcome} and has a value; only what is ok has one")
-    if not operation.client or not operation.method:
-        _refuse(line, f"{where} has no client or no method; both have names")
+        said = f"returned at {times}; times are of one clock that never goes back"
+    elif (outcome == "error") != (operation.error is not None):
+        said = f"is {outcome}; an error, and nothing else, has `error`"
+    elif outcome != "ok" and operation.value is not None:
+        said = f"is {outcome} and has a value; only what is ok has one"
+    elif not operation.client or not operation.method:
+        said = "has no client or no method; both have names"
+    if said:
+        _refuse(line, f"operation {operation.id} {said}")
 
 
 def _check_clients(operations: Sequence[Operation], lines: dict[int, int]) -> None:

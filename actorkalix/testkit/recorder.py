@@ -41,6 +41,9 @@ class Recorder:
         clock: gives the time; never goes back.
         unit: what the clock counts.
         started_ms: when it began; by the clock on the wall when not given.
+
+    Attributes:
+        operations: noted so far, in the order of their ids.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Recorder:
         wall_ms = time.time_ns() // 1_000_000 if started_ms is None else started_ms
         self._header = Header(FORMAT, service, unit, wall_ms)
         self._clock = clock
-        self._operations: list[Operation] = []
+        self.operations: list[Operation] = []
 
     def client(self, url: str, name: str, *, token: str | None = None) -> Client:
         """A client of the running service at `url` whose operations are recorded under `name`."""
@@ -67,7 +70,7 @@ class Recorder:
     @property
     def newest(self) -> int:
         """Id of the operation that was noted last, 0 before the first."""
-        return len(self._operations)
+        return len(self.operations)
 
     def invoke(
         self,
@@ -84,7 +87,7 @@ class Recorder:
         """Note what is about to be asked; gives its id. Until it is answered it is unknown."""
         operation = Operation(
             client=client,
-            id=len(self._operations) + 1,
+            id=len(self.operations) + 1,
             component=component,
             entity=entity,
             kind=kind,
@@ -96,7 +99,7 @@ class Recorder:
             returned=None,
             outcome="unknown",
         )
-        self._operations.append(operation)
+        self.operations.append(operation)
         return operation.id
 
     def reply(self, id: int, value: Any, *, position: Mark | None = None, token: str = "") -> None:
@@ -118,16 +121,16 @@ class Recorder:
         Raises:
             HistoryUnreadable: nothing was recorded, or what was contradicts itself.
         """
-        return history_of(self._header, self._operations)
+        return history_of(self._header, self.operations)
 
     def save(self, path: str | Path) -> None:
         """Write the history so far; see `history`."""
         Path(path).write_bytes(self.history().encode())
 
     def _end(self, id: int, **answer: Any) -> None:
-        asked = self._operations[id - 1]
+        asked = self.operations[id - 1]
         assert asked.returned is None, f"{asked} was answered twice"
-        self._operations[id - 1] = msgspec.structs.replace(asked, returned=self._clock(), **answer)
+        self.operations[id - 1] = msgspec.structs.replace(asked, returned=self._clock(), **answer)
 
 
 class _Recording:

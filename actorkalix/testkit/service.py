@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from actorkalix.describe.streams import offers_of, streams_taken
 from actorkalix.describe.topics import topics_of
 from actorkalix.errors import OwnerAway
 from actorkalix.model.client import Client
@@ -83,10 +84,13 @@ class TestService:
         Raises:
             ValueError: no component of the service names it.
         """
-        known = topics_of(self.service.descriptor)
+        known = [one for one in topics_of(self.service.descriptor) if not one.startswith("~")]
         if name not in known:
             there = ", ".join(map(repr, known)) or "none"
             raise ValueError(f"the service names no topic {name!r}; there are {there}")
+        return self._topic(name)
+
+    def _topic(self, name: str) -> TestTopic:
         return self._topics.setdefault(
             name,
             TestTopic(
@@ -95,6 +99,30 @@ class TestService:
                 self.service.limits.topic_partitions,
             ),
         )
+
+    def other_stream(self, service: str, name: str, /) -> TestTopic:
+        """A stream of another service that this one takes: publish into it, as that service does.
+
+        Raises:
+            ValueError: no component takes it.
+        """
+        taken = {(one.service, one.name): one for one in streams_taken(self.service.descriptor)}
+        if (service, name) not in taken:
+            there = ", ".join(map(repr, sorted(taken))) or "none"
+            raise ValueError(f"the service takes no stream {(service, name)}; there are {there}")
+        return self._topic(taken[service, name].within)
+
+    def public_stream(self, name: str, /) -> TestTopic:
+        """A stream that the service offers to others: look at what is published.
+
+        Raises:
+            ValueError: no component offers it.
+        """
+        offers = offers_of(self.service.descriptor)
+        if name not in offers:
+            there = ", ".join(map(repr, sorted(offers))) or "none"
+            raise ValueError(f"the service offers no stream {name!r}; there are {there}")
+        return self._topic(offers[name].within)
 
     @property
     def now_ms(self) -> int:

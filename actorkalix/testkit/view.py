@@ -18,6 +18,7 @@ from actorkalix.describe.descriptors import (
     TableDescriptor,
     described,
 )
+from actorkalix.describe.marked import has_messages
 from actorkalix.engine.publishing import topic_message
 from actorkalix.engine.topic import TOPIC, partition_id
 from actorkalix.errors import CommandError, DefinitionError, HandlerFailed
@@ -178,22 +179,23 @@ class ViewTestKit(Generic[C]):
         *,
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> ViewTestKit[C]:
-        """This kit, when the view has taken this message of a topic.
+        """This kit, when the view has taken this message of a topic or a stream.
 
         Args:
-            topic: it, or its name.
+            topic: it, or the name of a topic.
             subject: of the message: whose row it is about.
             value: its data.
             metadata: attributes and other pairs of the message.
 
         Raises:
             NotEncodable: the value cannot be written.
-            DefinitionError: the view has no table of this topic.
+            DefinitionError: the view has no table of it.
             Exception: what the handler raised.
         """
-        name = topic if isinstance(topic, str) else topic.name
-        if not any(_is_topic(one.source, name) for one in self._view.tables.values()):
-            self._refuse(f"topic({name!r})")
+        source = Source[Any]("topic", topic) if isinstance(topic, str) else topic
+        name = source.within
+        if not any(_is_within(one.source, name) for one in self._view.tables.values()):
+            self._refuse(_said(source))
         made = topic_message(value, Metadata(metadata), subject=subject, where="the message")
         payload = msgspec.msgpack.encode(made)
         self._apply(TOPIC, partition_id(name, 0), RecordKind.EVENT, payload)
@@ -327,10 +329,16 @@ class ViewTestKit(Generic[C]):
         return self._memory.projection.apply(batch)
 
 
-def _is_topic(source: Any, name: str) -> bool:
-    return isinstance(source, Source) and source.name == name
+def _is_within(source: Any, name: str) -> bool:
+    return has_messages(source) and source.within == name
 
 
 def _called(table: TableDescriptor) -> str:
     source = table.source
-    return f"topic({source.name!r})" if isinstance(source, Source) else source.__name__
+    name: str = _said(source) if has_messages(source) else source.__name__
+    return name
+
+
+def _said(source: Source[Any]) -> str:
+    names = (source.service, source.name) if source.service else (source.name,)
+    return f"{source.kind}({', '.join(map(repr, names))})"

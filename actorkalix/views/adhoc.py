@@ -58,6 +58,10 @@ class State(msgspec.Struct, frozen=True):
     state: Any
 
 
+States = dict[str, tuple[Sequence[str], Sequence[State]]]
+"""Names of fields, and states, by component."""
+
+
 class Found(msgspec.Struct, frozen=True):
     """The answer to a statement; `more` when there are more rows than were wanted."""
 

@@ -185,7 +185,7 @@ def _state_of(fed: Fed) -> bytes | None:
 
 
 class TopicReader:
-    """A `SourceReader` of a topic's messages.
+    """A `SourceReader` of the messages of a topic or stream.
 
     Args:
         table: that takes them.
@@ -196,7 +196,7 @@ class TopicReader:
     cleans = False
 
     def __init__(self, table: TableDescriptor) -> None:
-        self.prefix = partition_prefix(table.source.name)
+        self.prefix = partition_prefix(table.source.within)
         handlers = table.handlers
         self._by_tag = {tag_of(one.only)[0]: one for one in handlers if one.only is not None}
         self._other = next((one for one in handlers if one.only is None), None)

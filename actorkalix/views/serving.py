@@ -95,9 +95,11 @@ class Serving:
 def connect(data: str | Path, view: str) -> sqlite3.Connection:
     """A read-only connection to a view, for analyses on the node where it lies.
 
-    With Ray: `ray.data.read_sql("SELECT * FROM carts", lambda: connect("data", "cart-rows"))`.
+    With Ray Data (`pip install 'ray[data]'`), also of a service at rest:
+    `ray.data.read_sql("SELECT name, size FROM carts", lambda: connect("DATA", "cart-rows"))`.
     Columns are as they are kept: timestamps in microseconds since 1970, decimals as sortable text;
-    `$row` has the whole row as JSON. `actorkalix views export` writes Parquet with types.
+    `$row` has the whole row as JSON. With types, and on any node: `actorkalix views export carts
+    --parquet FILE`, then `ray.data.read_parquet("FILE")`.
 
     Args:
         data: the service's data folder.

@@ -21,6 +21,7 @@ from actorkalix.limits import (
     Limits,
 )
 from actorkalix.viewsql.output import elements, maker
+from actorkalix.viewsql.overflow import is_overflow, overflow_in
 from actorkalix.viewsql.paging import bound, last_of, token_of
 from actorkalix.viewsql.query import Query
 
@@ -96,7 +97,16 @@ class Answer:
         Raises:
             InvalidPayload: an argument cannot be used.
             QueryTooLarge: more rows were found than one answer may hold.
+            NumberTooLarge: a number that is computed is beyond its type.
         """
+        try:
+            return self._json(execute, arguments, rows_max)
+        except Exception as error:  # of whatever runs the statements
+            if is_overflow(error):
+                raise overflow_in(self.query.text) from error
+            raise
+
+    def _json(self, execute: Execute, arguments: Mapping[str, Any], rows_max: int) -> bytes | None:
         if self.query.many:
             return self._all(execute, arguments, rows_max)
         values = self.query.bind(arguments)
@@ -119,7 +129,18 @@ class Answer:
         Raises:
             InvalidPayload: an argument cannot be used; when the first page is asked for.
             QueryTooLarge: the groups of one page have more rows than `rows_max`.
+            NumberTooLarge: a number that is computed is beyond its type.
         """
+        try:
+            yield from self._pages(execute, arguments, rows_max)
+        except Exception as error:  # of whatever runs the statements
+            if is_overflow(error):
+                raise overflow_in(self.query.text) from error
+            raise
+
+    def _pages(
+        self, execute: Execute, arguments: Mapping[str, Any], rows_max: int
+    ) -> Iterator[list[bytes]]:
         values = self.query.bind(arguments)
         limit, offset = self.query.limit, self.query.offset
         left = None if limit is None else limit.of(values)

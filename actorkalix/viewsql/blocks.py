@@ -326,6 +326,18 @@ class Block:
         value = self.scope.sources[0].value(column)
         return [Key(value.sql, value.kind, False)]
 
+    def is_either(self) -> bool:
+        """An OR finds all of the rows, and nobody says in which order they come.
+
+        SQLite then walks along the order of the subjects, through the whole table, where it takes
+        a branch for wide: half of a range, for all that it knows. But an answer has few rows, so
+        all branches are narrow; with LIMIT they need not be.
+        """
+        select = self.select
+        if select.where is None or self.order or select.limit is not None or self._found_by:
+            return False
+        return not select.joins and len(branches(self.scope, select.where)) > 1
+
     def _may_be_null(self, value: Value) -> bool:
         return value.column.nullable and value.leaf not in self._present
 

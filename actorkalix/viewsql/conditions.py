@@ -78,10 +78,16 @@ class Conditions(Calls):
     def condition(self, node: Expr) -> Value | None:
         """A condition; None when it is none, which is noted."""
         value = self.value(node)
+        if value is not None and value.kind is BOOL and value.leaf is not None:
+            return self._is(value, 1)
         if value is None or value.kind is BOOL or is_null(value):
             return value
         self.findings.add(node, f"a condition is wanted, this is {shown(value.column)}")
         return None
+
+    def _is(self, value: Value, wanted: int) -> Value:
+        """A column of yes and no as a condition, in words by which SQLite finds it in an index."""
+        return computed(f"({value.sql} = {wanted})", BOOL, value.column.nullable, value)
 
     def truth(self, node: Expr) -> Value | None:
         """A condition as a value."""
@@ -98,6 +104,9 @@ class Conditions(Calls):
     def _test(self, node: Expr) -> Value | None:
         match node:
             case Not():
+                plain = self.value(node.value) if isinstance(node.value, Path) else None
+                if plain is not None and plain.kind is BOOL and plain.leaf is not None:
+                    return self._is(plain, 0)
                 value = self.condition(node.value)
                 if value is None:
                     return None

@@ -25,6 +25,7 @@ from actorkalix.viewsql.syntax import (
     IsNull,
     Like,
     Logic,
+    Not,
     Param,
     Path,
 )
@@ -153,8 +154,8 @@ def _compared(scope: Scope, node: Expr) -> Iterator[tuple[Leaf, How]]:
         case Like(value=value, pattern=wanted, folded=False):
             if not (isinstance(wanted, Constant) and str(wanted.value)[:1] in ("%", "_")):
                 yield from _leaf(scope, value, "range")
-        case Path():
-            yield from _leaf(scope, node, "same")
+        case Path() | Not(value=Path()):
+            yield from _leaf(scope, node.value if isinstance(node, Not) else node, "same")
         case _:
             return
 

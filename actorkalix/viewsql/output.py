@@ -12,19 +12,20 @@ from typing import Any
 
 import msgspec
 
+from actorkalix.viewsql.overflow import number
 from actorkalix.viewsql.shapes import Column, ColumnKind
 from actorkalix.viewsql.values import from_column
 
 Row = Sequence[Any]
 Make = Callable[[Row], Any]
+_NUMBERS = (ColumnKind.INTEGER, ColumnKind.FLOAT)
 _AS_IT_IS = frozenset(
     {
         ColumnKind.TEXT,
         ColumnKind.ENUM,
         ColumnKind.UUID,
-        ColumnKind.INTEGER,
-        ColumnKind.FLOAT,
         ColumnKind.BYTES,
+        *_NUMBERS,
     }
 )
 _DIGITS_SHOWN = 40  # of a decimal before its point
@@ -172,6 +173,8 @@ def _cell(cell: Cell) -> Make:
     kind = column.kind
     if kind in _JSON or (kind is ColumnKind.LIST and _is_plain(column)):
         return lambda row: zero if row[place] is None else _raw(row[place])
+    if kind in _NUMBERS:
+        return number(kind, place, zero)
     if kind in _AS_IT_IS:
         if zero is None:
             return lambda row: row[place]

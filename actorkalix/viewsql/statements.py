@@ -38,7 +38,7 @@ class Statements:
         keys = block.row_keys()
         told = keys if self._tells else ()
         head = f"SELECT {_selected(self._cells.sql, told)} FROM {block.source}"
-        tail = _ordered(keys) + self._tail
+        tail = _ordered(keys, apart=block.is_either() and not told) + self._tail
         return Rows(head, " WHERE ", tail, told, where=block.where)
 
     def groups(self) -> Rows:
@@ -108,5 +108,6 @@ def _renamed(keys: Sequence[Key], name: str) -> list[Key]:
     return [msgspec.structs.replace(key, sql=f'{name}{place}"') for place, key in enumerate(keys)]
 
 
-def _ordered(keys: Sequence[Key]) -> str:
-    return f" ORDER BY {', '.join(key.order for key in keys)}" if keys else ""
+def _ordered(keys: Sequence[Key], apart: bool = False) -> str:
+    plus = "+" if apart else ""  # to SQLite it is a value then, which no index has in order
+    return f" ORDER BY {plus}{', '.join(key.order for key in keys)}" if keys else ""

@@ -86,7 +86,9 @@ async def _measure(setting: Setting, size: int) -> Taken:
 
 async def _write(ask: Ask, size: int, over: asyncio.Event) -> tuple[list[float], float]:
     """Write the state at its rate until it is over: seconds of each, and of all."""
-    message = Message(MessageKind.COMMAND, "board", "b", "write", json.dumps({"size": size}).encode())
+    message = Message(
+        MessageKind.COMMAND, "board", "b", "write", json.dumps({"size": size}).encode()
+    )
     took_s: list[float] = []
     started = perf_counter()
     while not over.is_set():

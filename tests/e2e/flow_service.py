@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 from actorkalix import (
     Action,
@@ -12,6 +13,7 @@ from actorkalix import (
     Service,
     ValueEntity,
     command,
+    handler,
     publish,
     query,
     subscribe,
@@ -92,8 +94,15 @@ class Follower(Action, id="follower", runs="inline"):
         return event
 
 
-class Reader(Action, id="reader", runs="inline"):
+RUNS: Literal["inline", "task"] = "task" if os.environ.get("FLOW_RUNS") == "task" else "inline"
+
+
+class Reader(Action, id="reader", runs=RUNS):
     """Tells the mirror of each origin what was published."""
+
+    @handler
+    async def pid(self) -> int:
+        return os.getpid()
 
     @subscribe(topic("numbers", Numbered))
     async def on_number(self, event: Numbered) -> None:

@@ -58,10 +58,16 @@ class MockKafka:
 
 
 class NatsServer:
-    """A server with JetStream; its streams are on disk."""
+    """A server with JetStream; its streams are on disk.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for its streams.
+        options: of its command line, for those that have to say who they are.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
+        self._options = options
         self._port, self._monitor = free_port(), free_port()
         self.servers = f"nats://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,6 +84,7 @@ class NatsServer:
                 *(program, "--jetstream", "--store_dir", str(self._folder)),
                 *("--addr", "127.0.0.1", "--port", str(self._port)),
                 *("--http_port", str(self._monitor)),
+                *self._options,
             ],
             stderr=subprocess.DEVNULL,
         )

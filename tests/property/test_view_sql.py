@@ -1,6 +1,7 @@
 """The views' SQL against a naive evaluator: random rows, random queries, equal answers.
 
-A seed is a database and some queries; `VIEW_SQL_SEEDS=5000 pytest ...` tries more of them.
+A seed is a database and some queries; `VIEW_SQL_SEEDS=5000 pytest ...` tries more of them,
+and with `VIEW_SQL_FIRST=100000` others.
 """
 
 from __future__ import annotations

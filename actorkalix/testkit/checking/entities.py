@@ -21,7 +21,7 @@ from actorkalix.engine import Instance, behavior_for
 from actorkalix.errors import HistoryUnreadable, ModelFailed
 from actorkalix.limits import Limits
 from actorkalix.testkit.history import Operation, cut
-from actorkalix_cluster.shardhost.behavior import BehaviorError, Step
+from actorkalix_cluster.shardhost.behavior import BehaviorError, Step, image_of
 from actorkalix_cluster.shardhost.messages import (
     Encoding,
     Failure,
@@ -76,6 +76,7 @@ class EntityModel:
         self._descriptor = descriptor_of(component)
         self._name = self._descriptor.cls.__name__
         self._behavior = behavior_for(self._descriptor, limits)
+        self._image = image_of(self._behavior)
         self._replies = codecs_for(self._descriptor).replies
         self._lasts_ms = lasts_ms
 
@@ -162,14 +163,14 @@ class EntityModel:
         )
 
     def _state(self, instance: Instance, remembered: frozenset[tuple[bytes, bytes]]) -> EntityState:
-        image = self._behavior.snapshot(instance).payload
+        image = self._image(instance)
         return EntityState(image, instance.number, instance.deleted_ms > 0, remembered, instance)
 
     def _unchanged(
         self, state: EntityState, operation: Operation, reply: Reply
     ) -> tuple[Reply, EntityState]:
         """The reply, and the state if it is what it was."""
-        if self._behavior.snapshot(state.instance).payload != state.image:
+        if self._image(state.instance) != state.image:
             raise ModelFailed(
                 f"{operation}: {self._name}.{operation.method} changed the state in place; make a "
                 "new one (dataclasses.replace) and hand it to an effect"

@@ -44,6 +44,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 Trail: TypeAlias = "tuple[int, Trail, int] | None"
 """Operations in the order of their moments, last first, each with the trail before and a count."""
 
+_Try: TypeAlias = tuple[int, int, int, Trail, int, int]
+"""Stop, mask, state and trail, and the operation that is to have its moment next, with its bit."""
+_NOBODY = -1
+
 
 class Explained(NamedTuple):
     """An order fits; ids of the operations in it, unknown ones only where they were needed."""
@@ -178,9 +182,14 @@ class _Search:
     def run(self) -> Explained | Unexplained | GaveUp:
         """Depth first: a history that holds is mostly explained by the first order tried."""
         seen, stops = self._seen, self._stops
-        waiting: list[tuple[int, int, int, Trail]] = [(0, 0, self._moves.first, None)]
+        waiting: list[_Try] = [(0, 0, self._moves.first, None, _NOBODY, 0)]
         while waiting:
-            number, mask, state, trail = waiting.pop()
+            number, mask, state, trail, at, bit = waiting.pop()
+            if at != _NOBODY:  # asked only now: of those beside the first, few are ever tried
+                before, state = state, self._moves.after(state, at)
+                if state == -1 or (state == before and self._wishes[at] is not None):
+                    continue
+                mask, trail = mask | bit, (at, trail, _length(trail) + 1)
             number, mask, trail = self._move_on(number, mask, state, trail)
             if number == len(stops):
                 return Explained(self._order(trail), len(seen))
@@ -210,12 +219,9 @@ class _Search:
             number += 1
         return number, mask, trail
 
-    def _next(
-        self, number: int, mask: int, state: int, trail: Trail
-    ) -> Iterator[tuple[int, int, int, Trail]]:
-        """Each operation in flight with its moment now; the best comes last, for it is popped."""
-        found: list[tuple[int, int, int, Trail]] = []
-        length = _length(trail) + 1
+    def _next(self, number: int, mask: int, state: int, trail: Trail) -> Iterator[_Try]:
+        """Each operation in flight to have its moment now; the best is last, for it is popped."""
+        found: list[_Try] = []
         wishes: set[bytes] = set()
         for at, bit in self._stops[number].others:
             if mask & bit:
@@ -225,10 +231,7 @@ class _Search:
                 if wish in wishes:
                     continue
                 wishes.add(wish)
-            after = self._moves.after(state, at)
-            if after == -1 or (wish is not None and after == state):
-                continue
-            found.append((number, mask | bit, after, (at, trail, length)))
+            found.append((number, mask, state, trail, at, bit))
         return reversed(found)
 
     def _unexplained(self) -> Unexplained:
@@ -270,8 +273,9 @@ def _due(operation: Operation) -> float:
 
 def _stops(operations: Sequence[Operation], is_read: Sequence[bool]) -> list[_Stop]:
     """The returns in order. At equal times calls come first: that is the weaker claim."""
+    dues = [_due(operation) for operation in operations]
     moments: list[tuple[float, int, int]] = [(o.invoked, 0, at) for at, o in enumerate(operations)]
-    moments += [(_due(o), 1, at) for at, o in enumerate(operations) if _due(o) < math.inf]
+    moments += [(due, 1, at) for at, due in enumerate(dues) if due < math.inf]
     moments.sort()
     stops: list[_Stop] = []
     flying: dict[int, int] = {}  # index -> bit
@@ -286,7 +290,8 @@ def _stops(operations: Sequence[Operation], is_read: Sequence[bool]) -> list[_St
             continue
         reads = tuple((one, bit) for one, bit in flying.items() if is_read[one])
         others = [(one, bit) for one, bit in flying.items() if not is_read[one]]
-        others.sort(key=lambda pair: _due(operations[pair[0]]))
+        if len(others) > 1:
+            others.sort(key=lambda pair: dues[pair[0]])
         bit = flying.pop(at)
         stops.append(_Stop(at, bit, reads, tuple(others)))
         free.append(bit)

@@ -11,10 +11,10 @@ version of Python, and a seed that was once reported should still find its bug t
 
 from __future__ import annotations
 
-import math
-import random
+from _random import Random
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
 from hashlib import blake2b
+from math import log
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Chance:
 
     def __getattr__(self, name: str) -> Any:
         """Begin to draw: only now, for many streams are made that nothing is drawn from."""
-        source = random.Random(int.from_bytes(self._key, "big"))
+        source = Random(int.from_bytes(self._key, "big"))
         self.fraction = source.random
         self.bits = source.getrandbits
         return object.__getattribute__(self, name)
@@ -78,7 +78,8 @@ class Chance:
     def exponential_us(self, mean_us: float) -> int:
         """A time until something that happens once in `mean_us`, at most 20 times that."""
         assert mean_us >= 0, f"no time has the mean {mean_us}"
-        return int(mean_us * min(-math.log(1.0 - self.fraction()), EXPONENTIAL_TIMES_MAX))
+        times = -log(1.0 - self.fraction())
+        return int(mean_us * (min(EXPONENTIAL_TIMES_MAX, times)))
 
     def choice(self, among: Sequence[T]) -> T:
         """One of a sequence that is not empty."""

@@ -23,7 +23,7 @@ from actorkalix.model.workflows import CONTROLS
 from actorkalix.runtime.in_process import HostTransport
 from actorkalix.testkit.caught import Caught, said_of
 from actorkalix.testkit.checking import Finding
-from actorkalix.testkit.history import History
+from actorkalix.testkit.history import History, Operation
 from actorkalix.testkit.recorder import ENTITY_ERRORS
 from actorkalix_cluster.shardhost.messages import Encoding, Message, Reply
 
@@ -73,6 +73,11 @@ class Clients:
     def history(self) -> History:
         """What was asked and answered so far."""
         return self._recorder.history()
+
+    @property
+    def operations(self) -> Sequence[Operation]:
+        """The same, one by one, whether they hold together or not."""
+        return self._recorder.operations
 
     @property
     def newest(self) -> int:

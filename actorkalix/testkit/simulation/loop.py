@@ -124,7 +124,10 @@ class SimulationLoop(SealedLoop):
 
     def world_later(self, delay_us: int, callback: Callable[..., object], *args: Any) -> Handle:
         """Call later on behalf of the world: whoever asks may be paused or killed meanwhile."""
-        return self.later_in(self.world, delay_us, callback, *args)
+        handle = Handle(callback, args, self.world.context(), self.world)
+        if not self._closed:
+            self._scheduler.put_at(self._scheduler.now_us + delay_us, handle)
+        return handle
 
     def _owner(self) -> Process:
         """The process that runs at the moment."""
@@ -162,8 +165,13 @@ class SimulationLoop(SealedLoop):
         context: Context | None = None,
     ) -> Handle:
         """Call after some seconds of virtual time."""
-        at_us = self._scheduler.now_us + up_to_us(delay)
-        return self.call_at_us(at_us, callback, *args, context=context)
+        if context is None:
+            context = copy_context()
+        handle = Handle(callback, args, context, context.get(PROCESS, self.world))
+        if not self._closed:
+            scheduler = self._scheduler
+            scheduler.put_at(scheduler.now_us + up_to_us(delay), handle)
+        return handle
 
     def call_at(
         self,

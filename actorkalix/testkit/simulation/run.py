@@ -10,6 +10,7 @@ each component its answers; what the service's own code must not do is found on 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ from .inside import actions_of, wanted_of
 from .loop import Deadlock, Livelock, SimulationLoop
 from .plan import Call, Plan
 from .steps import flowed_of, workflows_of
+from .trace import Told, digest_of, lines_of
 from .world import World
 
 STEPS_MAX = 500_000
@@ -66,17 +68,25 @@ class Run(msgspec.Struct, frozen=True):
         plan: that was played.
         history: what was asked and answered.
         evidence: the history with all stored records.
-        trace: line by line.
-        digest: stands for the trace.
+        told: what happened in it, in order.
         verdicts: of all rules.
     """
 
     plan: Plan
     history: History
     evidence: Evidence
-    trace: list[str]
-    digest: str
+    told: Sequence[Told]
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def trace(self) -> list[str]:
+        """What happened in it, line by line; the same for the same plan, byte for byte."""
+        return lines_of(self.told)
+
+    @property
+    def digest(self) -> str:
+        """Stands for the trace."""
+        return digest_of(self.told)
 
     @property
     def found(self) -> tuple[Verdict, ...]:
@@ -126,8 +136,28 @@ Judge = Callable[[Played], Iterable[Finding]]
 
 def run_plan(subject: Subject, plan: Plan) -> Run:
     """Play a plan and judge it. Same plan, same run."""
+    run = _judged(subject, plan, play(subject, plan))
+    _let_go()
+    return run
+
+
+def trace_of(subject: Subject, plan: Plan) -> list[str]:
+    """Play a plan for its trace alone; see `Run.trace`."""
+    lines = play(subject, plan).world.trace.lines
+    _let_go()
+    return lines
+
+
+def _let_go() -> None:
+    """Collect what is left of a world, which nobody refers to by now but itself.
+
+    Left to Python it happens every ten runs; by then it is old, and far from the processor.
+    """
+    gc.collect(1)
+
+
+def _judged(subject: Subject, plan: Plan, played: Played) -> Run:
     service, limits = subject.service, subject.limits
-    played = play(subject, plan)
     history, world = played.history, played.world
     stored = tuple(stored_of(*each) for each in played.records)
     acting = frozenset(one.component_id for one in workflows_of(service))
@@ -157,8 +187,7 @@ def run_plan(subject: Subject, plan: Plan) -> Run:
         *(_verdict(rule, look(played), history) for rule, look in subject.judges.items()),
         _verdict(SERVICE, played.findings, history),
     ]
-    trace = world.trace
-    return Run(plan, history, evidence, trace.lines, trace.digest, tuple(verdicts))
+    return Run(plan, history, evidence, world.trace.told, tuple(verdicts))
 
 
 def play(subject: Subject, plan: Plan) -> Played:
@@ -237,7 +266,7 @@ async def _read_all(
     """Read every entity once more; what is not answered is a finding."""
     chance = world.chance.fork("last")
     findings: list[Finding] = []
-    asked = dict.fromkeys((each.component, each.entity) for each in clients.history.operations)
+    asked = dict.fromkeys((each.component, each.entity) for each in clients.operations)
     for number, (component, entity) in enumerate(asked):
         for name, handler in service.components[component].handlers.items():
             if handler.kind != "query" or any(each.required for each in handler.parameters):

@@ -20,12 +20,12 @@ time.
 
 from __future__ import annotations
 
-import heapq
 import math
 from asyncio import Task
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from types import FunctionType
 from typing import Literal
 
@@ -84,7 +84,11 @@ class Scheduler:
 
     def put(self, handle: Handle) -> None:
         """It is ready."""
-        if self._draw is not None and _is_step(handle.callback):
+        if (  # most callbacks are of these two kinds, and the question is asked of every call
+            type(handle.callback) not in _NO_STEPS
+            and self._draw is not None
+            and _is_step(handle.callback)
+        ):
             self._steps.append(handle)
         else:
             self._plain.append(handle)
@@ -96,7 +100,7 @@ class Scheduler:
             self._plain.append(handle)
         elif at_us < NEVER_US:
             self._asked += 1
-            heapq.heappush(self._timers, (at_us, self._asked, handle))
+            heappush(self._timers, (at_us, self._asked, handle))
 
     def put_back(self, handles: list[Handle]) -> None:
         """They were ready before all that is; in their order."""
@@ -119,6 +123,7 @@ class Scheduler:
         """Run handles, until `steps_taken` is as much."""
         plain, steps = self._plain, self._steps
         draw = self._draw or _zero
+        pass_time = self._pass_time
         while self.steps_taken < until:
             if self.stopping:
                 return "stopped"
@@ -132,15 +137,16 @@ class Scheduler:
                     steps.pop()
             elif plain:
                 handle = plain.popleft()
-            elif self._pass_time():
-                continue
+            elif (due := pass_time()) is not None:
+                handle = due
             else:
                 return "idle"
             callback = handle.callback
             if callback is None:
                 continue
-            if not handle.owner.runs:
-                handle.owner.aside.append(handle)
+            owner = handle.owner
+            if not owner.runs:
+                owner.aside.append(handle)
                 continue
             self.steps_taken += 1
             self.last = handle
@@ -152,18 +158,18 @@ class Scheduler:
                 self._failed(handle, error)
         return "stopped" if self.stopping else "limit"
 
-    def _pass_time(self) -> bool:
-        """Jump to the next timer; False if there is none."""
-        timers, ready = self._timers, self._plain
-        while timers and not ready:
-            at_us, _, handle = heapq.heappop(timers)
+    def _pass_time(self) -> Handle | None:
+        """Jump to the next timer and give it; others of its time are ready. None: there is none."""
+        timers = self._timers
+        while timers:
+            at_us, _, handle = heappop(timers)
             if handle.callback is None or not handle.owner.alive:
                 continue
             self.now_us = at_us
-            ready.append(handle)
             while timers and timers[0][0] == at_us:
-                ready.append(heapq.heappop(timers)[2])
-        return bool(ready)
+                self._plain.append(heappop(timers)[2])
+            return handle
+        return None
 
 
 def up_to_us(seconds: float) -> int:
@@ -180,8 +186,6 @@ def up_to_us(seconds: float) -> int:
 
 def _is_step(callback: Callable[..., object] | None) -> bool:
     """Whether it is a step of a task, its first or a later one, and not a request to one."""
-    if type(callback) in _NO_STEPS:  # most are, and the question is asked of every call
-        return False
     owner = getattr(callback, "__self__", None)
     return isinstance(owner, Task) and getattr(callback, "__name__", "") != "cancel"
 

@@ -22,7 +22,7 @@ from .clients import Program
 from .faults import Faults, Preset
 from .plan import Plan, draw_plan
 from .report import PLAN_FILE, failure_text, write_report
-from .run import Run, Subject, run_plan
+from .run import Run, Subject, run_plan, trace_of
 from .shrink import shrink
 from .trace import first_difference
 from .workload import Workload
@@ -225,8 +225,7 @@ def play_again(subject: Subject, run: Run) -> None:
     Raises:
         NotDeterministic: it did not do the same.
     """
-    again = run_plan(subject, run.plan)
-    difference = first_difference(run.trace, again.trace)
+    difference = first_difference(run.trace, trace_of(subject, run.plan))
     if difference is not None:
         number, one, other = difference
         raise NotDeterministic(

@@ -6,8 +6,12 @@ service depends on what the simulation does not control, and the first line that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Protocol
+
+Told = tuple[int, str]
+"""Something that happened: when, in microseconds from the start of the run, and what."""
 
 
 class Clock(Protocol):
@@ -24,21 +28,34 @@ class Trace:
 
     Args:
         clock: has the time.
+
+    Attributes:
+        told: what happened so far.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.lines: list[str] = []
+        self.told: list[Told] = []
 
-    def __call__(self, line: str) -> None:
+    def __call__(self, text: str) -> None:
         """Something happened now."""
-        self.lines.append(f"{self._clock.now_us:>12,} {line}")
+        self.told.append((self._clock.now_us, text))
 
     @property
-    def digest(self) -> str:
-        """16 hex digits that stand for all of it."""
-        text = "\n".join(self.lines).encode("utf-8", "surrogatepass")
-        return blake2b(text, digest_size=8).hexdigest()
+    def lines(self) -> list[str]:
+        """What happened so far, each with its time."""
+        return lines_of(self.told)
+
+
+def lines_of(told: Sequence[Told]) -> list[str]:
+    """A trace line by line; most traces are never read, so it is made when it is asked for."""
+    return [f"{at_us:>12,} {text}" for at_us, text in told]
+
+
+def digest_of(told: Sequence[Told]) -> str:
+    """16 hex digits that stand for all of a trace."""
+    text = "\n".join(lines_of(told)).encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=8).hexdigest()
 
 
 def first_difference(one: list[str], other: list[str]) -> tuple[int, str, str] | None:

@@ -160,8 +160,9 @@ class World:
     @property
     def serving(self) -> Sequence[SimulatedHost]:
         """Hosts that take connections, by store."""
-        found = (self._serving.get(number) for number in self.disks)
-        return [host for host in found if host is not None and host is not self._leaving]
+        leaving, get = self._leaving, self._serving.get
+        found = [get(number) for number in self.disks]
+        return [host for host in found if host is not None and host is not leaving]
 
     # ---- hosts --------------------------------------------------------------------------------
     def open(self, number: int, *, is_twin: bool = False) -> None:

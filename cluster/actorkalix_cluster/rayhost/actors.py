@@ -52,6 +52,7 @@ class Making(msgspec.Struct, frozen=True):
         handover, ticket: see `ProcessSpec`.
         unwanted_paths: see `ProcessSpec`.
         environment: variables for processes that a Ray not started by us starts.
+        node: id of the node that it is on; "" where the Ray is ours, and has no other.
     """
 
     prefix: str
@@ -61,6 +62,7 @@ class Making(msgspec.Struct, frozen=True):
     ticket: bytes
     unwanted_paths: tuple[str, ...] = ()
     environment: dict[str, str] = {}
+    node: str = ""
 
 
 class NotMade(Exception):
@@ -90,7 +92,8 @@ class Actor:
         self.silent = asyncio.Event()
         self._pidfd = peer.pidfd
         self._beat = handle.beat.options(concurrency_group=BEATS) if handle else None
-        asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
+        if self._pidfd >= 0:
+            asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -188,13 +191,14 @@ class Actor:
                 return None
 
 
-async def made(making: Making, name: str, factory: str, config: bytes) -> Actor:
+async def made(making: Making, name: str, factory: str, config: bytes, node: str = "") -> Actor:
     """A new process with its imports done.
 
     Args:
         making: what it shares with the others.
         name: of its actor, behind the prefix.
         factory, config: see `ProcessSpec`.
+        node: id of another node than the run's, for it to be there.
 
     Raises:
         NotMade: it ended or hung on the way.
@@ -202,12 +206,12 @@ async def made(making: Making, name: str, factory: str, config: bytes) -> Actor:
     """
     spec = ProcessSpec(
         f"{making.prefix}{name}", factory, config, making.scratch,
-        making.handover, making.ticket, making.unwanted_paths,
+        making.handover, making.ticket, making.unwanted_paths, far=bool(node),
     )  # fmt: skip
     handle: Any = None
     try:
         async with asyncio.timeout(PREPARE_S_MAX):
-            handle = await aside(lambda: _remote(making, spec))
+            handle = await aside(lambda: _remote(making, spec, node or making.node))
             answer = await _answer(handle.prepare.remote())
     except actor_error() as error:
         raise NotMade(f"it ended while it was made: {_cause(error)}") from error
@@ -216,7 +220,7 @@ async def made(making: Making, name: str, factory: str, config: bytes) -> Actor:
             await aside(lambda: launch.module("ray").kill(handle))
         raise NotMade(f"it was not ready within {PREPARE_S_MAX:.0f} s") from None
     beat = msgspec.msgpack.decode(value_of(answer), type=Beat)
-    actor = await _confirmed(spec.name, handle, beat.pid)
+    actor = await _confirmed(making, spec.name, handle, beat)
     if actor is None:
         raise NotMade("it ended as soon as it was made")
     return actor
@@ -239,7 +243,7 @@ async def named(making: Making, name: str) -> Actor | None:
         beat = msgspec.msgpack.decode(value_of(answer), type=Beat)
     except (ValueError, TimeoutError, CallRefused, ray_error()):
         return None
-    return await _confirmed(f"{making.prefix}{name}", handle, beat.pid)
+    return await _confirmed(making, f"{making.prefix}{name}", handle, beat)
 
 
 async def found(making: Making, name: str, peer: Peer) -> Actor | None:
@@ -249,7 +253,7 @@ async def found(making: Making, name: str, peer: Peer) -> Actor | None:
         async with asyncio.timeout(SILENT_S_MAX):
             ray = launch.module("ray")
             handle = await aside(lambda: ray.get_actor(name, namespace=making.namespace))
-            again = await _confirmed(name, handle, peer.pid)
+            again = await _confirmed(making, name, handle, Beat(peer.pid))
     except (ValueError, TimeoutError, ray_error()):
         again = None
     if again is None:
@@ -260,8 +264,13 @@ async def found(making: Making, name: str, peer: Peer) -> Actor | None:
     return again
 
 
-async def _confirmed(name: str, handle: Any, pid: int) -> Actor | None:
+async def _confirmed(making: Making, name: str, handle: Any, beat: Beat) -> Actor | None:
     """The actor with a pidfd that is certain to be its process's: it answers after the opening."""
+    pid = beat.pid
+    if making.node and beat.node not in ("", making.node):
+        from actorkalix_cluster.rayhost.far import FarActor  # which is an actor, too
+
+        return FarActor(name, handle, beat)
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
@@ -280,7 +289,16 @@ async def _confirmed(name: str, handle: Any, pid: int) -> Actor | None:
     return actor
 
 
-def _remote(making: Making, spec: ProcessSpec) -> Any:
+def on_node(node: str) -> dict[str, Any]:
+    """Options of Ray with which something is on a node, and waits while that is away."""
+    if not node:
+        return {}
+    strategies: Any = launch.module("ray.util.scheduling_strategies")
+    there = strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+    return {"scheduling_strategy": there}
+
+
+def _remote(making: Making, spec: ProcessSpec, node: str) -> Any:
     environment = {"env_vars": dict(making.environment)} if making.environment else None
     options = (
         launch.module("ray")
@@ -294,6 +312,7 @@ def _remote(making: Making, spec: ProcessSpec) -> Any:
             max_task_retries=0,
             max_concurrency=CALLS_MAX,
             **({"runtime_env": environment} if environment else {}),
+            **on_node(node),
         )
     )
     return options.remote(msgspec.msgpack.encode(spec))

@@ -20,6 +20,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from actorkalix_cluster.rayhost import members
 from actorkalix_cluster.rayhost.actors import (
     Actor,
@@ -30,11 +32,13 @@ from actorkalix_cluster.rayhost.actors import (
     found,
     made,
     named,
+    ray_error,
     running,
     wait_first,
 )
 from actorkalix_cluster.rayhost.contract import Beat, CallRefused, value_of
 from actorkalix_cluster.rayhost.launch import module
+from actorkalix_cluster.rayhost.process import BEATS
 
 log = logging.getLogger("actorkalix.companion")
 
@@ -42,6 +46,18 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
 STEADY_S = 30.0  # it lived this long: the next end is not one of a row
 FIND_S_MAX = 5.0  # Ray's directory of names answers in milliseconds, or not at all
+
+
+class Where(msgspec.Struct, frozen=True):
+    """Where a process is to be made.
+
+    Attributes:
+        node: id of another node than the run's, "" for the run's own.
+        config: what it is made from there.
+    """
+
+    node: str
+    config: bytes
 
 
 class CompanionAway(Exception):
@@ -57,6 +73,11 @@ class Companion:
         factory, config: what it is made from.
         came: is told when a process has begun, and on each one that is found anew.
         sleep: waits a number of seconds.
+        where: says where the next one is to be made; on the run's node when not given.
+        settled: is told the node where one has begun, of those that have a choice.
+
+    Attributes:
+        node: where it is, as far as is known; "" when not, or where there is no choice.
     """
 
     def __init__(
@@ -67,7 +88,12 @@ class Companion:
         config: bytes,
         came: Callable[[], object] = lambda: None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        where: Callable[[], Awaitable[Where]] | None = None,
+        settled: Callable[[str], object] = lambda node: None,
     ) -> None:
+        self._where = where
+        self._settled = settled
+        self.node = ""
         self._making = making
         self._name = name
         self._factory = factory
@@ -99,21 +125,36 @@ class Companion:
             self._keeping = None
             self.pid = 0
 
-    async def call(self, method: str, arguments: bytes = b"") -> bytes:
+    @property
+    def near(self) -> bool:
+        """It is on the run's node, for all that is known."""
+        return self._where is None or self.node == self._making.node
+
+    async def find(self) -> None:
+        """Return when it is known where it is.
+
+        Raises:
+            CompanionAway: it is not there.
+        """
+        await self._found()
+
+    async def call(self, method: str, arguments: bytes = b"", group: str = "") -> bytes:
         """Ask it.
+
+        Args:
+            method, arguments: what.
+            group: of Ray's threads that the call waits on, "" for the usual.
 
         Raises:
             CompanionAway: it is not there; whether it has done it is not known.
             CallRefused: what it said instead.
         """
         handle = await self._found()
+        ask = handle.call.options(concurrency_group=group) if group else handle.call
         try:
-            answer: bytes = await asyncio.wrap_future(
-                handle.call.remote(method, arguments).future()
-            )
+            answer: bytes = await asyncio.wrap_future(ask.remote(method, arguments).future())
         except actor_error() as error:
-            if self._handle is handle:
-                self._handle = None
+            self._lost(handle)
             raise CompanionAway(f"{self._name} ended: {type(error).__name__}") from error
         return value_of(answer)
 
@@ -141,11 +182,20 @@ class Companion:
         ray = module("ray")
         try:
             async with asyncio.timeout(FIND_S_MAX):
-                return await aside(
+                handle = await aside(
                     lambda: ray.get_actor(self.name, namespace=self._making.namespace)
                 )
-        except (ValueError, TimeoutError):
+                if self._where is None:
+                    return handle
+                beat: bytes = await handle.beat.options(concurrency_group=BEATS).remote()
+        except (ValueError, TimeoutError, ray_error()):
             return None
+        self.node = msgspec.msgpack.decode(beat, type=Beat).node or self._making.node
+        return handle
+
+    def _lost(self, handle: Any) -> None:
+        if self._handle is handle:
+            self._handle, self.node = None, ""
 
     def _looked(self, finding: asyncio.Task[Any]) -> None:
         self._finding = None
@@ -172,10 +222,8 @@ class Companion:
     async def _attended(self) -> str:
         """Have a process and watch it; returns why there is none any more."""
         try:
-            actor = await self._present() or await made(
-                self._making, self._name, self._factory, self._config
-            )
-        except (NotMade, CallRefused) as error:
+            actor = await self._present() or await self._made()
+        except (NotMade, CallRefused, OSError) as error:
             return str(error)
         except ValueError as error:  # another host has made it, or ended while it was at it
             adopted = await named(self._making, self._name)
@@ -190,8 +238,7 @@ class Companion:
             if not refused:
                 await wait_first(actor.ended, actor.silent)
         self.pid = 0
-        if self._handle is actor.handle:
-            self._handle = None
+        self._lost(actor.handle)
         silent = actor.alive
         await actor.kill()
         if refused:
@@ -209,8 +256,21 @@ class Companion:
             return str(refused)
         self._handle = actor.handle
         self.pid = actor.pid
+        if self._where is not None:
+            self.node = actor.last.node or self._making.node
+            self._settled(self.node)
         self._came()
         return ""
+
+    async def _made(self) -> Actor:
+        """A new one, unless it is somewhere else still."""
+        if self._where is None:
+            return await made(self._making, self._name, self._factory, self._config)
+        there = await named(self._making, self._name)
+        if there is not None:
+            return there
+        place = await self._where()
+        return await made(self._making, self._name, self._factory, place.config, place.node)
 
     async def _present(self) -> Actor | None:
         """The process that an earlier keeper has made."""

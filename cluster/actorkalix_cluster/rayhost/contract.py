@@ -32,6 +32,7 @@ class ProcessSpec(msgspec.Struct, frozen=True):
         unwanted_paths: entries that Ray puts before site-packages in `sys.path`; the process takes
             them out, lest a user's module shadows one of ours.
         protocol: of whoever made this.
+        far: it is on another node than the run; see `far`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ProcessSpec(msgspec.Struct, frozen=True):
     ticket: bytes
     unwanted_paths: tuple[str, ...] = ()
     protocol: int = PROTOCOL
+    far: bool = False
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered"):
@@ -107,6 +109,7 @@ class Beat(msgspec.Struct, frozen=True):
         held_ms: how long a handler has held the loop by now, 0 when none does.
         held_by: which one.
         blocked: components that it does not serve any more, with the reason.
+        node: id of its node, of those that may be on another one than the run's.
     """
 
     pid: int
@@ -117,6 +120,7 @@ class Beat(msgspec.Struct, frozen=True):
     held_ms: int = 0
     held_by: str = ""
     blocked: dict[str, str] = {}
+    node: str = ""
 
 
 class Assignment(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -97,7 +98,10 @@ class DedicatedProcess:
                 threading.Thread(
                     target=die_with, args=(host,), name="host-watch", daemon=True
                 ).start()
-        enter(spec.making, "dedicated")
+            enter(spec.making, "dedicated")
+        else:  # the run's folder and socket are not there
+            unwanted = spec.making.unwanted_paths
+            sys.path[:] = [path for path in sys.path if path not in unwanted]
         self._answers = factory_named(spec.factory)(spec.config)
         return Begun(node, os.getpid())
 

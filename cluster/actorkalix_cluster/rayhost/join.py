@@ -4,8 +4,9 @@ Our actors stand in a namespace of their own, under names that begin with the se
 other jobs is touched, and nothing of ours is left when the run process ends, however it ends: each
 of our processes waits for that end, and `reaper` kills those that stand still.
 
-One machine: the listening sockets travel over a unix socket, and stores lie in one data folder. A
-cluster of several nodes is refused, by name.
+The run is on one node, the one of this machine: the listening sockets travel over a unix socket,
+and stores lie in one data folder. Where the cluster has others, our processes are bound to ours,
+but for those that are made for another one (`far`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from actorkalix_cluster.rayhost import reaper
+from actorkalix_cluster.rayhost import far, reaper
 from actorkalix_cluster.rayhost.launch import (
     NAMESPACE,
     RayNotStarted,
@@ -29,6 +30,7 @@ from actorkalix_cluster.rayhost.launch import (
     leave,
     module,
 )
+from actorkalix_cluster.rayhost.nodes import this_node
 
 CONNECT_S_MAX = 5.0
 
@@ -40,10 +42,12 @@ class JoinedRay:
         scratch: the run's own folder.
         logs: folder of Ray's logs.
         processes: id of the raylet of this machine, by that name.
+        node: id of the node of this machine.
     """
 
     def __init__(self, scratch: Path, node: Any) -> None:
         self.scratch = scratch
+        self.node = this_node()
         self.logs = str(node.get_logs_dir_path())
         self.processes = {"raylet": _raylet(node.raylet_socket_name)}
         self._handles = {name: os.pidfd_open(pid) for name, pid in self.processes.items()}
@@ -58,6 +62,7 @@ class JoinedRay:
         if is_over(self._handles.values()):
             atexit.register(leave)
         else:
+            far.kill_left(NAMESPACE, self.scratch.name)
             module("ray").shutdown()
         for handle in self._handles.values():
             os.close(handle)
@@ -72,7 +77,7 @@ def joined_ray(address: str, scratch: Path) -> Generator[JoinedRay]:
         scratch: from `launch.scratch_folder`.
 
     Raises:
-        RayNotStarted: there is none, or it is not of one node on this machine; with the cause.
+        RayNotStarted: there is none, or none of its nodes is this machine; with the cause.
     """
     reaper.sweep(scratch)  # of a run whose reaper was killed too
     forget(scratch)
@@ -83,7 +88,7 @@ def joined_ray(address: str, scratch: Path) -> Generator[JoinedRay]:
     module("ray._private.worker")._worker_logs_enabled = False
     try:
         ray.init(address=address, namespace=NAMESPACE, configure_logging=False, log_to_driver=False)
-        _check_nodes([node for node in ray.nodes() if node["Alive"]])
+        _check_node(ray.nodes(), this_node())
         joined = JoinedRay(scratch, module("ray._private.worker").global_worker.node)
     except BaseException as error:  # Ctrl-C too
         ray.shutdown()
@@ -131,12 +136,10 @@ def _use_token() -> None:
     raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
-def _check_nodes(nodes: list[dict[str, Any]]) -> None:
-    if len(nodes) != 1:
-        raise RayNotStarted(f"the cluster has {len(nodes)} nodes; this version serves on one")
-    name = nodes[0]["NodeManagerHostname"]
-    if name != socket.gethostname():
-        raise RayNotStarted(f"the cluster's node is {name}; join it from there")
+def _check_node(nodes: list[dict[str, Any]], own: str) -> None:
+    names = [node["NodeManagerHostname"] for node in nodes if node["NodeID"] == own]
+    if names != [socket.gethostname()]:
+        raise RayNotStarted(f"the cluster's node is {', '.join(names)}; join it from there")
 
 
 def _raylet(socket_name: str) -> int:

@@ -24,6 +24,7 @@ import os
 import select
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -46,7 +47,9 @@ from actorkalix_cluster.rayhost.contract import (
     Transport,
     factory_named,
 )
-from actorkalix_cluster.rayhost.sockets import take
+from actorkalix_cluster.rayhost.lease import hold_lease
+from actorkalix_cluster.rayhost.nodes import this_node
+from actorkalix_cluster.rayhost.sockets import Taken, take
 from actorkalix_cluster.rayhost.transport import RayTransport
 from actorkalix_cluster.shardhost.collector import look_rarely
 
@@ -57,6 +60,7 @@ GROUPS = {BEATS: 1, LINKS: 2, TASKS: 36}
 """Threads of Ray's for signs of life, for batches of other hosts, and for workers of tasks."""
 CALLS_MAX = 8
 """Calls that run at a time: to stop and to look beside a start that hangs."""
+
 
 EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_ORPHANED = 71
@@ -77,6 +81,7 @@ class Process:
         self._preparing = threading.Lock()
         self._batches: collections.deque[bytes] = collections.deque()
         self._told = False  # the loop will look at the batches
+        self._heard_s = time.monotonic()
 
     def prepare(self) -> bytes:
         """Import everything and fetch the sockets, once; an `Answer` with a `Beat`."""
@@ -89,6 +94,7 @@ class Process:
 
     def beat(self) -> bytes:
         """A `Beat`, whatever the loop does."""
+        self._heard_s = time.monotonic()
         return msgspec.msgpack.encode(self._prepared().beat())
 
     def enroll(self, roll: bytes, handles: dict[int, Any]) -> bytes:
@@ -119,16 +125,29 @@ class Process:
         if spec.protocol != PROTOCOL:
             raise RuntimeError(f"protocol {spec.protocol} of the run, {PROTOCOL} of this process")
         sys.path[:] = [path for path in sys.path if path not in spec.unwanted_paths]
+        taken = self._lease() if spec.far else self._enter()
+        self._hosted = factory_named(spec.factory)(spec.config, taken, self._fatal)
+        look_rarely()
+        self._thread.start()
+        return msgspec.msgpack.encode(Beat(os.getpid(), node=this_node() if spec.far else ""))
+
+    def _enter(self) -> Taken:
+        """Belong to the run on this machine."""
+        spec = self._spec
         self._member = members.enter(Path(spec.scratch), spec.name)
         taken = take(Path(spec.handover), spec.ticket)
         threading.Thread(target=die_with, args=(taken.run,), name="run-watch", daemon=True).start()
         # Python's streams alone: what Ray's own code writes to 1 and 2 stays in Ray's log files.
         log = os.fdopen(os.dup(taken.log), "w", buffering=1, errors="replace")
         sys.stdout = sys.stderr = log
-        self._hosted = factory_named(spec.factory)(spec.config, taken, self._fatal)
-        look_rarely()
-        self._thread.start()
-        return msgspec.msgpack.encode(Beat(os.getpid()))
+        return taken
+
+    def _lease(self) -> Taken:
+        """Belong to a run elsewhere; what is printed goes to Ray's log files."""
+        threading.Thread(
+            target=hold_lease, args=(lambda: self._heard_s,), name="lease", daemon=True
+        ).start()
+        return Taken(-1, sys.stderr.fileno(), ())
 
     def _prepared(self) -> Hosted:
         if self._hosted is None:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from actorkalix_cluster.rayhost import slips
-from actorkalix_cluster.rayhost.actors import aside
+from actorkalix_cluster.rayhost.actors import aside, on_node
 from actorkalix_cluster.rayhost.batching import Answer, Batch, Batching, Item, Lost
 from actorkalix_cluster.rayhost.errands import Crew, Done, Errand, Result, Said
 from actorkalix_cluster.rayhost.exchange import Exchange
@@ -163,7 +163,8 @@ class _Group:
         self._batching = batching
         self._sent: dict[int, _Sent] = {}
         self._closed = False
-        self._run: Any = module("ray").remote(max_retries=0, name=name, **options.of_ray())(
+        near = on_node(pool._making.node)
+        self._run: Any = module("ray").remote(max_retries=0, name=name, **near, **options.of_ray())(
             run_errand
         )
 

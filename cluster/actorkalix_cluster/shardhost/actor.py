@@ -26,6 +26,8 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+import msgspec
+
 from actorkalix_cluster.shardhost.behavior import Behavior
 from actorkalix_cluster.shardhost.messages import Reply
 from actorkalix_cluster.shardhost.shards import OwnedShard
@@ -125,45 +127,42 @@ class Actor:
         self.state = NEXT[self.state, turn]
 
 
-class Flight:
-    """One command's append on its way to the disk, and everything that leaves when it is there."""
+class Flight(msgspec.Struct, eq=False):
+    """One command's append on its way to the disk, and everything that leaves when it is there.
 
-    __slots__ = (
-        "actor",
-        "ahead",
-        "append",
-        "fire",
-        "forget",
-        "halt",
-        "instance",
-        "joined",
-        "key",
-        "parts",
-        "reply",
-        "rests",
-        "size",
-        "snapshot_due",
-        "ticket",
-        "void",
-    )
+    A struct, for there is one for each command.
 
-    def __init__(self, actor: Actor, append: Append, instance: Any, ticket: Ticket) -> None:
-        self.actor = actor
-        self.append = append
-        self.instance = instance
-        self.ticket = ticket
-        self.reply = Reply()
-        self.size = sum(len(record.payload) + len(record.reply) for record in append.records)
-        self.ahead: Ahead | None = None  # its state, which the append names
-        self.key = b""
-        self.parts: tuple[bytes, ...] = ()  # keys of its parts, of which each is a record
-        self.joined: list[Ticket] = []  # the same request again, under the same key
-        self.rests: list[tuple[Ticket, Reply]] = []  # answers that have seen this and wrote nothing
-        self.snapshot_due = False
-        self.forget = False
-        self.fire = False
-        self.halt = False
-        self.void = False  # what it rested on failed: it must not be written any more
+    Attributes:
+        actor: whose.
+        append: that is written.
+        instance: the actor's, when it is there.
+        ticket, reply: of the command.
+        size: bytes of the append.
+        ahead: its state, which the append names.
+        key: idempotency key of the command, b"" for none.
+        parts: keys of its parts, of which each is a record.
+        snapshot_due, forget, fire, halt: see `Step`.
+        joined: the same request again, under the same key.
+        rests: answers that have seen this and wrote nothing.
+        void: what it rested on failed: it must not be written any more.
+    """
+
+    actor: Actor
+    append: Append
+    instance: Any
+    ticket: Ticket
+    reply: Reply
+    size: int
+    key: bytes = b""
+    snapshot_due: bool = False
+    forget: bool = False
+    fire: bool = False
+    halt: bool = False
+    joined: list[Ticket] = []
+    rests: list[tuple[Ticket, Reply]] = []
+    ahead: Ahead | None = None
+    void: bool = False
+    parts: tuple[bytes, ...] = ()
 
 
 class Lookup:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.messages import Failure, MessageKind, Reply
 from actorkalix_cluster.shardhost.parked import Parked
 from actorkalix_cluster.shardhost.ticket import Tell, Ticket
 
 
-class Asked:
+class Asked(msgspec.Struct, eq=False):
     """A message that was sent.
 
     Args:
-        tell: who is told the answer.
+        _tell: who is told the answer; None when nobody wants it any more.
 
     Attributes:
         ticket: with which it was sent first; None if it could not be.
         parked: what became of it when it was turned away.
     """
 
-    __slots__ = ("_tell", "parked", "ticket")
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell: Tell | None = tell
-        self.ticket: Ticket | None = None
-        self.parked: Parked | None = None
+    _tell: Tell | None
+    ticket: Ticket | None = None
+    parked: Parked | None = None
 
     def tell(self, reply: Reply) -> None:
         """Pass the answer on, unless nobody wants it any more."""

@@ -104,6 +104,16 @@ def part_keys(behavior: Behavior[Any], message: Message) -> tuple[bytes, ...]:
     return () if keys_of is None else keys_of(message)
 
 
+def image_of(behavior: Behavior[I]) -> Callable[[I], bytes]:
+    """Gives a snapshot's payload of an instance, to see by it whether the instance has changed.
+
+    A behavior that has a cheaper way to it than `snapshot`, which also checks that what it writes
+    can be read again, has it as `image`.
+    """
+    image: Callable[[I], bytes] | None = getattr(behavior, "image", None)
+    return image or (lambda instance: behavior.snapshot(instance).payload)
+
+
 class Around(Generic[I]):
     """A `Behavior` around another one, which does all of the work; for those that watch it.
 

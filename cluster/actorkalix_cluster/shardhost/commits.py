@@ -160,14 +160,14 @@ class CommitQueue:
             self.settle(batch, outcome)
             self._leave()
             return
-        landed = [f for f, one in zip(batch, outcome, strict=True) if type(one) is Appended]
-        self._observer.committed(
-            len(landed),
-            sum(len(flight.append.records) for flight in landed),
-            sum(flight.size for flight in landed),
-            perf_counter() - started,
-        )
-        if len(landed) == len(batch):
+        landed = records = size = 0
+        for flight, one in zip(batch, outcome, strict=True):
+            if type(one) is Appended:
+                landed += 1
+                records += len(flight.append.records)
+                size += flight.size
+        self._observer.committed(landed, records, size, perf_counter() - started)
+        if landed == len(batch):
             self._leave()
             self.settle(batch, outcome)
         else:

@@ -57,8 +57,7 @@ from actorkalix_storage.api import Append, Position
 
 log = logging.getLogger("actorkalix.feed")
 
-NOTHING = at_place(BEGINNING)
-LONG = 10  # batches in a row that were not taken
+NOTHING, LONG = at_place(BEGINNING), 10  # batches in a row that were not taken
 
 
 class Feed:
@@ -91,8 +90,7 @@ class Feed:
         self._behind: dict[int, None] = {}
         self._size = 0  # bytes of all entries that lie here
         self._reads = 0
-        self._failures = 0  # in a row
-        self._failure = ""
+        self._failures, self._failure = 0, ""  # in a row, and the last of them
         self._exchange: asyncio.Task[None] | None = None
         self._woken = False
         self._wait: Handle | None = None
@@ -117,11 +115,9 @@ class Feed:
         """Up to where the target needs nothing of a shard's log any more, by its own word."""
         newest = self._store.applied(shard)
         progress = self.progress.get(shard)
-        if progress is None or progress.state is FeedState.ASKING or shard in self._due.parted:
+        if progress is None or shard in self._due.parted:
             return Position(newest.lineage, 0, 0)
-        if progress.caught_up:
-            return newest
-        return Position(newest.lineage, newest.epoch, progress.passed)
+        return progress.beyond_need(newest)
 
     def lags(self) -> Mapping[int, int]:
         """Records of each shard's log beyond what the target has, those of others among them."""
@@ -324,10 +320,9 @@ class Feed:
         if answer.wait_ms:
             self._refused(batch, answer)
             return
-        if self._failures:
-            news = self._generation or self._failures >= LONG
-            log.log(logging.WARNING if news else logging.DEBUG, "%s goes on", self.id)
-            self._failures, self._failure = 0, ""
+        if self._failures >= LONG or (self._failures and self._generation):
+            log.warning("%s goes on", self.id)
+        self._failures, self._failure = 0, ""
         known, self._generation = self._generation, answer.generation
         self._building = answer.building
         if known not in ("", answer.generation):
@@ -373,9 +368,8 @@ class Feed:
         self._retries.sent(batch.again)
         self._failures += 1
         self._failure = answer.reason
-        # A target that has never answered is being started, which is no news for some seconds.
-        said = self._failures == LONG or (self._failures == 1 and self._generation)
-        log.log(logging.WARNING if said else logging.DEBUG, "%s waits: %s", self.id, answer.reason)
+        if self._failures == LONG or (self._failures == 1 and self._generation):
+            log.warning("%s waits: %s", self.id, answer.reason)  # a start is no news
         longer_ms = min(answer.wait_ms << min(self._failures - 1, 16), self._limits.retry_ms_max)
         self._wait = self._clock.call_later(max(answer.wait_ms, longer_ms), self._waited)
 

@@ -133,6 +133,14 @@ class FeedProgress:
         """The target has all that is wanted, and holds nothing back."""
         return self.state is FeedState.SYNCED and not self.entries and not self.held
 
+    def beyond_need(self, newest: Position) -> Position:
+        """Up to where the target needs nothing of the log, by its own word."""
+        if self.state is FeedState.ASKING:
+            return Position(newest.lineage, 0, 0)
+        if self.caught_up:
+            return newest
+        return Position(newest.lineage, newest.epoch, self.passed)
+
     def lag(self, newest: Position) -> int:
         """Records up to the shard's newest that the target lacks; 0 where it wants none of them."""
         if self.state is FeedState.SYNCED and not self.entries:

@@ -70,6 +70,9 @@ class Phase(enum.Enum):
     ENDED = enum.auto()
 
 
+_SERVING = Phase.SERVING  # bound here: to look it up takes 0.1 us
+
+
 class ShardHost:
     """Runs the actors of one store.
 
@@ -295,7 +298,7 @@ class ShardHost:
         """Send a message; the ticket gets its answer."""
         is_full = len(self._desk.pending) >= self._limits.messages_max
         ticket = self._desk.open(message)
-        if self._phase is not Phase.SERVING:
+        if self._phase is not _SERVING:
             self._desk.answer(ticket, self._not_serving())
             return ticket
         if is_full:

@@ -84,9 +84,8 @@ class LiveActors:
         """It is the one in the table, not one that was dropped."""
         return self._actors.get((actor.component, actor.entity)) is actor
 
-    def used(self, actor: Actor) -> None:
+    def used(self, actor: Actor, now_ms: int) -> None:
         """Something was asked of it."""
-        now_ms = self._clock.now_ms()
         if now_ms < self._newest_ms:
             self._set_back(now_ms)
         actor.used_ms = self._newest_ms = now_ms
@@ -115,7 +114,7 @@ class LiveActors:
         self._actors[component, entity] = actor
         self.counts[component] += 1
         self._loading += 1
-        self.used(actor)
+        self.used(actor, self._clock.now_ms())
         if self._sweep is None:
             self._sweep_after(self._limits.passivate_after_ms)
         started = perf_counter()
@@ -292,7 +291,7 @@ class LiveActors:
                 self._sweep_after(max(rest_ms, min(SWEEP_EVERY_MS, after_ms)))
                 return
             if oldest.busy or isinstance(oldest.behavior, Elsewhere):
-                self.used(oldest)
+                self.used(oldest, now_ms)
             else:
                 self.drop(oldest, Turn.IDLE)
         self._sweep_after(1)

@@ -41,6 +41,7 @@ class Several:
     """
 
     def __init__(self, parts: Parts, live: LiveActors, driver: Driver) -> None:
+        self._clock = parts.clock
         self._desk = parts.desk
         self._live = live
         self._driver = driver
@@ -108,7 +109,7 @@ class Several:
             elif any(driver._counts(actor, each) for each in found):
                 self._refuse(ticket)
             elif actor.state is State.LIVE and self._live.has(actor) and driver._has_room(actor):
-                if not driver._may_not_start(actor, ticket):
+                if not driver._may_not_start(actor, ticket, self._clock.now_ms()):
                     self._step(actor, ticket, keys)
             else:
                 driver._again(actor, ticket)

@@ -86,36 +86,20 @@ def encode(stored: StoredRecord, flags: int = 0) -> bytes:
     record, position = stored.record, stored.position
     component, entity = record.component.encode(), record.entity.encode()
     key, reply, payload = record.key, record.reply, record.payload
-    length = _HEADER_BYTES + len(component) + len(entity) + len(key) + len(reply) + len(payload)
-    body = b"".join(
-        (
-            _FIXED.pack(
-                FRAME_VERSION,
-                record.kind | flags,
-                stored.shard,
-                length,
-                position.lineage,
-                position.epoch,
-                position.offset,
-                *stored.previous,
-                stored.version,
-                stored.incarnation,
-                record.number,
-                record.time_ms,
-                record.expires_ms,
-                len(component),
-                len(key),
-                len(entity),
-                len(reply),
-                len(payload),
-            ),
-            component,
-            entity,
-            key,
-            reply,
-            payload,
-        )
+    component_n, entity_n = len(component), len(entity)
+    key_n, reply_n, payload_n = len(key), len(reply), len(payload)
+    length = _HEADER_BYTES + component_n + entity_n + key_n + reply_n + payload_n
+    previous_epoch, previous_offset = stored.previous
+    kind = int(record.kind) | flags if flags else record.kind
+    # fmt: off
+    fixed = _FIXED.pack(
+        FRAME_VERSION, kind, stored.shard, length,
+        position.lineage, position.epoch, position.offset, previous_epoch, previous_offset,
+        stored.version, stored.incarnation, record.number, record.time_ms, record.expires_ms,
+        component_n, key_n, entity_n, reply_n, payload_n,
     )
+    # fmt: on
+    body = b"%b%b%b%b%b%b" % (fixed, component, entity, key, reply, payload)
     return _CRC.pack(crc32(body)) + body
 
 

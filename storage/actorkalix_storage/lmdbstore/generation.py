@@ -69,13 +69,14 @@ class Generation(Layer):
         """Let records be found; they continue their shards' logs."""
         held = self.pointers
         for stored, pointer in zip(records, pointers, strict=True):
-            tail = held.get(stored.shard)
-            if isinstance(stored, Marker) and stored.kind is MarkerKind.GAP:
+            if type(stored) is Marker and stored.kind is MarkerKind.GAP:
                 self._index_gap(stored)
-            elif tail is None:
-                held[stored.shard] = (stored.position.offset, [pointer])
+                continue
+            tail, offset = held.get(stored.shard), stored.position.offset
+            if tail is None:
+                held[stored.shard] = (offset, [pointer])
             else:
-                assert tail[0] + len(tail[1]) == stored.position.offset
+                assert tail[0] + len(tail[1]) == offset
                 tail[1].append(pointer)
         self.count += len(records)
 

@@ -22,6 +22,7 @@ from actorkalix_storage.api import (
     Ahead,
     Damaged,
     HomeTable,
+    RecordKind,
     Snapshot,
     StoredRecord,
     StoreFull,
@@ -51,6 +52,7 @@ from .view import View
 
 HOMES = kind_key(KeyKind.HOME)
 READER_CHECK_MS = 60_000
+_EVENT = RecordKind.EVENT
 
 
 class LmdbStore(MoveStore):
@@ -156,7 +158,7 @@ class LmdbStore(MoveStore):
             row = pack_log(sequence, part, shards[begin : begin + FRAMES_MAX])
             rows.put(log_key(sequence), row, append=True)
             self._estimate.log_bytes += len(row)
-            pointers.extend(pointer(sequence, i) for i in range(len(part)))
+            pointers.extend(range(pointer(sequence, 0), pointer(sequence, len(part))))
         return sequence, pointers
 
     def _persist_homes(self, table: HomeTable) -> None:
@@ -188,7 +190,8 @@ class LmdbStore(MoveStore):
         super()._write(batch, what)
         self._aheads.committed(batch.records)
         for stored in self._frames_of(batch):
-            self._estimate.take(stored, batch.heads)
+            if stored.record.kind is not _EVENT:  # an event supersedes nothing
+                self._estimate.take(stored, batch.heads)
 
     def _frames_of(self, batch: Batch) -> Sequence[StoredRecord]:
         return with_names(batch.records, batch.named) if batch.named else batch.records

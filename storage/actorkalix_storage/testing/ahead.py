@@ -9,7 +9,6 @@ from actorkalix_storage.api import (
     AHEAD_BYTES,
     Ahead,
     Append,
-    AppendRefused,
     Record,
     RefusalKind,
     StoreFull,

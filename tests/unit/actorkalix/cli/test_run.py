@@ -134,6 +134,22 @@ def test_the_command_line_becomes_a_config(
     assert seen == [msgspec.structs.replace(wanted, ray="auto", dev=True)]
 
 
+def test_nodes_of_views_are_those_of_a_cluster_that_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[RunConfig] = []
+
+    def runs(config: RunConfig, report: Report) -> int:
+        seen.append(config)
+        return 0
+
+    monkeypatch.setattr(run, "run", runs)
+    assert cli("run", "shop:service", "--view-nodes", "views", "--address", "auto").code == 0
+    assert [config.view_nodes for config in seen] == ["views"]
+    ran = cli("run", "shop:service", "--view-nodes", "views", "--json")
+    assert (ran.code, ran.error["number"]) == (2, "AK5003")
+
+
 def test_numbers_of_hosts_that_cannot_be(cli: Cli) -> None:
     for hosts in ("0", "65", "-1", "many"):
         ran = cli("run", "shop:service", f"--hosts={hosts}")

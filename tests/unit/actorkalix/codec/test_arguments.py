@@ -212,6 +212,10 @@ def test_refused_query_strings(texts: dict[str, list[str]], said: str) -> None:
     assert said in refused("search", query(**texts), QUERY)
 
 
+def test_without_a_query_string_the_parameter_that_is_missing_is_named() -> None:
+    assert refused("search", b"", QUERY) == "text: missing, expected str"
+
+
 def test_structured_parameters_fit_no_query_string() -> None:
     said = refused("place", query(order=["x"]), QUERY)
     assert said == "order: does not fit a query string; send a JSON body with POST"

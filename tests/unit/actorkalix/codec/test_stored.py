@@ -110,6 +110,16 @@ def test_event_that_holds_itself() -> None:
         SHOP.stored.encode_event(Placed(Order((), extra=extra)))
 
 
+def test_an_image_has_the_bytes_of_the_state_and_checks_nothing() -> None:
+    codec = codecs_for(descriptor_of(Ledger)).stored
+    state = Sum(3)
+    assert codec.image(state) == codec.encode_state(state)
+    assert codec.image(Sum(4)) != codec.image(state)
+    assert codec.image("no sum"), "what is of another type has one too"
+    with pytest.raises(NotEncodable, match="state Sum"):
+        codec.image(object())
+
+
 def test_state_of_another_type() -> None:
     with pytest.raises(NotEncodable, match="state of Shop: expected Order, got int"):
         SHOP.stored.encode_state(3)

@@ -23,7 +23,7 @@ from actorkalix import (
     topic,
 )
 from actorkalix.describe import describe_service, descriptor_of
-from actorkalix.errors import DefinitionError, NotInThisVersion
+from actorkalix.errors import DefinitionError
 
 
 class Counter(ValueEntity[int], id="service-counter"):
@@ -101,11 +101,6 @@ class Snapped(View, id="service-snapped"):
         raise NotImplementedError
 
 
-def test_later_components() -> None:
-    with pytest.raises(NotInThisVersion) as caught:
-        describe_service("shop", [Counter, Mail, Rows, Follower, Count, Snapped])
-    said = str(caught.value)
-    assert "Snapped.on_other: @table(stream('counts')) comes with a later version" in said
-    assert "on_snapshot" not in said
-    assert "Follower.on_change: @subscribe(stream('counts')) comes with a later version" in said
-    assert "Mail" not in said
+def test_all_kinds_of_sources_go_together() -> None:
+    described = describe_service("shop", [Counter, Mail, Rows, Follower, Count, Snapped])
+    assert len(described.components) == 6

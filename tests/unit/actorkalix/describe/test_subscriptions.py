@@ -126,12 +126,17 @@ def test_topics() -> None:
     assert {one.only for one in counts.handlers.values()} == {Up, Down}
 
 
-def test_streams_are_left_to_a_later_version() -> None:
-    class Reader(Action, id="later"):
+def test_a_stream_of_another_service() -> None:
+    class Reader(Action, id="of-streams"):
         @subscribe(stream("shop", "orders"))
         async def on_order(self, order: dict[str, int]) -> None: ...
 
-    assert descriptor_of(Reader).subscriptions == ()
+    (orders,) = descriptor_of(Reader).subscriptions
+    assert (orders.consumer, orders.source) == (
+        "of-streams:shop/orders",
+        stream("shop", "orders"),
+    )
+    assert orders.handlers["on_order"].takes == dict[str, int]
 
 
 F = TypeVar("F")

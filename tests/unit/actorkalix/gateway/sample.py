@@ -21,7 +21,7 @@ from actorkalix.describe.descriptors import (
     ServiceDescriptor,
     Verb,
 )
-from actorkalix.gateway.headers import Headers
+from actorkalix.gateway.headers import Head, Headers
 from actorkalix.gateway.http import Endpoint, http_app
 from actorkalix.gateway.prompt import Prompt
 from actorkalix.limits import Limits
@@ -242,7 +242,7 @@ def begun(
     raw = target.encode() if isinstance(target, str) else target
     written = Written()
     prompt = Prompt(written, keep_alive=True)
-    endpoint.begin(prompt, verb, raw, list(_lines_of(body, headers)), body)
+    endpoint.begin(prompt, verb, raw, Head(_lines_of(body, headers)), body)
     return written
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from actorkalix.gateway.headers import Head
 from actorkalix.gateway.http import STOPPED, Endpoint
 from actorkalix.gateway.prompt import Prompt, Underway
 from actorkalix_cluster.shardhost.asked import Asked
@@ -65,7 +66,7 @@ def test_nobody_is_answered_who_has_gone_away() -> None:
         written = Written()
         prompt = Prompt(written, keep_alive=True)
         prompt.disconnected = True
-        endpoint.begin(prompt, "POST", ADD.encode(), [], b"")
+        endpoint.begin(prompt, "POST", ADD.encode(), Head([]), b"")
         assert written.response is None
 
     asyncio.run(case())

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from actorkalix.errors import PortTaken
-from actorkalix.gateway import server as server_module
+from actorkalix.gateway import connection as connection_module
 from actorkalix.gateway.server import Server, bind
 from actorkalix.limits import Limits
 from tests.unit.actorkalix.gateway.sample import Answers, shop
@@ -144,7 +144,7 @@ def test_body_of_the_limit_arrives() -> None:
 
 
 def test_refused_body_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "UNWANTED_BYTES_MAX", 100_000)
+    monkeypatch.setattr(connection_module, "UNWANTED_BYTES_MAX", 100_000)
 
     async def test(running: Running) -> None:
         async with running.caller() as caller:
@@ -169,7 +169,7 @@ def test_slow_body_is_408_and_closed() -> None:
 
 
 def test_head_by_drops_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "HEAD_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection_module, "HEAD_TIMEOUT_S", 0.05)
 
     async def test(running: Running) -> None:
         async with running.caller() as silent, running.caller() as slow:

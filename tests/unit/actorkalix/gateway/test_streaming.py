@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, cast
@@ -19,6 +20,7 @@ from actorkalix.gateway.server import Server, bind
 from actorkalix.testkit import TestService
 from tests.unit.actorkalix.runtime.errands import BEGUN, ENDED, Errands, Intake, Sum, Tally, service
 
+SOCKET_BYTES = 16_384  # the kernel's buffers hold megabytes otherwise
 Test = Callable[[str, Server], Awaitable[None]]
 
 
@@ -31,6 +33,7 @@ def serving(test: Test) -> None:
         async with TestService(service) as running:
             assert running._dispatch is not None
             listening = bind("127.0.0.1", 0)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             app = http_app(
                 service.descriptor, running._dispatch, limits=service.limits, ready=lambda: True
@@ -247,3 +250,37 @@ async def _until(is_so: Callable[[], Any]) -> None:
             return
         await asyncio.sleep(0)
     pytest.fail("it did not come")
+
+
+def test_a_reader_that_takes_nothing_is_told_so_and_costs_no_more_than_buffers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "SLOW_S", 0.3)
+
+    async def test(url: str, _server: Server) -> None:
+        said_so, warnings = asyncio.Event(), list[str]()
+
+        def warn(text: str, *values: object) -> None:
+            warnings.append(text % values)
+            said_so.set()
+
+        monkeypatch.setattr(streaming.log, "warning", warn)
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+            client.connect((host, int(port)))
+            client.sendall(b"GET /numbers?to=1000000000 HTTP/1.1\r\nhost: x\r\n\r\n")
+            client.setblocking(False)
+            async with asyncio.timeout(20):
+                await said_so.wait()
+            reader, writer = await asyncio.open_connection(sock=client)
+            said = await reader.read()
+            writer.close()
+        *_, last, end = said.split(b"\n\n")
+        assert end.endswith(b"0\r\n\r\n"), "it ends as an answer does"
+        assert b"event: error" in last and b"AK2037" in last
+        assert b"data: " in said and len(said) < 3_000_000
+        assert warnings[0].startswith("a stream is ended after")
+        assert "numbers" in ENDED, "its handler is over"
+
+    serving(test)

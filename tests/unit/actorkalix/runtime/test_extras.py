@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
-from actorkalix.brokers import Kafka, Nats
-from actorkalix.errors import ExtraMissing
+from actorkalix.brokers import Kafka, Nats, Tls
+from actorkalix.errors import DefinitionError, ExtraMissing
 from actorkalix.runtime import extras
+from actorkalix.runtime.extras import check_brokers
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +28,21 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_there_is_loaded() -> None:
     assert hasattr(extras.library_of(Kafka), "Consumer")
     assert hasattr(extras.library_of(Nats, "js", "api"), "ConsumerConfig")
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    there = tmp_path / "ca.pem"
+    there.write_text("x")
+    check_brokers([Kafka("k:9092", tls=Tls(ca_file=str(there)))])
+    with pytest.raises(DefinitionError, match=r"Tls\(\.\.\.\) names '/none.key', which is no file"):
+        check_brokers([Nats("n:4222", tls=Tls(ca_file=str(there), key_file="/none.key"))])
+    with pytest.raises(DefinitionError, match=r"Nats.credentials=.* names '/none.creds'"):
+        check_brokers([Nats("n:4222", credentials="/none.creds")])
+
+
+def test_credentials_need_what_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "shop.creds"
+    there.write_text("x")
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "nkeys" else name)
+    with pytest.raises(ExtraMissing, match=r"nats-py\[nkeys\]"):
+        check_brokers([Nats("n:4222", credentials=str(there))])

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from actorkalix.errors import UnknownRoute, ViewIncomplete
+from actorkalix.runtime.far_frames import EXCHANGE, Asked, Said, heard_in, packed
 from actorkalix.runtime.loading import resolve
 from actorkalix.runtime.projecting import Projecting, ViewConfig, WriterStats
 from actorkalix_cluster.shardhost.feeding import (
@@ -20,6 +21,7 @@ from actorkalix_cluster.shardhost.feeding import (
     pack_batch,
     unpack_answer,
 )
+from actorkalix_cluster.shardhost.messages import Message, MessageKind
 from tests.e2e import counting_service
 from tests.unit.actorkalix.runtime.counted import VIEW, Written
 
@@ -92,3 +94,33 @@ def test_a_view_that_the_code_has_not_is_named(tmp_path: Path) -> None:
 def test_a_sign_of_life_waits_for_nothing(tmp_path: Path) -> None:
     beat = Projecting(config(tmp_path)).beat()
     assert (beat.state, beat.store) == ("serving", -1)
+
+
+def test_queries_of_other_nodes_are_answered(tmp_path: Path) -> None:
+    async def case(process: Projecting) -> None:
+        await process.call("apply", batch())
+        message = Message(MessageKind.QUERY, VIEW, "", "sum")
+        said = Said(5, 0, 1, 7, (Asked(1, False, 0, message),))
+        heard = heard_in(await process.call(EXCHANGE, packed(said)))
+        [element] = heard.elements
+        assert element.last and element.reply.payload == b'{"counters":0,"events":null}'
+        look = msgspec.json.decode(await process.call("look", b""))
+        assert look["state"] == "serving"
+
+    play(tmp_path, case)
+
+
+def test_what_has_missed_something_is_made_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        written = Written(tmp_path)
+        written.files.close()
+        [old] = written.folder.glob("*.sqlite")
+        process = Projecting(msgspec.structs.replace(config(tmp_path), fresh=True))
+        await process.call("open", b"")
+        newest = max(written.folder.glob("*.sqlite"))
+        assert newest != old
+        await process.call("open", b"")
+        assert max(written.folder.glob("*.sqlite")) == newest, "once"
+        await process.aclose()
+
+    asyncio.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -153,7 +153,7 @@ def run(work: Callable[[], Coroutine[object, object, None]]) -> None:
 @asynccontextmanager
 async def after(
     added: dict[str, int], *components: type[Component], failing: tuple[str, ...] = ()
-) -> AsyncIterator[TestService]:
+) -> AsyncGenerator[TestService]:
     """A service with these components, on a store in which so many drops lie in barrels."""
     FAILING.clear()
     before = TestService(Service("cellar", components=[Barrel]))

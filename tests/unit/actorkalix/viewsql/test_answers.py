@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actorkalix.errors import InvalidPayload, QueryTooLarge
+from actorkalix.errors import InvalidPayload, NumberTooLarge, QueryTooLarge
 from actorkalix.viewsql import answers
 from actorkalix.viewsql.answers import Answer
 from tests.unit.actorkalix.viewsql.tables import ANN, Customer, Purchase, Shop, answer, compiled
@@ -179,7 +179,7 @@ def test_a_count_is_one_row_also_of_nothing() -> None:
 
 def test_a_number_out_of_range_is_an_error_not_a_wrong_answer() -> None:
     text = "SELECT 9223372036854775807 + age AS count FROM customers"
-    with pytest.raises(InvalidPayload, match="does not fit its type"):
+    with pytest.raises(NumberTooLarge, match="is beyond 64 bits"):
         answer(text, One)
 
 

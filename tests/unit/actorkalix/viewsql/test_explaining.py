@@ -53,3 +53,29 @@ def test_tables_are_told_by_their_names() -> None:
     )
     assert scans(join) == {"purchases"}
     assert scans("SELECT count(*) FROM customers", result=Count) == {"customers"}
+
+
+class Found(msgspec.Struct):
+    customers: list[Customer]
+
+
+@pytest.mark.parametrize(
+    "where, scanned",
+    [
+        ("name = 'a' OR age = 3", False),
+        ("name = 'a' OR age > 3", False),
+        ("name IN ('a', 'b') OR (age > 3 AND age < 9) OR level = 'gold'", False),
+        ("(name = 'a' OR age > 3) AND vip", False),
+        ("name = 'a' OR level IS NULL OR name LIKE 'b%'", False),
+        ("name = 'a' OR age + 1 > 3", True),
+        ("name = 'a' OR lower(level) = 'gold'", True),
+    ],
+)
+def test_every_branch_of_an_or_is_found_by_an_index(where: str, scanned: bool) -> None:
+    text = f"SELECT * AS customers FROM customers WHERE {where}"
+    assert scans(text, result=Found) == ({"customers"} if scanned else set())
+
+
+def test_with_a_limit_a_wide_branch_may_be_looked_for_in_order() -> None:
+    text = "SELECT * AS customers FROM customers WHERE name = 'a' OR age > 3 LIMIT 9"
+    assert scans(text, result=Found) == {"customers"}

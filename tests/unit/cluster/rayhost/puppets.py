@@ -93,6 +93,7 @@ class Puppet:
         self.refusal: Refused | None = None
         self.still = False
         self.held = ""
+        self.node = ""
         self.held_ms = 0
         self.blocked: dict[str, str] = {}
         self.calls: list[str] = []
@@ -126,7 +127,7 @@ class Puppet:
             Beat(
                 self.pid, self.state, self.assignment.store, self.assignment.incarnation,
                 time.time_ns() // 1_000_000, held_ms=self.held_ms,
-                held_by=self.held, blocked=self.blocked,
+                held_by=self.held, blocked=self.blocked, node=self.node,
             )
         )  # fmt: skip
 

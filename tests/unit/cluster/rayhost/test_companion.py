@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actorkalix_cluster.rayhost import companion as module
-from actorkalix_cluster.rayhost.actors import Actor
-from actorkalix_cluster.rayhost.companion import Companion, CompanionAway
+from actorkalix_cluster.rayhost.actors import Actor, Making
+from actorkalix_cluster.rayhost.companion import Companion, CompanionAway, Where
+from actorkalix_cluster.rayhost.contract import Beat
 from actorkalix_cluster.rayhost.members import Member
 from actorkalix_cluster.rayhost.sockets import Peer
 from tests.unit.cluster.rayhost.puppets import Puppet, Stage, stage
@@ -196,4 +198,50 @@ def test_one_that_its_maker_has_left_half_made_is_adopted(
 
     monkeypatch.setattr(module, "made", taken)
     monkeypatch.setattr(module, "named", named)
+    asyncio.run(scenario())
+
+
+def test_one_that_may_be_elsewhere_is_made_where_it_is_said_and_asked_where_it_is(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def made(making: Making, name: str, factory: str, config: bytes, node: str = "") -> Actor:
+        asked_for.append((node, config))
+        actor = await on._made(making, name, factory, config)
+        actor.heard(msgspec.msgpack.encode(Beat(actor.pid, node=node)))
+        on.puppets[-1].node = node
+        return actor
+
+    async def where() -> Where:
+        return places.pop()
+
+    async def scenario() -> None:
+        settled: list[str] = []
+        making = msgspec.structs.replace(on.making, node="own")
+        keeper, other = (
+            Companion(
+                *(making, "view-carts", "factory", b"", lambda: None, _no_time),
+                where=where,
+                settled=settled.append,
+            )
+            for _ in range(2)
+        )
+        assert not keeper.near, "it is not known where it is"
+        keeper.keep(True)
+        await until(lambda: keeper.pid)
+        assert (keeper.node, keeper.near) == ("attic", False)
+        await other.find()
+        assert other.node == "attic"
+        await other.call("apply", b"", "tasks")
+        on.puppets[0].kill()
+        await until(lambda: keeper.pid == on.puppets[-1].pid and len(on.puppets) == 2)
+        assert (keeper.node, keeper.near) == ("own", True)
+        assert asked_for == [("attic", b"far"), ("", b"here")]
+        assert settled == ["attic", "own"]
+        await keeper.aclose()
+        await other.aclose()
+
+    asked_for: list[tuple[str, bytes]] = []
+    places = [Where("", b"here"), Where("attic", b"far")]
+    monkeypatch.setattr(module, "made", made)
+    monkeypatch.setattr(module, "ray_error", lambda: ConnectionError)
     asyncio.run(scenario())

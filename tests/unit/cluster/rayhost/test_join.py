@@ -33,13 +33,12 @@ def test_where_no_ray_is_is_said_at_once(tmp_path: Path, address: str, why: str)
         pytest.fail("joined")
 
 
-def test_a_cluster_of_several_nodes_is_refused() -> None:
-    node = {"NodeManagerHostname": socket.gethostname()}
-    join._check_nodes([node])
-    with pytest.raises(RayNotStarted, match="has 2 nodes"):
-        join._check_nodes([node, node])
+def test_one_of_the_nodes_is_this_machine() -> None:
+    here = {"NodeID": "a", "NodeManagerHostname": socket.gethostname()}
+    there = {"NodeID": "b", "NodeManagerHostname": "elsewhere"}
+    join._check_node([there, here], "a")
     with pytest.raises(RayNotStarted, match="the cluster's node is elsewhere"):
-        join._check_nodes([{"NodeManagerHostname": "elsewhere"}])
+        join._check_node([there, here], "b")
 
 
 def test_the_raylet_is_found_by_its_socket() -> None:

@@ -15,5 +15,9 @@ def test_rays_processes_have_a_node(
 ) -> None:
     context = SimpleNamespace(get_node_id=lambda: "ab12")
     ray = SimpleNamespace(is_initialized=lambda: there, get_runtime_context=lambda: context)
-    monkeypatch.setattr(nodes, "module", lambda _: ray)
+
+    def module(_: str) -> SimpleNamespace:
+        return ray
+
+    monkeypatch.setattr(nodes, "module", module)
     assert nodes.this_node() == node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import gc
 import inspect
 import io
 import os
@@ -31,6 +32,7 @@ from actorkalix_cluster.rayhost.contract import (
 )
 from actorkalix_cluster.rayhost.process import EXIT_FATAL, Process, last_words
 from actorkalix_cluster.rayhost.sockets import Handover, Taken
+from actorkalix_cluster.shardhost.collector import YOUNG
 
 FACTORY = "actorkalix_test_factory"
 
@@ -93,7 +95,10 @@ def unharmed() -> Generator[None]:
             ours.setattr(sys, name, io.StringIO())
         ours.setattr(sys, "path", [*sys.path, "/nowhere"])
         ours.setattr(builtins, FACTORY, Probe, raising=False)
+        thresholds = gc.get_threshold()
         yield
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
         sys.stdout.close()
 
 
@@ -135,6 +140,13 @@ def test_it_works_on_a_thread_of_its_own(tmp_path: Path) -> None:
     assert decoded(process.call("where", b"")) == Answered(b"loop 1")
     beat = msgspec.msgpack.decode(process.beat(), type=Beat)
     assert beat == Beat(os.getpid(), "serving", 3, 7)
+
+
+@unharmed()
+def test_garbage_is_not_looked_for_in_what_stays(tmp_path: Path) -> None:
+    made(tmp_path)
+    assert gc.get_freeze_count() > 1_000
+    assert gc.get_threshold()[0] == YOUNG
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError, BehaviorFault
+from actorkalix_cluster.shardhost.behavior import (
+    Behavior,
+    BehaviorError,
+    BehaviorFault,
+    image_of,
+)
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from tests.unit.cluster.shardhost.counter import Count, CounterBehavior
 
@@ -17,3 +22,15 @@ def test_a_refusal_carries_its_reply() -> None:
 def test_counters_are_a_behavior() -> None:
     behavior: Behavior[Count] = CounterBehavior()
     assert behavior.version(behavior.empty("a")) == 0
+
+
+def test_an_image_is_a_snapshots_payload_unless_there_is_a_cheaper_way_to_it() -> None:
+    behavior = CounterBehavior()
+    instance = behavior.empty("a")
+    assert image_of(behavior)(instance) == behavior.snapshot(instance).payload
+
+    class Quick(CounterBehavior):
+        def image(self, instance: Count) -> bytes:
+            return b"quick"
+
+    assert image_of(Quick())(instance) == b"quick"

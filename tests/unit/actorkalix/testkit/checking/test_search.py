@@ -235,6 +235,19 @@ def test_equal_unknown_operations_are_tried_once() -> None:
     assert isinstance(search(Counter(), "x", [*unknown, right], 500), Explained)
 
 
+def test_the_model_is_asked_for_nothing_that_is_not_tried() -> None:
+    asked: list[int] = []
+
+    class Counted(Counter):
+        def step(self, state: Any, operation: Operation, /) -> tuple[bool, Any]:
+            asked.append(operation.id)
+            return super().step(state, operation)
+
+    additions = [op(n, f"c{n}", (n, 100 + n), "add", 1, n) for n in range(1, 9)]
+    assert isinstance(found(Counted(), additions), Explained)
+    assert asked == [*range(1, 9)], "the first order that is tried holds"
+
+
 def test_a_model_that_raises_is_named_with_the_operation() -> None:
     operations = [op(7, "a", (0, 1), "add", "no number")]
     with pytest.raises(ModelFailed, match=r"'x', operation 7 \(a: add .*raised TypeError"):

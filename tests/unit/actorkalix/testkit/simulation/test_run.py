@@ -15,7 +15,7 @@ from actorkalix.testkit.simulation.chance import Chance
 from actorkalix.testkit.simulation.faults import Fault, Faults
 from actorkalix.testkit.simulation.hosts import SimulatedHost
 from actorkalix.testkit.simulation.plan import draw_plan, program_call
-from actorkalix.testkit.simulation.run import FINAL_CLIENT, Played, Run, Subject, run_plan
+from actorkalix.testkit.simulation.run import FINAL_CLIENT, Played, Run, Subject, run_plan, trace_of
 from actorkalix_cluster.shardhost.actor import Flight
 from actorkalix_cluster.shardhost.landing import Landing
 from actorkalix_storage.api import RecordKind
@@ -75,6 +75,7 @@ def test_same_plan_same_run(preset: str) -> None:
     one, again, other = (run_plan(SUBJECT, plan) for plan in plans)
     assert one.trace == again.trace
     assert one.digest == again.digest != other.digest
+    assert one.trace == trace_of(SUBJECT, plans[0]), "judged or not"
     assert one.history == again.history
     assert one.found == again.found == other.found == ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actorkalix.testkit.simulation.trace import Trace, first_difference
+from actorkalix.testkit.simulation.trace import Trace, digest_of, first_difference
 
 
 @dataclass
@@ -26,7 +26,7 @@ def test_a_digest_stands_for_all_lines_in_their_order() -> None:
         trace = Trace(Clock())
         for line in lines:
             trace(line)
-        return trace.digest
+        return digest_of(trace.told)
 
     assert digest("a", "b") == digest("a", "b")
     assert len({digest("a", "b"), digest("b", "a"), digest("a"), digest()}) == 4

@@ -33,6 +33,7 @@ from actorkalix.model.handlers import handler as handler
 from actorkalix.model.handlers import query as query
 from actorkalix.model.hosting import Dedicated as Dedicated
 from actorkalix.model.metadata import Metadata as Metadata
+from actorkalix.model.notifications import notifications as notifications
 from actorkalix.model.parallel import branch as branch
 from actorkalix.model.queries import sql as sql
 from actorkalix.model.service import Service as Service

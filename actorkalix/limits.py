@@ -12,6 +12,13 @@ IDEMPOTENCY_KEY_BYTES_MAX = 128
 WORKFLOW_KEPT_MAX = 1_000
 """Open promises of a workflow, its undo calls, and its children: of each kind. They are written
 whole when one changes, at some 300 bytes each."""
+NOTES_KEPT_MAX = 1_000
+NOTES_KEPT_BYTES = 256 * 1024
+"""What a workflow has told of late is kept in memory for those who listen, by as many records and
+bytes: they look each second at the latest, and at 2 ms a step a workflow makes half as many records
+in that time. Who has missed some is told so."""
+LISTENERS_MAX = 1_000
+"""That one host serves at once: each asks a workflow once a second or more often."""
 ROW_COLUMNS_MAX = 1_000  # leaves of a view's row; SQLite has 2,000 columns a table
 TABLE_NAME_BYTES_MAX = 128  # of a view's table; it stands in names of indexes
 VIEW_COLLECTION_ROWS_MAX = 1_000  # in a list of a result without a LIMIT (Akka: 1,000)

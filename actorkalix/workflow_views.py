@@ -126,6 +126,7 @@ class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         action: what is done with it.
         reason: of suspend and terminate.
         step: of restart; "" is the newest.
+        anew: of restart: make all of its calls anew.
         promise, value: of resolve.
     """
 
@@ -136,6 +137,7 @@ class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step: str = ""
     promise: str = ""
     value: Any = None
+    anew: bool = False
 
 
 class Controlled(msgspec.Struct, frozen=True):

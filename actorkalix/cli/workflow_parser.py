@@ -37,6 +37,11 @@ def _workflows(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--from", dest="step", default="", metavar="STEP", help="restart from it (the newest)"
     )
+    sub.add_argument(
+        "--anew",
+        action="store_true",
+        help="restart: make all of its calls anew, also of a step that was not completed",
+    )
     sub.add_argument("--svg", metavar="FILE", help="draw the diagram with Graphviz")
     sub.add_argument("--against", metavar="DATA", help="check this data folder")
 

@@ -91,7 +91,7 @@ async def _control(arguments: argparse.Namespace, output: Output) -> int:
         raise InvalidCommandLine(f"the value is no JSON: {problem}") from problem
     order = ControlOrder(
         *(arguments.component, arguments.id, action, arguments.reason, arguments.step),
-        *(arguments.promise or "", value),
+        *(arguments.promise or "", value, arguments.anew),
     )
     async with running(arguments) as service:
         done = await service.workflows.control(order)
@@ -126,6 +126,8 @@ def _about(row: WorkflowRow) -> str:
         said.append(f"{attempt}{row.failure[:FAILURE_CHARACTERS]}")
     if row.next_ms and row.status in ("retrying", "paused", "waiting"):
         said.append(f"until {utc(row.next_ms)}")
+    elif row.next_ms and row.status in ("ended", "failed", "timed_out", "terminated"):
+        said.append(f"deleted {utc(row.next_ms)}")
     return ", ".join(said)
 
 

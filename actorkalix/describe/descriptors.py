@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from actorkalix.viewsql.shapes import TableShape
 
 
-HandlerKind = Literal["command", "query", "handler", "sql", "step"]
+HandlerKind = Literal["command", "query", "handler", "sql", "notifications", "step"]
 ComponentKind = Literal["event_sourced", "value", "replicated", "action", "view", "workflow"]
 Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 

@@ -29,7 +29,7 @@ MARKS: dict[ComponentKind, tuple[str, ...]] = {
     "event_sourced": ("command", "query"),
     "value": ("command", "query"),
     "replicated": ("command", "query"),
-    "workflow": ("command", "query"),
+    "workflow": ("command", "query", "notifications"),
     "action": ("handler", "route"),
     "view": ("sql",),
 }
@@ -290,7 +290,7 @@ class _Described:
             self.wrong(f"has no return type; write {wanted}")
             return Any, self.method.kind == "command"
         tp = self._resolved(annotation, "reply")
-        if self.scope.kind not in WITH_INSTANCES:
+        if self.scope.kind not in WITH_INSTANCES or self.method.kind == "notifications":
             element = _element(tp)
             self.streams, tp = element is not tp, element
         effect = tp is Effect or get_origin(tp) is Effect

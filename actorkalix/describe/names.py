@@ -27,14 +27,17 @@ OPTIONS: dict[ComponentKind, tuple[str, ...]] = {
     ),
     "view": ("id", "version", "abstract"),
     "workflow": (
-        *("id", "timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
-        "abstract",
+        *("id", "timeout", "on_timeout", "step_timeout", "recover", "expire_after"),
+        *("snapshot_every", "abstract"),
     ),
 }
 
 
 INHERITED: dict[ComponentKind, tuple[str, ...]] = {
-    "workflow": ("timeout", "on_timeout", "step_timeout", "recover", "snapshot_every"),
+    "workflow": (
+        *("timeout", "on_timeout", "step_timeout", "recover", "expire_after"),
+        "snapshot_every",
+    ),
 }
 """Options that a subclass has from its bases unless it gives them itself: steps that stand in a
 base keep the timeout and the recovery that were written beside them."""
@@ -118,7 +121,7 @@ def check_options(
     version = options.get("version", 1)
     if "version" in known and (type(version) is not int or version < 1):
         problems.add(place, f"version is a number from 1, got {version!r}")
-    for name in ("timeout", "step_timeout"):
+    for name in ("timeout", "step_timeout", "expire_after"):
         value = options.get(name)
         if name not in known or value is None:
             continue

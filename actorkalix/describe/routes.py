@@ -9,6 +9,7 @@ from actorkalix.describe.descriptors import (
     ComponentDescriptor,
     ComponentKind,
     HandlerDescriptor,
+    HandlerKind,
     Place,
     RouteDescriptor,
     Verb,
@@ -23,6 +24,9 @@ WITH_INSTANCES: frozenset[ComponentKind] = frozenset(
 
 RESOLVE = "resolve"
 """Command that every workflow has for its promises; it has a route of its own besides."""
+
+READS: frozenset[HandlerKind] = frozenset(("query", "sql", "notifications"))
+"""Kinds of handlers that change nothing: a GET asks them too."""
 
 RESERVED = {"/openapi.json", "/docs"}
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -47,7 +51,7 @@ def default_routes(
         return []
     instance = "/{entity_id}" if kind in WITH_INSTANCES else ""
     path = f"/{component_id}{instance}/{handler.name.replace('_', '-')}"
-    verbs: list[Verb] = ["GET", "POST"] if handler.kind in ("query", "sql") else ["POST"]
+    verbs: list[Verb] = ["GET", "POST"] if handler.kind in READS else ["POST"]
     routes: list[tuple[Verb, str]] = [(verb, path) for verb in verbs]
     if kind == "workflow" and handler.name == RESOLVE:
         routes.append(("POST", promise_path(component_id)))

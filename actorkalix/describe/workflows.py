@@ -62,8 +62,21 @@ def describe_steps(
         scope.problems.add(
             scope.place, "has no command, so nothing could start it; mark one with @command"
         )
+    _check_notifications(scope, handlers)
     described = _Workflow(scope, options, steps_of(scope.cls))
     return described.descriptors()
+
+
+def _check_notifications(scope: Scope, handlers: Mapping[str, HandlerDescriptor]) -> None:
+    found = [one for one in handlers.values() if one.kind == "notifications"]
+    for one in found[1:]:
+        said = f"{found[0].name} and {one.name} are both @notifications"
+        scope.problems.add(one.place, f"{said}; a workflow tells one type, which may be a union")
+    for one in found:
+        if not one.streams:
+            scope.problems.add(one.place, f"{one.name} streams; write -> AsyncIterator[...]")
+        if one.parameters:
+            scope.problems.add(one.place, f"{one.name} takes nothing; all who listen hear the same")
 
 
 class _Workflow:

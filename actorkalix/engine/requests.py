@@ -12,6 +12,7 @@ import msgspec
 from actorkalix.codec import codecs_for
 from actorkalix.describe import descriptor_of
 from actorkalix.describe.descriptors import ComponentDescriptor, HandlerDescriptor
+from actorkalix.describe.routes import READS
 from actorkalix.errors import UnknownRoute
 from actorkalix.model.calls import Call
 from actorkalix.model.names import check_entity_id, check_idempotency_key
@@ -48,7 +49,7 @@ def without_elements(request: Request) -> tuple[Request, AsyncIterable[Any] | No
 
 def message_kind(component: ComponentDescriptor, handler: HandlerDescriptor) -> MessageKind:
     """What a message for a handler is to be."""
-    if handler.kind in ("query", "sql"):
+    if handler.kind in READS:
         return MessageKind.QUERY
     if component.kind == "workflow" and handler.name in CONTROLS:
         return MessageKind.CONTROL

@@ -54,6 +54,7 @@ from .workflow_control import (
     Flow,
     Folded,
     Kept,
+    Notes,
     Status,
     asked,
     entry_of,
@@ -62,13 +63,13 @@ from .workflow_control import (
     public,
     token_of,
 )
-from .workflow_draft import inputs_after
+from .workflow_draft import inputs_after, notes_after
 from .workflow_keeping import child_ended, parent_of, refuse_unless_begun, resolved
-from .workflow_messages import Finish
+from .workflow_messages import NOTES, Finish
 from .workflow_move import Move
 from .workflow_outcome import outcome_of
 from .workflow_rules import Rules
-from .workflow_status import status_of
+from .workflow_status import heard_of, status_of
 
 NOT_BEGUN_RETRY_MS = 1_000
 
@@ -97,9 +98,11 @@ class WorkflowBehavior(EntityBehavior):
         try:
             folded = folded_of(snapshot.payload) if snapshot else Folded(Control(), Kept())
             control, kept, stored = folded.control, folded.kept, folded.state
-            inputs = folded.inputs
+            inputs, since = folded.inputs, snapshot.number if snapshot else 0
+            notes: Notes = ()
             for each in history.records:
                 entry = entry_of(each.record.payload)
+                notes, since = notes_after(notes, since, each.record.number, entry.notes)
                 control, kept = entry.control, entry.kept or kept
                 stored = entry.state or stored
                 inputs = inputs_after(inputs, control)
@@ -117,6 +120,8 @@ class WorkflowBehavior(EntityBehavior):
             stored=stored,
             inputs=inputs,
             doubtful=control.status in BUSY or control.within in BUSY,
+            notes=notes,
+            notes_since=since,
         )
 
     def snapshot(self, instance: Instance) -> Snapshot:
@@ -155,7 +160,8 @@ class WorkflowBehavior(EntityBehavior):
                 refuse_unless_begun(self._id, flow, _flow(step.instance), message)
             return step
         if act is Act.TELL:
-            return _unchanged(flow, _encoded(status_of(flow), message.accept))
+            told = heard_of(flow) if message.method == NOTES else status_of(flow)
+            return _unchanged(flow, _encoded(told, message.accept))
         if act is Act.NOTHING:
             return _unchanged(flow, self._nothing(flow, ask, message))
         if act is Act.REFUSE:
@@ -236,7 +242,7 @@ class WorkflowBehavior(EntityBehavior):
         return self._moved(move, Did.TERMINATED, message)
 
     def _restart(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
-        (step,), _ = self._arguments_of(message)
+        (step, anew), _ = self._arguments_of(message)
         step = step or flow.control.step
         arguments = flow.inputs.get(step)
         if arguments is None:
@@ -245,7 +251,7 @@ class WorkflowBehavior(EntityBehavior):
                 UnknownStep(f"{self._id} {flow.entity!r} has not run {step!r} (it has {known})")
             )
         move = Move(self._rules, flow, now_ms)
-        move.restart(step, arguments)
+        move.restart(step, arguments, anew=anew)
         return self._moved(move, Did.RESTARTED, message)
 
     def _keep(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
@@ -260,6 +266,14 @@ class WorkflowBehavior(EntityBehavior):
             return _unchanged(flow, self._status_reply(flow, message))
         move = resolved(self._rules, flow, name, value, now_ms)
         return self._moved(move, Did.RESOLVED, message, what=name)
+
+    def _expire(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
+        """It has ended so long ago that it is deleted."""
+        if not 0 < flow.control.at_ms <= now_ms:
+            return _unchanged(flow)
+        move = Move(self._rules, flow, now_ms)
+        move.expire()
+        return self._moved(move, Did.EXPIRED)
 
     def _clean(self, flow: Flow, message: Message, now_ms: int) -> Step[Instance]:
         record = self._record(RecordKind.CLEANED, flow, now_ms)
@@ -287,6 +301,7 @@ class WorkflowBehavior(EntityBehavior):
             move.put_state(decision.state, outcome.state)
         move.register(outcome.undo, f"command {flow.number}")
         move.open(outcome.promises)
+        move.tell(outcome.notes)
         move.follow(following)
         if excess := move.excess():
             raise ResultTooLarge(excess)
@@ -348,6 +363,7 @@ _ACTS = {
     Act.END: WorkflowBehavior._terminate,
     Act.RESTART: WorkflowBehavior._restart,
     Act.KEEP: WorkflowBehavior._keep,
+    Act.EXPIRE: WorkflowBehavior._expire,
     Act.CLEAN: WorkflowBehavior._clean,
 }
 

@@ -126,6 +126,7 @@ def settle(rules: Rules, flow: Flow, fired: Outcome, read: Any, now_ms: int) -> 
     attempt = flow.control.failures + 1
     move.register(outcome.undo, flow.control.number)
     move.open(outcome.promises)
+    move.tell(outcome.notes)
     move.send(outcome.side_effects)
     move.follow(outcome.next)
     if excess := move.excess():
@@ -211,7 +212,7 @@ def wake_failed(rules: Rules, flow: Flow, cls: type[Any], problem: Exception, no
     move = Move(rules, flow, now_ms)
     move.wake_again(now_ms + wait_ms, text, failures)
     told: dict[str, Any] = {"attempt": failures, "began_ms": now_ms, "ended_ms": now_ms}
-    return move.done(Did.ATTEMPT_FAILED, what=flow.control.late, failure=text, **told)
+    return move.done(Did.WAKE_FAILED, what=flow.control.late, failure=text, **told)
 
 
 def _call_settled(move: Move, fired: Outcome) -> Moved:

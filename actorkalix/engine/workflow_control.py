@@ -13,7 +13,8 @@ What a record rarely changes (`Kept`: promises, undo calls, children) is in it o
     PAUSED       -                                        the end of the pause, 0 for none
     WAITING      - (for promises)                         the end of the wait, 0 for none
     SUSPENDED    - (`within` says what it resumes)        none, but the others go on meanwhile
-    ENDED FAILED TIMED_OUT TERMINATED DELETED             none
+    ENDED FAILED TIMED_OUT TERMINATED                     when it is deleted, 0 for never
+    DELETED                                               none
 
 Executions. Whenever an activity is to be run, `run` is one higher: token and execution belong
 together, so the result of one that was suspended, terminated, timed out or superseded meanwhile
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
@@ -35,7 +37,10 @@ from actorkalix_cluster.shardhost.fired import FIRED
 from actorkalix_cluster.shardhost.messages import MessageKind
 
 from .instance import Instance
-from .workflow_messages import CHILD_ENDED, STATUS, Parent, PublicStatus
+from .workflow_messages import CHILD_ENDED, NOTES, STATUS, Parent, PublicStatus
+
+Notes: TypeAlias = tuple[tuple[int, tuple[bytes, ...]], ...]
+"""Numbers of records, each with what it tells those who listen."""
 
 
 class Status(enum.IntEnum):
@@ -86,6 +91,7 @@ class Act(enum.Enum):
     END = "end"  # terminate
     RESTART = "restart"
     KEEP = "keep"  # the promise's value, or the child's end
+    EXPIRE = "gone"  # delete it, if it is its time
     CLEAN = "clean"
     REFUSE = "refuse"  # an error: it is over
     NOTHING = "-"  # not applicable: no change, no error
@@ -100,10 +106,10 @@ def _table() -> Mapping[tuple[Status, Ask], Act]:
     PAUSED      handle  read  tell   pass -      stop    -      end       restart keep    keep  -
     WAITING     handle  read  tell   pass -      stop    -      end       restart keep    keep  -
     SUSPENDED   read    read  tell   pass -      -       resume end       restart keep    keep  -
-    ENDED       read    read  tell   -    -      -       -      -         restart refuse  -     -
-    FAILED      read    read  tell   -    -      -       -      -         restart refuse  -     -
-    TIMED_OUT   read    read  tell   -    -      -       -      -         restart refuse  -     -
-    TERMINATED  read    read  tell   -    -      -       -      -         restart refuse  -     -
+    ENDED       read    read  tell   gone -      -       -      -         restart refuse  -     -
+    FAILED      read    read  tell   gone -      -       -      -         restart refuse  -     -
+    TIMED_OUT   read    read  tell   gone -      -       -      -         restart refuse  -     -
+    TERMINATED  read    read  tell   gone -      -       -      -         restart refuse  -     -
     DELETED     read    read  tell   -    -      -       -      -         refuse  refuse  -   clean
     """
     rows = [line.split() for line in text.strip().splitlines()]
@@ -164,7 +170,8 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         status: see the head of this file.
-        within: of SUSPENDED: the status before.
+        within: of SUSPENDED: the status before. Of an end: RUNNING or RETRYING where it came upon
+            an activity that was not completed.
         born_ms: time of the first record; names this life.
         run, number: see "Executions" at the head.
         activity: what is run.
@@ -260,6 +267,8 @@ class Did(enum.IntEnum):
     UNDONE = 13  # an undo call; `what` is whom it called
     CHILD_STARTED = 14  # `what` is "component/id"
     CHILD_ENDED = 15
+    EXPIRED = 16  # it has ended long ago, and is deleted
+    WAKE_FAILED = 17  # the command at the end of a pause, `what`: it is run again
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -288,6 +297,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     ended_ms: int = 0
     failure: str = ""
     run: int = 0
+    notes: tuple[bytes, ...] = ()
 
 
 class Folded(msgspec.Struct, frozen=True, array_like=True):
@@ -309,6 +319,8 @@ class Flow(Instance, frozen=True):
         inputs: with which each step was entered the last time, by its name.
         doubtful: it came from storage with an activity under way, or that was cut off: an execution
             before may have made calls of which nobody knows.
+        notes: what it has told of late, by the records that tell it.
+        notes_since: notes of all records after this one are there.
     """
 
     control: Control = Control()
@@ -316,6 +328,8 @@ class Flow(Instance, frozen=True):
     stored: bytes | None = None
     inputs: Mapping[str, bytes] = {}
     doubtful: bool = False
+    notes: Notes = ()
+    notes_since: int = 0
 
 
 _KINDS: Mapping[MessageKind, Ask] = {
@@ -330,14 +344,14 @@ def asked(kind: MessageKind, method: str) -> Ask | None:
     """What a message is; None where it is a control that nobody knows."""
     if kind is MessageKind.CONTROL:
         return _CONTROLS.get(method)
-    return Ask.STATUS if method == STATUS else _KINDS.get(kind)
+    return Ask.STATUS if method in (STATUS, NOTES) else _KINDS.get(kind)
 
 
 def expires_ms(control: Control, now_ms: int) -> int:
     """When the store is to say that something is due, 0 for never."""
     status = control.status
     if status in OVER or status is Status.NEW:
-        return 0
+        return control.at_ms
     times = [control.at_ms or now_ms if status in BUSY else control.at_ms]
     if status is Status.SUSPENDED:
         times = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from actorkalix.limits import WORKFLOW_KEPT_MAX
+from actorkalix.limits import NOTES_KEPT_BYTES, NOTES_KEPT_MAX, WORKFLOW_KEPT_MAX
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind
 from actorkalix_cluster.shardhost.outgoing import DERIVED, pack_messages, unpack_messages
 from actorkalix_storage.api import Record, RecordKind
@@ -20,6 +20,7 @@ from .workflow_control import (
     Did,
     Entry,
     Flow,
+    Notes,
     Status,
     expires_ms,
     pack,
@@ -55,7 +56,9 @@ class Draft:
         self.stored = flow.stored
         self._sent: list[Message] = []
         self._packed = b""
+        self._notes: tuple[bytes, ...] = ()
         self._deleted = False
+        self._completed = False
         self._doubtful = flow.doubtful
         self._suspended = flow.control.status is Status.SUSPENDED
         if not self.control.born_ms:
@@ -68,6 +71,10 @@ class Draft:
     def send(self, packed: bytes) -> None:
         """These messages go out with the commit."""
         self._packed = packed
+
+    def tell(self, notes: tuple[bytes, ...]) -> None:
+        """Those who listen are told this."""
+        self._notes = notes
 
     def open(self, promises: Iterable[str]) -> None:
         """These promises may be resolved from now on."""
@@ -137,8 +144,12 @@ class Draft:
             control,
             None if self.stored is flow.stored else self.stored,
             None if self.kept is flow.kept else self.kept,
+            notes=self._notes,
             **told,
         )
+        notes, since = flow.notes, flow.notes_since
+        if self._notes:
+            notes, since = notes_after(notes, since, flow.number + 1, self._notes)
         due_ms = expires_ms(control, self.now_ms)
         kinds = [(RecordKind.EVENT, pack(entry))]
         if packed := self._outgoing():
@@ -168,6 +179,8 @@ class Draft:
             None if deleted else self.stored,
             inputs_after(flow.inputs, control),
             self._doubtful and control.number == flow.control.number,
+            notes,
+            since,
         )
         return moved, records
 
@@ -242,6 +255,27 @@ def inputs_after(inputs: Mapping[str, bytes], control: Control) -> Mapping[str, 
     if not control.step or inputs.get(control.step) == control.arguments:
         return inputs
     return {**inputs, control.step: control.arguments}
+
+
+def notes_after(
+    notes: Notes, since: int, number: int, told: tuple[bytes, ...]
+) -> tuple[Notes, int]:
+    """What was told of late, and after which record all of it is there, after another record.
+
+    Args:
+        notes: before it.
+        since: before it.
+        number: of the record.
+        told: by it.
+    """
+    if not told:
+        return notes, since
+    notes = (*notes, (number, told))
+    size = sum(len(note) for _, each in notes for note in each)
+    while len(notes) > NOTES_KEPT_MAX or (len(notes) > 1 and size > NOTES_KEPT_BYTES):
+        (since, gone), notes = notes[0], notes[1:]
+        size -= sum(map(len, gone))
+    return notes, since
 
 
 def _control(component: str, entity: str, method: str, payload: bytes) -> Message:

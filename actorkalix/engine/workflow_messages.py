@@ -5,6 +5,7 @@
     CONTROL          `CONTROLS`       their arguments         its status (`PublicStatus`)
     CONTROL          CHILD_ENDED      `ChildNotice`           nothing (from a child, never a client)
     QUERY            STATUS           -                       `WorkflowStatus`
+    QUERY            NOTES            -                       `Heard`
 
     to the runner of steps
     STEP             the step's name  `StepInput`             `StepOutcome`
@@ -27,6 +28,7 @@ from actorkalix_cluster.shardhost.messages import Failure
 
 CHILD_ENDED = "~child"
 STATUS = "~status"
+NOTES = "~notes"
 """Methods; handlers begin with a letter."""
 
 PARENT = "ak-parent"
@@ -112,6 +114,24 @@ class WorkflowStatus(msgspec.Struct, frozen=True):
     children: tuple[str, ...] = ()
     parent: str = ""
     sequence_number: int = 0
+
+
+class Heard(msgspec.Struct, frozen=True, array_like=True):
+    """What a workflow has told of late.
+
+    Attributes:
+        life: names this life of the id; 0 before it was started.
+        number: of its newest record.
+        since: notes of all records after this one are here; those before may be gone.
+        over: it has ended.
+        notes: numbers of records, each with its notes in MessagePack.
+    """
+
+    life: int
+    number: int
+    since: int
+    over: bool
+    notes: tuple[tuple[int, tuple[bytes, ...]], ...]
 
 
 # ---- steps ---------------------------------------------------------------------------------------
@@ -225,6 +245,7 @@ class StepOutcome(msgspec.Struct, frozen=True, array_like=True):
         failed: the attempt failed; of the rest only `undo` counts then.
         calls_until_ms: until then calls of it may still take effect whose answers nobody has seen;
             0 when there are none.
+        notes: what those are told who listen, each in MessagePack.
     """
 
     next: WireNext | None = None
@@ -234,6 +255,7 @@ class StepOutcome(msgspec.Struct, frozen=True, array_like=True):
     promises: tuple[str, ...] = ()
     failed: StepFailed | None = None
     calls_until_ms: int = 0
+    notes: tuple[bytes, ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()

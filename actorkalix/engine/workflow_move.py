@@ -52,6 +52,7 @@ class Move(Draft):
         """Go on as a command or a step has decided."""
         if following is None:
             return
+        self._completed = True
         self._begin()
         if self.control.last:
             deletes = isinstance(following, Finish) and following.delete
@@ -156,10 +157,12 @@ class Move(Draft):
     ) -> None:
         """It is over; calls of what was cut off may take effect until `quiet_ms`."""
         self._tell_children()
+        before = self.control.within if self._suspended else self.control.status
+        cut_off = status is not Status.ENDED and before in BUSY and not self._completed
         self._set(
             status=Status.DELETED if delete else status,
-            within=Status.NEW,
-            at_ms=0,
+            within=before if cut_off else Status.NEW,
+            at_ms=0 if delete or not self.rules.expire_ms else self.now_ms + self.rules.expire_ms,
             deadline_ms=0,
             promises=(),
             reason=reason,
@@ -170,15 +173,31 @@ class Move(Draft):
         self.kept = Kept(undo=self.kept.undo, parent=self.kept.parent)
         self._deleted = delete
 
-    def restart(self, step: str, arguments: bytes) -> None:
-        """Go on from a step, whatever it is at; after an end its timeout counts anew."""
-        quiet_ms = max(self.quiet_ms(), self.control.quiet_ms)
-        if self.control.status in OVER:
+    def expire(self) -> None:
+        """What has ended is deleted; everybody was told of its end when it came."""
+        self.kept = Kept()
+        self._set(status=Status.DELETED, at_ms=0)
+        self._deleted = True
+
+    def restart(self, step: str, arguments: bytes, *, anew: bool = False) -> None:
+        """Go on from a step, whatever it is at; after an end its timeout counts anew.
+
+        A step that was never completed is the same activity still: its calls have the keys that
+        they had, so what has counted does not count twice. One that was completed, or given up for
+        another, is run as a new one; `anew` does that always.
+        """
+        control = self.control
+        quiet_ms = max(self.quiet_ms(), control.quiet_ms)
+        same = not anew and step == control.step and self._is_open()
+        if control.status in OVER:
             self._set(status=Status.NEW, last=False, quiet_ms=0)
         self._begin()
         self._leave_children()
         self._set(within=Status.NEW, held="")
-        self.enter(step, arguments, not_before_ms=quiet_ms)
+        if same:
+            self._set(number=control.number - 1)  # which `enter` counts up again
+        self.enter(step, arguments, not_before_ms=0 if same else quiet_ms)
+        self._doubtful = same
 
     def time_out(self) -> None:
         """The workflow's timeout has passed: its step comes, or the end."""
@@ -231,6 +250,12 @@ class Move(Draft):
         return min(begun_ms, control.at_ms) if control.at_ms > self.now_ms else begun_ms
 
     # ---- within ----------------------------------------------------------------------------------
+    def _is_open(self) -> bool:
+        """The step that ran last was not completed: it is under way, or was cut off, or failed."""
+        control = self.control
+        status = control.status if control.status in BUSY else control.within
+        return status in BUSY and control.activity is Activity.STEP
+
     def _begin(self) -> None:
         if self.control.status is Status.NEW and self.rules.timeout_ms:
             self._set(deadline_ms=self.now_ms + self.rules.timeout_ms)

@@ -81,6 +81,7 @@ def outcome_of(
         tuple(made.call(call) for call in decision.undo),
         pack_messages(calls) if calls else b"",
         opened,
+        notes=made.notes(decision.notes) if decision.notes else (),
     )
 
 
@@ -126,6 +127,20 @@ class _Made:
         packed = pack_messages([caused_by(self._cause, call.request)])
         self._check_size("a call", len(packed), self._limits.payload_bytes_max)
         return packed
+
+    def notes(self, notes: tuple[Any, ...]) -> tuple[bytes, ...]:
+        handlers = self._descriptor.handlers.values()
+        name = next((each.name for each in handlers if each.kind == "notifications"), None)
+        if name is None:
+            where = self._descriptor.cls.__name__
+            raise InvalidEffect(
+                f"{where} has nobody to notify: no method of it is marked @notifications"
+            )
+        codec = codecs_for(self._descriptor).replies[name]
+        told = tuple(codec.encode(note, Encoding.MSGPACK) for note in notes)
+        size = sum(map(len, told))
+        self._check_size("notifications of an effect", size, self._limits.payload_bytes_max)
+        return told
 
     def next(self, decision: Decision) -> WireNext | None:
         if decision.delete:

@@ -36,6 +36,7 @@ class Rules:
         component: its id.
         timeout_ms: of the whole workflow, 0 for none.
         late_step, late_input: what follows that timeout, "" for nothing.
+        expire_ms: from its end until it is deleted, 0 for never.
         snapshot_every: records between snapshots.
     """
 
@@ -44,6 +45,8 @@ class Rules:
         self.snapshot_every = descriptor.snapshot_every
         timeout, late = descriptor.options.get("timeout"), descriptor.options.get("on_timeout")
         self.timeout_ms = 0 if timeout is None else max(1, timeout // _MS)
+        expire = descriptor.options.get("expire_after")
+        self.expire_ms = 0 if expire is None else max(1, expire // _MS)
         self.late_step, args = _target(late)
         self.late_input = input_of(descriptor, self.late_step, args) if self.late_step else b""
         self._descriptor = descriptor

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .workflow_control import BUSY, Control, Flow, Status, public
+from .workflow_control import BUSY, OVER, Control, Flow, Status, public
 from .workflow_draft import CHILD, promise_of
-from .workflow_messages import WorkflowStatus
+from .workflow_messages import Heard, WorkflowStatus
 
 
 def status_of(flow: Flow) -> WorkflowStatus:
@@ -35,3 +35,9 @@ def _attempt(control: Control) -> int:
     if control.status in BUSY:
         return control.failures + 1
     return control.failures if control.status is Status.PAUSED else 0
+
+
+def heard_of(flow: Flow) -> Heard:
+    """What a workflow has told of late, for those who listen."""
+    over = flow.control.status in OVER
+    return Heard(flow.control.born_ms, flow.number, flow.notes_since, over, flow.notes)

@@ -244,6 +244,9 @@ from .workflows import (
     ChildNotBegun as ChildNotBegun,
 )
 from .workflows import (
+    NotificationsMissed as NotificationsMissed,
+)
+from .workflows import (
     TransitionRefused as TransitionRefused,
 )
 from .workflows import (

@@ -52,6 +52,20 @@ class ChildNotBegun(ActorkalixError):
     http_status = 400
 
 
+class NotificationsMissed(ActorkalixError):
+    """A workflow has told more than this stream could follow, and some of it is gone.
+
+    Notifications are live: a workflow keeps what it has told of late, for seconds, and nothing
+    across a restart of its host.
+
+    What to do: read the workflow's state, and listen again.
+    """
+
+    number = "AK3013"
+    code = "out_of_range"
+    http_status = 410
+
+
 class UnknownStep(ActorkalixError):
     """The workflow has no such step, or it has not run yet and its input is not known.
 

@@ -23,7 +23,7 @@ from actorkalix.describe.descriptors import (
     Parameter,
     ServiceDescriptor,
 )
-from actorkalix.describe.routes import RESOLVE, promise_path
+from actorkalix.describe.routes import READS, RESOLVE, promise_path
 from actorkalix.engine.requests import message_kind
 from actorkalix.errors import InvalidPayload
 from actorkalix_cluster.shardhost.messages import MessageKind
@@ -236,7 +236,7 @@ def _routes_of(service: ServiceDescriptor) -> Iterator[Route]:
             if handler.kind == "step":
                 continue
             path = default_path(component, dashed(handler.name))
-            reads = handler.kind in ("query", "sql")
+            reads = handler.kind in READS
             for verb in ("GET", "POST") if reads else ("POST",):
                 yield _route(component, handler, verb, path)
             for custom in handler.routes:

@@ -39,6 +39,7 @@ class Decision(msgspec.Struct, frozen=True):
         metadata: sent with the reply.
         transition: what a workflow does next.
         undo: how to undo what a step of a workflow has done, the newest last.
+        notes: what those are told who listen to a workflow, in order.
     """
 
     events: tuple[Any, ...] = ()
@@ -54,6 +55,7 @@ class Decision(msgspec.Struct, frozen=True):
     metadata: Metadata = NO_METADATA
     transition: Next | None = None
     undo: tuple[Call[Any], ...] = ()
+    notes: tuple[Any, ...] = ()
 
 
 class Decided:

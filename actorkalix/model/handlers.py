@@ -43,7 +43,7 @@ Raw_co = TypeVar("Raw_co", covariant=True)
 C_co = TypeVar("C_co", covariant=True)
 C_contra = TypeVar("C_contra", contravariant=True)
 
-Mark = Literal["command", "query", "handler", "sql", "route"]
+Mark = Literal["command", "query", "handler", "sql", "notifications", "route"]
 UNBOUND: tuple[type, ...] = (staticmethod, type)
 _STREAMS = re.compile(r"\bAsync(Iterator|Iterable|Generator)\b")
 

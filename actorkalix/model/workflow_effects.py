@@ -59,6 +59,14 @@ class StepEffect(Decided):
         call.spend("handed to .with_undo(...)")
         return self._with(undo=(*self.decision.undo, call))
 
+    def notify(self, message: object, /) -> Self:
+        """Tell this to those who listen by now, when this effect is durable; see `notifications`.
+
+        Args:
+            message: of the type that the workflow's `@notifications` method streams.
+        """
+        return self._with(notes=(*self.decision.notes, message))
+
 
 class Transition(StepEffect):
     """A next step, as a step returns it; with `then_reply` an `Effect`, as a command returns it."""
@@ -235,6 +243,17 @@ class WorkflowUpdate(Transitions, Generic[S]):
         made: WorkflowUpdate[S] = WorkflowUpdate(self._decision.state, self._owner)
         undo = (*self._decision.undo, call)
         made._decision = msgspec.structs.replace(self._decision, undo=undo)
+        return made
+
+    def notify(self, message: object, /) -> WorkflowUpdate[S]:
+        """Tell this to those who listen by now, when this effect is durable; see `notifications`.
+
+        Args:
+            message: of the type that the workflow's `@notifications` method streams.
+        """
+        made: WorkflowUpdate[S] = WorkflowUpdate(self._decision.state, self._owner)
+        notes = (*self._decision.notes, message)
+        made._decision = msgspec.structs.replace(self._decision, notes=notes)
         return made
 
     def then_reply(self, reply: R, /) -> Effect[R]:

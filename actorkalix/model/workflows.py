@@ -54,9 +54,10 @@ class Workflow(Component, Generic[S]):
     every command and step: only the state stays.
 
     Class options: `id`; `timeout` of the whole workflow, with `on_timeout`, the step that may run
-    then; `step_timeout` and `recover`, for steps that say nothing themselves; `snapshot_every` so
-    many records (0 never); or `abstract=True` for a base of your own. Subclasses have the options
-    of their bases, but for `id`, unless they give them themselves.
+    then; `step_timeout` and `recover`, for steps that say nothing themselves; `expire_after`: so
+    long after its end, of whatever kind, it is deleted; `snapshot_every` so many records (0 never);
+    or `abstract=True` for a base of your own. Subclasses have the options of their bases, but for
+    `id`, unless they give them themselves.
     """
 
     _asked_by: ClassVar[str] = "client.workflow({}, workflow_id)"
@@ -73,6 +74,7 @@ class Workflow(Component, Generic[S]):
             on_timeout: str | Recovery | None = None,
             step_timeout: timedelta = ...,
             recover: Recovery | None = None,
+            expire_after: timedelta | None = None,
             snapshot_every: int = 100,
         ) -> None: ...
         @overload
@@ -84,6 +86,7 @@ class Workflow(Component, Generic[S]):
             on_timeout: str | Recovery | None = None,
             step_timeout: timedelta = ...,
             recover: Recovery | None = None,
+            expire_after: timedelta | None = None,
             snapshot_every: int = 100,
         ) -> None: ...
         def __init_subclass__(cls, **options: Any) -> None: ...
@@ -254,11 +257,18 @@ class Workflow(Component, Generic[S]):
         raise _only_clients("terminate")
 
     @command
-    def restart(self, step: str = "") -> Effect[str]:
+    def restart(self, step: str = "", anew: bool = False) -> Effect[str]:
         """Run a step again with the input that it had the last time; replies its status.
+
+        A step that was never completed (it runs, has failed, or was cut off) goes on: those of its
+        calls that have counted do not count twice, as long as their keys are kept. A step that was
+        completed is run anew, and so are all of its calls: what they have done before stays done.
+        Undo calls that were registered, and not made yet, stay registered.
 
         Args:
             step: name of one that has run before; "" is the newest.
+            anew: make all of its calls anew, whatever has counted; for a step whose code makes
+                other calls than before, which would be refused under the keys of the former ones.
         """
         raise _only_clients("restart")
 

@@ -81,6 +81,16 @@ class Steps(Protocol):
         ...
 
 
+class Listening(Protocol):
+    """Follows what workflows tell."""
+
+    def stream(
+        self, message: Message, elements: Elements | None = None, /
+    ) -> AsyncGenerator[Reply]:
+        """What one tells, as it does; a failure is the last."""
+        ...
+
+
 class Pursued(Asked, eq=False):
     """A message that was sent, and whatever it was forwarded to.
 
@@ -121,6 +131,7 @@ class Dispatch:
         self._runners: dict[str, ActionRunner] = {}
         self._prompts: dict[str, Prompt] = {}
         self._steps: dict[str, Steps] = {}
+        self._listening: dict[str, Listening] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, component: str, runner: ActionRunner, prompt: Prompt | None = None) -> None:
@@ -138,6 +149,10 @@ class Dispatch:
     def add_steps(self, component: str, runner: Steps) -> None:
         """From now on this one runs the steps of the workflow."""
         self._steps[component] = runner
+
+    def add_listening(self, component: str, runner: Listening) -> None:
+        """From now on this one follows the notifications of the workflow."""
+        self._listening[component] = runner
 
     async def ask(self, message: Message, elements: Elements | None = None, /) -> Reply:
         """Send a message and wait for its answer.
@@ -191,7 +206,7 @@ class Dispatch:
         Cancellation: the handler is cancelled; so it is when this is closed.
         """
         refused = self._refused(message)
-        runner = self._runners.get(message.component)
+        runner = self._runners.get(message.component) or self._listening.get(message.component)
         if refused is None and runner is None:
             refused = Reply(failure=failures.unknown_component(message.component))
         if refused is not None or runner is None:

@@ -27,6 +27,7 @@ import msgspec
 
 from actorkalix.describe.topics import topics_of
 from actorkalix.errors import ActorkalixError, UnknownRoute, catalog
+from actorkalix.gateway.admission import Admission
 from actorkalix.gateway.http import http_app
 from actorkalix.gateway.metrics import FolderUse, Metrics
 from actorkalix.gateway.scraping import metrics_methods
@@ -239,7 +240,7 @@ class ServiceHost:
         )
         app = http_app(
             service,
-            dispatch,
+            Admission(dispatch, service),
             limits=limits,
             ready=lambda: self._state == "serving",
             answered=metrics,

@@ -38,6 +38,7 @@ from actorkalix.model.timers import Timers
 from actorkalix.runtime.actions import Surroundings, in_thread, report
 from actorkalix.runtime.dispatch import Dispatch
 from actorkalix.runtime.in_process import HandlerTransport
+from actorkalix.runtime.notifying import Listeners, listens
 from actorkalix.runtime.step_calls import SHARE, Branches, StepAsk, StepKeys
 from actorkalix.runtime.timing import HostTimers
 from actorkalix.runtime.until import Until
@@ -241,7 +242,11 @@ def run_steps(
     watch: Watch | None = None,
     told: FieldsTold | None = None,
 ) -> dict[str, InlineSteps]:
-    """Have the steps of a service run in this process; gives their runners by workflow."""
+    """Have the steps of a service run, and its notifications followed, in this process.
+
+    Returns:
+        The runners of steps by workflow.
+    """
     runners = {
         one.component_id: InlineSteps(one, around, watch=watch, told=told)
         for one in service.components.values()
@@ -249,4 +254,6 @@ def run_steps(
     }
     for component, runner in runners.items():
         dispatch.add_steps(component, runner)
+        if listens(workflow := service.components[component]):
+            dispatch.add_listening(component, Listeners(workflow, around))
     return runners

@@ -254,7 +254,7 @@ def control_methods(ask: Ask, service: ServiceDescriptor) -> Mapping[str, HostMe
         given: dict[str, Any] = {
             "suspend": {"reason": wanted.reason},
             "terminate": {"reason": wanted.reason},
-            "restart": {"step": wanted.step},
+            "restart": {"step": wanted.step, "anew": wanted.anew},
             "resolve": {"name": wanted.promise, "value": wanted.value},
         }
         arguments = codecs.arguments[wanted.action]

@@ -129,6 +129,14 @@ class WorkflowTestKit(Generic[C, S]):
         return self._stored.entries
 
     @property
+    def notified(self) -> list[Any]:
+        """What it has told those who listen, in order; see `notifications`."""
+        handlers = self._descriptor.handlers.values()
+        names = [each.name for each in handlers if each.kind == "notifications"]
+        told = [note for entry in self.history for note in entry.notes]
+        return [self._codec.replies[names[0]].decode(note, Encoding.MSGPACK) for note in told]
+
+    @property
     def asked(self) -> list[Forwarded]:
         """The calls that steps, undo calls and starts of children have made, in order."""
         return self._stand_in.asked

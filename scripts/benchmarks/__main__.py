@@ -28,6 +28,8 @@ QUICK: dict[str, Any] = {
     "idle": 5_000,
     "storm": 5_000,
     "events": 2_099,
+    "large": 2_000_000,
+    "flood_s": 3.0,
     "updates": 20_000,
     "view_events": 10_000,
     "view_rows": 20_000,

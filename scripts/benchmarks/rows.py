@@ -37,6 +37,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         waiting: those that wait while nothing happens.
         updates: of value entities, while the data file is looked at.
         large: bytes of a large state.
+        floods, flood_s: rounds with more than is taken, and how long each is.
         histories: of a simulated cluster, on all cores together.
         hosts: numbers of hosts on this node.
         view_events: of which a view is made.
@@ -63,6 +64,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 1_000_000
     updates: int = 2_000_000
     large: int = 10_000_000
+    floods: int = 3
+    flood_s: float = 30.0
     histories: int = 200
     hosts: tuple[int, ...] = (1, 2, 4)
     view_events: int = 200_000

@@ -43,6 +43,18 @@ def empty_server() -> Generator[int]:
 def service(data: Path | None = None, hosts: int = 1, file: str = "service.py") -> Generator[int]:
     """The counter service as `actorkalix run` starts it; gives its port when it answers.
 
+    See `served`.
+    """
+    with served(data, hosts, file) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def served(
+    data: Path | None = None, hosts: int = 1, file: str = "service.py"
+) -> Generator[tuple[int, int]]:
+    """The same; gives its port, and the process of its host, 0 where there are several.
+
     Args:
         data: its data folder; a fresh one that goes away with it when not given.
         hosts: how many.
@@ -61,12 +73,13 @@ def service(data: Path | None = None, hosts: int = 1, file: str = "service.py") 
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if json.loads(line).get("event") == "serving":
+                said = json.loads(line)
+                if said.get("event") == "serving":
                     break
             else:
                 raise RuntimeError("the service ended before it served")
             each_once(port, 1, [query(0)])
-            yield port
+            yield port, int(said.get("pids", {}).get("host", 0))
         finally:
             process.terminate()
             process.communicate()  # what it says while it drains is not to stop it

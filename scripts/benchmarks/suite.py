@@ -15,6 +15,7 @@ from .hosts import hosts
 from .http import http_command, http_hot_key, http_latency, http_query
 from .large import large_states
 from .memory import idle_memory
+from .overload import overload
 from .replay import replayed
 from .rows import Result, Setting
 from .simulation import simulated
@@ -31,6 +32,7 @@ SUITE: dict[str, Callable[[Setting], Sequence[Result]]] = {
     "in-process": in_process_command,
     "host-hop": host_hop,
     "hosts": hosts,
+    "overload": overload,
     "action-task": action_task,
     "action-inline": action_inline,
     "dedicated": dedicated,

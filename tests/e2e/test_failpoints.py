@@ -221,7 +221,7 @@ def test_a_host_dies_reclaiming_and_the_next_one_ends_it(tmp_path: Path, time: i
 def test_hosts_die_with_states_half_written_and_those_before_stand(tmp_path: Path) -> None:
     data, rng = tmp_path / "data", _rng("ahead")
     deaths = Deaths(tmp_path / "deaths", {AHEAD: rng.randint(5, 40)})
-    stored = dict.fromkeys(("b0", "b1", "b2"), 0)
+    stored: dict[str, int] = dict.fromkeys(("b0", "b1", "b2"), 0)
 
     async def write(client: httpx.AsyncClient, board: str, size: int) -> None:
         with contextlib.suppress(httpx.TransportError):  # it died

@@ -42,6 +42,7 @@ class Model:
     undo: list[int] = field(default_factory=list[int])
     goal: str = "ended"
     last: bool = False
+    completed: bool = False  # the step that ran last
 
     # ---- where it is -----------------------------------------------------------------------------
     @property
@@ -64,15 +65,21 @@ class Model:
         if self.at == "new" and self.limit_ms:
             self.deadline_ms = self.now_ms + self.limit_ms
 
-    def enter(self, step: str) -> None:
+    def goes_on(self, step: str) -> bool:
+        """The step was entered and never completed: restarted it is the same activity."""
+        at = ("busy", "failed", "timed_out", "terminated")
+        return step == self.step and not self.completed and self.at in at
+
+    def enter(self, step: str, *, same: bool = False) -> None:
         """A step comes next."""
-        self.at, self.step, self.attempt = "busy", step, 1
-        self.activity += 1
+        self.at, self.step, self.attempt, self.completed = "busy", step, 1, False
+        self.activity += not same
         self.execution += 1
         self.due_ms = self.now_ms
 
     def follow(self, following: Any) -> None:
         """As a step or command has decided."""
+        self.completed = True
         self.begin()
         if self.last:
             self.end("timed_out")

@@ -13,6 +13,7 @@ from actorkalix.engine.workflow_messages import (
     StepFailed,
     StepOutcome,
     WaitOn,
+    unpack_input,
 )
 from actorkalix_cluster.shardhost.behavior import BehaviorError
 from actorkalix_cluster.shardhost.fired import Firing
@@ -55,6 +56,7 @@ class Schedule:
         limit_ms = 0 if cls is Obedient else 60_000
         self.model = Model(self.bench.now_ms, limit_ms, cls is Closing)
         self.given: list[tuple[Execution, int]] = []  # with the model's execution
+        self.since = 0  # those before have the keys of the step that was restarted
         self.undone: list[str] = []
         self.running = 0
         self.counts = 0
@@ -192,7 +194,8 @@ class Schedule:
         what = (model.activity, model.attempt)
         key = "" if firing is None or model.step != UNDO else firing.message.key
         runs = [run for run, _ in self.given if run.firing.message.key != key]
-        others = [run for run in runs if run.what != what]
+        before = [run for run, _ in self.given[: self.since] if run.what[0] == model.activity]
+        others = [run for run in runs if run.what != what and run not in before]
         quiet_ms = max((run.quiet_ms for run in others), default=0)
         if firing is None:
             longest = max(quiet_ms, model.due_ms) + 6_000
@@ -310,12 +313,19 @@ class Schedule:
         if not steps:
             return
         step = self.random.choice(sorted(steps))
-        self.bench.control("restart", step)
+        anew = self.random.random() < 0.3
+        same = not anew and model.goes_on(step)
+        self.bench.control("restart", step, anew)
+        if same:  # its calls have the keys that they had
+            self.since = len(self.given)
+            before = [run for run, _ in self.given if run.what[0] == model.activity]
+            numbers = {unpack_input(run.firing.message.payload).number for run in before}
+            assert numbers <= {self.bench.flow.control.number}, "it is the same activity"
         if model.at in OVER:
             model.at = "new"
         model.begin()
         last, model.suspended = model.last, False
-        model.enter(step)
+        model.enter(step, same=same)
         model.last = last
 
     def do_resolve(self) -> None:

@@ -20,6 +20,8 @@ _MAY: dict[Did, tuple[Status, ...]] = {
     Did.UNDONE: BUSY,
     Did.CHILD_STARTED: BUSY,
     Did.PAUSE_OVER: (Status.PAUSED,),
+    Did.WAKE_FAILED: (Status.PAUSED,),
+    Did.EXPIRED: OVER,
     Did.WAIT_OVER: (Status.WAITING,),
     Did.RESOLVED: _LIVES,
     Did.CHILD_ENDED: _LIVES,
@@ -31,6 +33,7 @@ _MAY: dict[Did, tuple[Status, ...]] = {
 }
 """In which status something may happen."""
 _RESULTS = (Did.COMPLETED, Did.ATTEMPT_FAILED, Did.GAVE_UP, Did.UNDONE, Did.CHILD_STARTED)
+_TIMED = (Did.PAUSE_OVER, Did.WAIT_OVER, Did.WAKE_FAILED, Did.EXPIRED)
 _STEPS = (Did.COMPLETED, Did.ATTEMPT_FAILED, Did.GAVE_UP)
 
 
@@ -86,7 +89,9 @@ class _Life:
             if before.at_ms > time_ms:
                 yield f"{did.name} {before.at_ms - time_ms} ms before its time"
             yield from self._attempts(entry, before.number)
-        if did in (Did.PAUSE_OVER, Did.WAIT_OVER) and not 0 < before.at_ms <= time_ms:
+        if did is Did.RESTARTED:
+            self._failed.pop(entry.control.number, None)  # its attempts are counted anew
+        if did in _TIMED and not 0 < before.at_ms <= time_ms:
             yield f"{did.name} though its time has not come, or has been"
         if did is Did.TIMED_OUT and not 0 < before.deadline_ms <= time_ms:
             yield "TIMED_OUT though its time has not come, or has been"

@@ -87,6 +87,7 @@ class Actor:
         "incarnation",
         "keys",
         "mailbox",
+        "newcomer",
         "position",
         "resting",
         "shard",
@@ -114,6 +115,7 @@ class Actor:
         self.keys: dict[bytes, Flight | Lookup] = {}  # idempotency keys at work
         self.ahead = False  # a state is being written ahead of its commit
         self.away = False  # of a kind that runs elsewhere: a message is there, the others wait
+        self.newcomer = False  # it was not asked since it was loaded
         self.used_ms = 0
 
     @property

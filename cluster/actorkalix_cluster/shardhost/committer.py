@@ -213,7 +213,7 @@ class _Worker:
             elif outcome:
                 self._slices.append(once)
             elif over is not None:
-                self._back(lambda _: over(), None)
+                self._back(_called, over)
 
         self._slices.append(once)
         self._jobs.put(_nothing)  # wakes the thread
@@ -263,6 +263,10 @@ def outcome_of(job: Callable[[], T]) -> T | Exception:
         return job()
     except Exception as error:  # noqa: BLE001  handed over whole
         return error
+
+
+def _called(over: Callable[[], object]) -> None:
+    over()
 
 
 def _nothing() -> None:

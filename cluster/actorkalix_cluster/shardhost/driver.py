@@ -248,10 +248,8 @@ class Driver:
         flight = Flight(
             actor, append, instance, ticket, step.reply, size, key, due, forget, fire, halt
         )
-        may_refuse = size > AHEAD_BYTES and not isinstance(behavior, Elsewhere)
-        if may_refuse and not self._commits.takes(
-            flight
-        ):  # elsewhere the step was made, and counts
+        is_here = not isinstance(behavior, Elsewhere)  # there the step has been made, and counts
+        if size > AHEAD_BYTES and is_here and not self._commits.takes(flight):
             self._refuse_load(ticket, "too many large states wait for the disk")
             return
         if key:

@@ -8,6 +8,10 @@ between) or when there are more than `actors_max` and it is the least recently u
 anything of it is under way. Nothing is written then: what is durable is in the store, what is not
 must be forgotten.
 
+A storm of ids that are asked once must not drive out what is asked again and again. An actor that
+was not asked since it was loaded stands among the newcomers, too; while these are more than a tenth
+of all, room is made among them, the oldest first. (This is 2Q: Johnson and Shasha, VLDB 1994.)
+
 Room is made when loads are over, appends have landed, keys were looked up: by one of these an actor
 comes, and whatever has kept one is over. So beyond `actors_max` there are only actors at work, and
 those are bounded by the queues that they are in. Those that are still to be loaded do not count: a
@@ -47,6 +51,7 @@ from actorkalix_storage.api import Damaged, History, Position, StoreError
 log = logging.getLogger("actorkalix.entity")
 
 BUSY_SKIPPED_MAX = 16  # how many busy actors are passed over in one look for room
+NEWCOMERS_PART = 10  # a tenth: enough that who is asked twice within some seconds comes to stay
 SWEPT_MAX = 256  # actors that leave memory in one turn of the loop: some 1 ms
 _ENDS_PLACE = (Turn.IDLE, Turn.FORGOTTEN, Turn.LOST)
 SWEEP_EVERY_MS = 100  # after a storm each millisecond would have some that are due
@@ -71,6 +76,7 @@ class LiveActors:
         self.away.residences.lost = self._lost_place
         self.on_live: Callable[[Actor], object] = _nothing  # set by the host: who goes on with it
         self._actors: OrderedDict[tuple[str, str], Actor] = OrderedDict()
+        self._newcomers: OrderedDict[Actor, None] = OrderedDict()  # in the order of loading
         self._sweep: Handle | None = None
         self._newest_ms = 0  # no actor was used later
         self._loading = 0  # of the actors, those that are not live yet
@@ -90,6 +96,13 @@ class LiveActors:
             self._set_back(now_ms)
         actor.used_ms = self._newest_ms = now_ms
         self._actors.move_to_end((actor.component, actor.entity))
+        if actor.newcomer and actor.state is State.LIVE:
+            self._stays(actor)
+
+    def _stays(self, actor: Actor) -> None:
+        if actor.newcomer:
+            actor.newcomer = False
+            del self._newcomers[actor]
 
     def waiting(self) -> int:
         """Messages in all mailboxes."""
@@ -192,6 +205,8 @@ class LiveActors:
         actor.speculative = actor.durable = instance
         actor.turn(Turn.LOADED)
         self._loading -= 1
+        actor.newcomer = True
+        self._newcomers[actor] = None
         self._observer.activated(actor.component, perf_counter() - started)
         self.on_live(actor)
 
@@ -226,6 +241,7 @@ class LiveActors:
             if turn in _ENDS_PLACE or not actor.shard.owned:
                 self.away.residences.leave((actor.component, actor.entity))
         self._loading -= actor.state is State.LOADING
+        self._stays(actor)
         actor.turn(turn)
         assert actor.state is State.ABSENT, "a turn that drops ends in ABSENT"
         del self._actors[actor.component, actor.entity]
@@ -260,16 +276,23 @@ class LiveActors:
                 self._observer.passivated(component)
         self.counts.clear()
         self._actors.clear()
+        self._newcomers.clear()
         if self._sweep is not None:
             self._sweep.cancel()
 
     def make_room(self) -> None:
-        """Passivate the least recently used, but none at work: there may be more for a moment."""
+        """Passivate who is to go first, but none at work: there may be more for a moment."""
         passed_over, actors_max = 0, self._limits.actors_max
+        newcomers_max = actors_max // NEWCOMERS_PART
         while len(self._actors) - self._loading > actors_max and passed_over < BUSY_SKIPPED_MAX:
-            oldest = next(iter(self._actors.values()))
+            if len(self._newcomers) > newcomers_max:
+                oldest = next(iter(self._newcomers))
+            else:
+                oldest = next(iter(self._actors.values()))
             if oldest.busy or isinstance(oldest.behavior, Elsewhere):
                 self._actors.move_to_end((oldest.component, oldest.entity))
+                if oldest.newcomer:
+                    self._newcomers.move_to_end(oldest)
                 passed_over += 1
             else:
                 self.drop(oldest, Turn.IDLE)

@@ -15,6 +15,7 @@ and looks again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -144,12 +145,11 @@ class Aheads:
     ) -> bool:
         """Remove what nobody names of a subject, or a part of it; whether there was any."""
         with source() as view:
-            is_left_alone = subject[0] in damaged or subject[0] in view.hidden
-            try:
-                kept = set() if is_left_alone else self._kept(view, subject)
-            except Damaged:
-                is_left_alone = True  # it is found again by whoever asks for it
-        if is_left_alone:
+            kept: set[int] | None = None
+            if subject[0] not in damaged and subject[0] not in view.hidden:
+                with contextlib.suppress(Damaged):  # it is found again by whoever asks for it
+                    kept = self._kept(view, subject)
+        if kept is None:
             del self._untidy[subject]
             return False
         removed = self._remove(subject, kept)

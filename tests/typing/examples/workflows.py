@@ -1,5 +1,6 @@
 """Workflows with all that they may say."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_type
@@ -17,6 +18,7 @@ from actorkalix import (
     compensate,
     failover_to,
     max_retries,
+    notifications,
     query,
     step,
 )
@@ -32,6 +34,11 @@ class Trip:
 @dataclass(frozen=True)
 class Booked:
     by: str
+
+
+@dataclass(frozen=True)
+class Place:
+    where: str
 
 
 class NoRoom(CommandError):
@@ -153,6 +160,15 @@ class Journey(Workflow[Trip], id="journey"):
     async def all_paid(self, ends: list[ChildEnd]) -> StepEffect:
         return self.effects.pause("waits", timeout=timedelta(days=1), then=self.give_up)
 
+    @notifications
+    def progress(self) -> AsyncIterator[Place]:
+        raise NotImplementedError
+
+    @step
+    async def going(self) -> StepEffect:
+        here = self.effects.update_state(self.state).notify(Place("here")).notify(Place("there"))
+        return here.transition_to(self.over).notify(Place("gone"))
+
     @step(timeout=timedelta(minutes=1))
     def over(self) -> StepEffect:
         return self.effects.wait_for(self.promise("any"), then=self.over)
@@ -164,4 +180,7 @@ async def control(client: Client) -> None:
     assert_type(await journey.resume(), str)
     assert_type(await journey.terminate("no"), str)
     assert_type(await journey.restart("book"), str)
+    assert_type(await journey.restart("book", anew=True), str)
     assert_type(await journey.resolve("approval", True), str)
+    async for place in journey.progress():
+        assert_type(place, Place)

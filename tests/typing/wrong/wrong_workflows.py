@@ -204,6 +204,8 @@ async def control(client: Client) -> None:
     await client.workflow(W, "w").terminate(3)
     # case: restart without a text
     await client.workflow(W, "w").restart(W.alone)
+    # case: restart anew with a text
+    await client.workflow(W, "w").restart("a", "anew")
     # case: resolve without a name
     await client.workflow(W, "w").resolve()
     # case: controls of an entity

@@ -16,6 +16,6 @@ def test_every_word_is_taken() -> None:
     for word in WORDS:
         assert parse(["workflows", word, "transfer", "t1"]).action == word
     restart = parse(["workflows", "restart", "transfer", "t1", "--from", "deposit"])
-    assert restart.step == "deposit"
+    assert (restart.step, restart.anew) == ("deposit", False)
     resolve = parse(["workflows", "resolve", "transfer", "t1", "approval", "true"])
     assert (resolve.promise, resolve.value) == ("approval", "true")

@@ -154,6 +154,10 @@ class Closing(Obedient, id="closing", timeout=timedelta(seconds=60), on_timeout=
     """The same, with a step after it."""
 
 
+class Passing(Obedient, id="passing", expire_after=timedelta(days=1)):
+    """The same; a day after its end it is deleted."""
+
+
 def failure(text: str = "no") -> Failure:
     """A failure of an attempt."""
     return Failure("AK2001", "invalid_argument", text)

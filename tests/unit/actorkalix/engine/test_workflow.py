@@ -183,12 +183,13 @@ def test_restart_runs_a_step_again_with_its_newest_input() -> None:
         unpack_input(again.message.payload).arguments
         == unpack_input(firing.message.payload).arguments
     )
-    assert again.message.key != firing.message.key, "its calls are made anew"
+    assert again.message.key == firing.message.key, "it was not completed: what counted stays"
+    assert unpack_input(again.message.payload).attempt == 1
 
 
 def test_a_superseded_step_leaves_time_to_its_calls() -> None:  # architecture 11
     bench, _ = started("undoing")
-    bench.control("restart", "undoing")
+    bench.control("restart", "undoing", True)
     assert bench.expire() is None
     bench.advance(3)
     assert bench.given().message.method == "undoing"
@@ -212,7 +213,7 @@ def test_after_a_crash_nobody_knows_of_the_calls_before_it() -> None:
     bench.crash()
     bench.failed(bench.given(), "Broken")
     assert bench.status == "failed"
-    bench.control("restart", "")
+    bench.control("restart", "", True)
     assert bench.look().next_ms == bench.now_ms + 5_000
 
 
@@ -345,20 +346,6 @@ def test_delete_keeps_the_id_and_cleanup_begins_it_anew() -> None:  # WF-45
     bench.clean()
     assert (bench.status, bench.stored) == ("not_started", [])
     assert bench.value("go", 1, "plain") == "plain"
-
-
-def test_a_state_that_comes_with_a_delete_is_told_to_those_who_follow() -> None:  # WF-45
-    bench, firing = started()
-    bench.done(firing, Finish(delete=True), state=bench.state_of(9))
-    entry = bench.history[-1]
-    assert entry.state == bench.state_of(9)
-    assert [each.record.kind for each in bench.stored[-2:]] == [
-        *(RecordKind.EVENT, RecordKind.DELETED)
-    ]
-    for _ in range(2):
-        assert bench.flow.state is None, "it reads as empty (WF-11)"
-        assert bench.flow.stored is None
-        bench.crash()
 
 
 def test_what_has_ended_can_be_deleted_all_the_same() -> None:  # WF-12

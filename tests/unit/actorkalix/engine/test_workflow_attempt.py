@@ -104,7 +104,7 @@ def test_a_command_that_fails_at_the_end_of_a_pause_waits_for_its_next_attempt()
         assert bench.last is not None
         assert isinstance(bench.last.fault, ValueError), "the host logs it"
         entry, status = bench.history[-1], bench.look()
-        assert (entry.did, entry.what, entry.attempt) == (Did.ATTEMPT_FAILED, "wake", attempt)
+        assert (entry.did, entry.what, entry.attempt) == (Did.WAKE_FAILED, "wake", attempt)
         assert (status.status, status.attempt) == ("paused", attempt)
         assert "Grumpy.wake raised ValueError: not yet" in status.failure
         bench.crash()

@@ -35,7 +35,7 @@ def test_every_message_has_an_act_in_every_status() -> None:
 def test_what_is_over_takes_no_change() -> None:
     for status in OVER:
         for ask in (Ask.COMMAND, Ask.RESULT, Ask.DUE, Ask.SUSPEND, Ask.TERMINATE, Ask.CHILD):
-            assert TABLE[status, ask] in (Act.READ, Act.NOTHING)
+            assert TABLE[status, ask] in (Act.READ, Act.NOTHING, Act.EXPIRE)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,7 @@ def test_due_times() -> None:
         "its own times go on, but nothing happens until it resumes"
     )
     assert expires_ms(Control(Status.ENDED, deadline_ms=9), 5) == 0
+    assert expires_ms(Control(Status.FAILED, at_ms=9), 5) == 9, "when it is deleted"
 
 
 def test_bytes_and_names() -> None:

@@ -18,6 +18,7 @@ from actorkalix import (
     StepEffect,
     Workflow,
     command,
+    max_retries,
     step,
 )
 from actorkalix.codec import codecs_for
@@ -301,3 +302,71 @@ def test_the_kit_is_told_of_fields() -> None:
     fields(message, ("x",))
     assert len(told) == 1
     assert "self.x, self.y" in told[0]
+
+
+class Adding(Workflow[int], id="adding", recover=max_retries(0)):
+    """Adds one to a note, and fails unless another says that it may go on."""
+
+    @command
+    def start(self) -> Effect[None]:
+        return self.effects.update_state(0).transition_to(self.add).then_reply(None)
+
+    @step
+    async def add(self) -> StepEffect:
+        await self.client.entity(Note, "sum").add(1)
+        if not await self.client.entity(Note, "go").get():
+            raise CommandError("not yet")
+        return self.effects.end()
+
+
+def test_a_restart_goes_on_with_a_step_that_has_failed_and_runs_a_completed_one_anew() -> None:
+    async def work(running: TestService) -> None:
+        adding, total = running.client.workflow(Adding, "a"), running.client.entity(Note, "sum")
+        await adding.start()
+        await running.advance(SECOND)
+        for _ in range(2):
+            assert await adding.restart("add") == "running"
+            await running.advance(SECOND)
+        assert await total.get() == 1, "its call has counted, and counts once"
+        await running.client.entity(Note, "go").add(1)
+        await adding.restart()
+        await running.advance(SECOND)
+        assert await total.get() == 1
+        await adding.restart("add")
+        await running.advance(SECOND)
+        assert await total.get() == 2, "it was completed: all of it is done again"
+
+    async def anew(running: TestService) -> None:
+        adding, total = running.client.workflow(Adding, "a"), running.client.entity(Note, "sum")
+        await adding.start()
+        await running.advance(SECOND)
+        await adding.restart("add", anew=True)
+        await running.advance(10 * SECOND)
+        assert await total.get() == 2
+
+    async def both() -> None:
+        for one in (work, anew):
+            async with TestService(Service("adding", components=[Note, Adding])) as running:
+                await one(running)
+
+    asyncio.run(both())
+
+
+class Brief(Adding, id="brief", expire_after=timedelta(hours=1)):
+    """Is deleted an hour after its end."""
+
+
+def test_a_workflow_that_has_ended_is_deleted_in_time() -> None:
+    async def work() -> None:
+        async with TestService(Service("brief", components=[Note, Brief])) as running:
+            brief = running.client.workflow(Brief, "b")
+            await brief.start()
+            await running.advance(SECOND)
+            assert await brief.suspend() == "failed"
+            await running.restart()
+            await running.advance(timedelta(minutes=59))
+            assert await brief.suspend() == "failed"
+            await running.advance(timedelta(minutes=2))
+            assert await brief.suspend() == "deleted"
+
+    asyncio.run(work())

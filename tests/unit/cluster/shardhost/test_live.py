@@ -88,6 +88,50 @@ def test_the_least_recently_used_make_room() -> None:
     run(case())
 
 
+def test_those_who_are_asked_once_do_not_drive_out_those_who_are_asked_again() -> None:
+    async def case() -> None:
+        async with rig(actors_max=20) as r:
+            warm = [f"warm-{n}" for n in range(15)]
+            for entity in warm * 2:
+                await r.add(1, entity)
+            for n in range(100):
+                await r.add(1, f"cold-{n}")
+            loads = r.watcher.loads
+            for entity in warm:
+                await r.add(1, entity)
+            assert r.watcher.loads == loads
+            for entity in ["cold-98", "cold-99", "late", "late"]:
+                await r.add(1, entity)
+            assert r.watcher.loads == loads + 1
+            for n in range(100):
+                await r.add(1, f"colder-{n}")
+            loads = r.watcher.loads
+            for entity in ["late", "cold-98"]:
+                await r.add(1, entity)
+            assert r.watcher.loads == loads
+            assert r.host.stats().live == {COUNTER: 20}
+
+    run(case())
+
+
+def test_whoever_rests_is_driven_out_by_newcomers_up_to_a_tenth() -> None:
+    async def case() -> None:
+        async with rig(actors_max=20) as r:
+            for n in range(20):
+                await r.add(1, f"e{n}")
+                await r.add(1, f"e{n}")
+            for n in range(10):
+                await r.add(1, f"new-{n}")
+            loads = r.watcher.loads
+            for n in range(3, 20):
+                await r.add(1, f"e{n}")
+            assert r.watcher.loads == loads, "three have made room"
+            await r.add(1, "e0")
+            assert r.watcher.loads == loads + 1
+
+    run(case())
+
+
 def test_busy_actors_are_passed_over() -> None:
     async def case() -> None:
         async with rig(actors_max=1) as r:

@@ -13,9 +13,7 @@ from actorkalix_storage.api.ahead import name_of, pack_name
 
 
 @given(st.binary(min_size=1, max_size=50), st.integers(1, 20))
-def test_a_name_comes_with_the_last_byte_and_says_what_was_written(
-    payload: bytes, step: int
-) -> None:
+def test_a_name_comes_with_the_last_byte(payload: bytes, step: int) -> None:
     ahead = Ahead(3, "cart", "a", payload)
     ahead.number = 7
     more = True

@@ -124,10 +124,7 @@ class SimulationLoop(SealedLoop):
 
     def world_later(self, delay_us: int, callback: Callable[..., object], *args: Any) -> Handle:
         """Call later on behalf of the world: whoever asks may be paused or killed meanwhile."""
-        handle = Handle(callback, args, self.world.context(), self.world)
-        if not self._closed:
-            self._scheduler.put_at(self._scheduler.now_us + delay_us, handle)
-        return handle
+        return self.later_in(self.world, delay_us, callback, *args)
 
     def _owner(self) -> Process:
         """The process that runs at the moment."""
@@ -165,13 +162,8 @@ class SimulationLoop(SealedLoop):
         context: Context | None = None,
     ) -> Handle:
         """Call after some seconds of virtual time."""
-        if context is None:
-            context = copy_context()
-        handle = Handle(callback, args, context, context.get(PROCESS, self.world))
-        if not self._closed:
-            scheduler = self._scheduler
-            scheduler.put_at(scheduler.now_us + up_to_us(delay), handle)
-        return handle
+        at_us = self._scheduler.now_us + up_to_us(delay)
+        return self.call_at_us(at_us, callback, *args, context=context)
 
     def call_at(
         self,

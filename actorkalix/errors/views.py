@@ -68,7 +68,7 @@ class NumberTooLarge(ActorkalixError):
     or as a float, and sum that.
     """
 
-    number = "AK2037"
+    number = "AK2038"
     code = "out_of_range"
     http_status = 400
 

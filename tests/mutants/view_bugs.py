@@ -140,17 +140,6 @@ MUTANTS = (
         edit(f"{_HOST}.feed:Feed.begin_again", "self._ask(progress)", "pass"),
     ),
     Mutant(
-        "snapshot-out-of-its-place",
-        "a snapshot comes where its subject begins, and the events that it holds come behind it",
-        _RULE,
-        scenarios.views,
-        edit(
-            f"{_HOST}.folding:Folding.look",
-            "return COVERED if record.number < number else None",
-            "return self._look_up(stored)[1] if record.number == 1 < number else None",
-        ),
-    ),
-    Mutant(
         "event-behind-a-snapshot-lost",
         "the event behind a snapshot is passed over too, and gaps are not looked for",
         _RULE,

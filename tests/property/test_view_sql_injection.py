@@ -108,7 +108,7 @@ QUERIES: dict[str, tuple[str, Any]] = {
 
 
 def compiled(text: str, tp: Any) -> Query:
-    names = {"xs": tp} if tp != str else {"x": tp}  # noqa: E721 - a type, not a class of objects
+    names = {"x": tp} if tp is str else {"xs": tp}
     return compile_query(text, tables={"rows": SHAPE}, parameters=names, result=Found)
 
 

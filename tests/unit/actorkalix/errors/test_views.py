@@ -16,7 +16,7 @@ from actorkalix import errors
         (errors.TokenUnreachable, "AK2034", 400),
         (errors.SqlRefused, "AK2035", 400),
         (errors.RowNotFound, "AK2036", 404),
-        (errors.NumberTooLarge, "AK2037", 400),
+        (errors.NumberTooLarge, "AK2038", 400),
         (errors.ViewBehind, "AK3011", 504),
         (errors.ViewIncomplete, "AK3012", 503),
     ],

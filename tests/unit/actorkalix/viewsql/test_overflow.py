@@ -58,7 +58,7 @@ def test_a_sum_beyond_64_bits_names_its_column() -> None:
     assert answered(text, Total, LARGE[0]) == Total(MOST)
     with pytest.raises(NumberTooLarge, match=r"^sum\(size\) is beyond 64 bits") as caught:
         answered(text, Total, *LARGE)
-    assert (caught.value.number, caught.value.http_status) == ("AK2037", 400)
+    assert (caught.value.number, caught.value.http_status) == ("AK2038", 400)
 
 
 def test_so_does_one_in_a_list_of_groups_and_the_amount_of_a_number() -> None:

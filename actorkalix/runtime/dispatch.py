@@ -273,7 +273,7 @@ class Dispatch:
     async def _run(self, pursued: Pursued, message: Message, ran: Awaitable[Reply]) -> None:
         try:
             reply = await ran
-        except Exception:
+        except (Exception, GeneratorExit):  # one that a handler has raised
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
         self._told(pursued, reply)

@@ -353,7 +353,7 @@ class _InTasks:
     async def _ask(self, asked: Asked, message: Message) -> None:
         try:
             reply = await self._reach.ask(message)
-        except Exception:
+        except (Exception, GeneratorExit):  # one that a handler has raised
             log.exception(UNANSWERED, message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))
         finally:

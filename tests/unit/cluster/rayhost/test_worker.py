@@ -280,7 +280,7 @@ def test_a_worker_that_cannot_be_made_says_why_and_starts_nothing(tmp_path: Path
         for _ in range(3):
             assert msgspec.msgpack.decode(run_errand(crew, errand), type=Done) == done
     assert len(said) == 3
-    assert threading.active_count() == threads, "nothing of it is left"
+    assert threading.active_count() <= threads, "nothing of it is left"
     old = msgspec.msgpack.encode(Crew("m:f", b"", making, protocol=0))
     assert (
         "protocol 0 of the host"

@@ -43,6 +43,10 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
 def test_credentials_need_what_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = tmp_path / "shop.creds"
     there.write_text("x")
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "nkeys" else name)
+
+    def found(name: str) -> object:
+        return None if name == "nkeys" else importlib.util.find_spec(name)
+
+    monkeypatch.setattr(extras, "find_spec", found)
     with pytest.raises(ExtraMissing, match=r"nats-py\[nkeys\]"):
         check_brokers([Nats("n:4222", credentials=str(there))])

@@ -75,7 +75,7 @@ async def _measure(setting: Setting, size: int) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         async with in_process.hosting(Path(folder), of=service) as (_, router):
             make = in_process.drawn(min(KEYS, setting.keys))
-            await in_process.load(router, setting.connections, setting.seconds / 4, make)
+            await in_process.load(router, setting.connections, setting.seconds, make)
             calm = await in_process.load(router, setting.connections, setting.seconds, make)
             over = asyncio.Event()
             writer = asyncio.create_task(_write(router, size, over))

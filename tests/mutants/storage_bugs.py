@@ -105,7 +105,7 @@ MUTANTS = (
             "pointers = self._persist(self._frames_of(batch), what=what)\n",
             "pointers = [0] * len(batch.records)\n",
             "self._tables.absorb(batch)",
-            "self._tables.absorb(batch)\n        self._persist(batch.records, what=what)",
+            "self._tables.absorb(batch)\n        self._persist(self._frames_of(batch), what=what)",
         ),
     ),
     Mutant(

@@ -135,7 +135,7 @@ def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_workflows_of_the_other_do_the_same() -> None:
     class Plain:
         @staticmethod
-        def step() -> Any:
+        def step(name: str = "") -> Any:
             def same(fn: Any) -> Any:
                 return fn
 

@@ -8,8 +8,8 @@ let in is then answered in time, and the work goes into answers that somebody st
 
 What an answer takes is known only while there is a crowd, more than `CROWD` requests: with fewer a
 host that rests would look like a slow one. What was measured while it stood still is forgotten
-soon, or nobody would be let in any more who could show that it goes on. The first crowd after the start is let in as a whole;
-the queues behind this are bounded by themselves.
+soon, or nobody would be let in any more who could show that it goes on. The first crowd after the
+start is let in as a whole; the queues behind this are bounded by themselves.
 
 Requests for actions and streams are not looked at: they have slots of their own.
 """

@@ -7,8 +7,9 @@ request has left, it is refused at once (503, `Retry-After`), not executed and n
 let in is then answered in time, and the work goes into answers that somebody still waits for.
 
 What an answer takes is known only while there is a crowd, more than `CROWD` requests: with fewer a
-host that rests would look like a slow one. The first crowd after the start is let in as a whole;
-the queues behind this are bounded by themselves.
+host that rests would look like a slow one. What was measured while it stood still is forgotten
+soon, or nobody would be let in any more who could show that it goes on. The first crowd after the
+start is let in as a whole; the queues behind this are bounded by themselves.
 
 Requests for actions and streams are not looked at: they have slots of their own.
 """
@@ -30,6 +31,7 @@ from actorkalix_cluster.shardhost.ticket import Tell
 CROWD = 8  # fewer are answered before anybody has lost patience, on a host that gets no CPU too
 SHARE = 0.5  # the rest is for the ways to the host's loop and from it, which nobody sees here
 WINDOW_S = 0.1  # answers that are looked at together: some hundreds
+FORGET_S = 0.25  # without a measurement half of what an answer takes is forgotten
 _LOOKED_AT = (MessageKind.COMMAND, MessageKind.QUERY)
 _REFUSED = Reply(failure=failures.overloaded("more requests wait than are answered in time"))
 
@@ -73,6 +75,7 @@ class Admission:
         self._each_ms = 0.0  # that an answer takes, while there is a crowd
         self._answered = 0  # since the window began
         self._began_s = 0.0
+        self._measured_s = 0.0  # when it was last known
         self.refused = 0
 
     def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
@@ -81,16 +84,22 @@ class Admission:
             return self._ask.begin(message, tell)
         waiting = self._waiting
         if waiting >= CROWD:
-            if waiting == CROWD:
-                self._began_s, self._answered = self._now_s(), 0
             left_ms = message.deadline_ms - self._now_ms()
             if message.deadline_ms and waiting * self._each_ms > left_ms * SHARE:
-                self.refused += 1
-                return _REFUSED
+                return self._refuse()
+            if waiting == CROWD:
+                self._began_s, self._answered = self._now_s(), 0
         asked = self._ask.begin(message, partial(self._told, tell))
         if isinstance(asked, Asked):
             self._waiting = waiting + 1
         return asked
+
+    def _refuse(self) -> Reply:
+        now_s = self._now_s()
+        if now_s - self._measured_s >= FORGET_S:
+            self._each_ms, self._measured_s = self._each_ms / 2, now_s
+        self.refused += 1
+        return _REFUSED
 
     def _told(self, tell: Tell, reply: Reply) -> None:
         self._waiting -= 1
@@ -100,7 +109,8 @@ class Admission:
             if took_s >= WINDOW_S:
                 each_ms = took_s * 1_000 / self._answered
                 self._each_ms = (self._each_ms + each_ms) / 2 if self._each_ms else each_ms
-                self._began_s, self._answered = self._began_s + took_s, 0
+                self._began_s += took_s
+                self._measured_s, self._answered = self._began_s, 0
         tell(reply)
 
     def drop(self, asked: Asked, /) -> None:

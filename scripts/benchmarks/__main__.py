@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--updates",
         type=int,
-        help="while the data file is looked at (2000000; 10000000 takes long)",
+        help="while the data file is looked at (2000000)",
     )
     add("--report", type=Path, metavar="DIR", help="write a Markdown table and plots there")
     add("--json", action="store_true", help="print the results as one line of JSON")

@@ -7,6 +7,7 @@ megabytes ten times a second, each of which is on disk before its answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import statistics
 import tempfile
@@ -74,7 +75,7 @@ async def _measure(setting: Setting, size: int) -> Taken:
     with tempfile.TemporaryDirectory() as folder:
         async with in_process.hosting(Path(folder), of=service) as (_, router):
             make = in_process.drawn(min(KEYS, setting.keys))
-            await in_process.load(router, setting.connections, setting.seconds / 4, make)
+            await in_process.load(router, setting.connections, setting.seconds, make)
             calm = await in_process.load(router, setting.connections, setting.seconds, make)
             over = asyncio.Event()
             writer = asyncio.create_task(_write(router, size, over))
@@ -96,5 +97,7 @@ async def _write(ask: Ask, size: int, over: asyncio.Event) -> tuple[list[float],
         in_process.checked(await ask.ask(message))
         took_s.append(perf_counter() - before)
         due = started + len(took_s) / A_SECOND
-        await asyncio.sleep(max(due - perf_counter(), 0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(due - perf_counter(), 0)):
+                await over.wait()
     return took_s, perf_counter() - started

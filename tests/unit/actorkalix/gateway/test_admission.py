@@ -102,6 +102,15 @@ def test_a_small_crowd_is_let_in_however_slow_the_host_was() -> None:
     assert host.send(10, 100) == 0
 
 
+def test_a_host_that_stood_still_lets_in_again_soon() -> None:
+    host = Host().settled(2_000.0)
+    for _ in range(8):
+        assert host.send(64, 5_000) <= 64
+        host.answer(len(host.tells), 0.1)
+        host.now_s += 0.25
+    assert host.send(64, 5_000) == 64
+
+
 def test_a_host_that_has_become_faster_is_given_more() -> None:
     host = Host().settled(10.0)
     few = host.send(5_000)

@@ -226,12 +226,7 @@ class LogStore(ABC):
         self, shard: int, component: str, entity: str, keys: Sequence[bytes]
     ) -> list[StoredRecord]:
         subject = (shard, component, entity)
-
-        def read(source: reading.Source) -> list[StoredRecord]:
-            found = (reading.remembered(source, subject, key) for key in keys)
-            return [stored for stored in found if stored is not None]
-
-        return self._read(shard, read)
+        return self._read(shard, lambda source: reading.remembered_some(source, subject, keys))
 
     def history(
         self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100

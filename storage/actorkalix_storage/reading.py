@@ -164,6 +164,12 @@ def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | N
     return stored
 
 
+def remembered_some(source: Source, subject: Subject, keys: Sequence[bytes]) -> list[StoredRecord]:
+    """See `Store.remembered_some`."""
+    found = (remembered(source, subject, key) for key in keys)
+    return [stored for stored in found if stored is not None]
+
+
 def records(source: Source, shard: int, after: int, newest: int, limit: int) -> list[StoredRecord]:
     """See `Store.records`; `newest` is the last applied offset."""
     page: list[StoredRecord] = []

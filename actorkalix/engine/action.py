@@ -41,6 +41,7 @@ from actorkalix.errors import (
     InvalidEntityId,
     InvalidIdempotencyKey,
     InvalidPayload,
+    InvalidTimer,
     NotEncodable,
     NotInThisVersion,
     PayloadTooLarge,
@@ -86,6 +87,7 @@ _PASSED_ON = (
     InvalidElement,
     InvalidEntityId,
     InvalidIdempotencyKey,
+    InvalidTimer,
     PayloadTooLarge,
 )
 """Errors of a call that say something to whoever called the action; so do AK3xxx and AK4xxx."""

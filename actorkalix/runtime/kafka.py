@@ -261,6 +261,10 @@ class KafkaReader:
             "partition.assignment.strategy": "cooperative-sticky",
             "topic.metadata.refresh.interval.ms": 30_000,
             "session.timeout.ms": 10_000,  # a host that was killed holds its partitions so long
+            # So long a member waits to be let into its group before it asks again: it is not told
+            # that a broker which stood still has forgotten it. A take that lasts longer than this
+            # costs another dealing out of the partitions, and nothing else.
+            "max.poll.interval.ms": 60_000,
             **config.options,
         }
         self._states = states

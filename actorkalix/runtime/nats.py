@@ -51,6 +51,10 @@ class NotLetIn(Exception):
     """The server has hung up before it had said who it is."""
 
 
+class StreamMissing(Exception):
+    """There is none, and it is not ours to make one."""
+
+
 class SessionOver(Exception):
     """Something is not as it should be: begin anew from what was acknowledged."""
 
@@ -169,7 +173,8 @@ async def stream_of(client: Any, config: Nats, topic: str) -> str:
         found: str = await streams.find_stream_name_by_subject(subject)
     except missing:
         if not config.create:
-            raise
+            why = f"no stream of JetStream has the subject {subject!r}, and create=False"
+            raise StreamMissing(why) from None
         found = name_for(subject)
         await streams.add_stream(name=found, subjects=[subject])
         log.info("made the stream %s for the subject %s", found, subject)

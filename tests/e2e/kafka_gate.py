@@ -19,6 +19,7 @@ import contextlib
 import ssl
 import struct
 import threading
+from functools import partial
 from types import TracebackType
 
 HOST = "127.0.0.1"
@@ -81,10 +82,7 @@ class KafkaGate:
         async def opening() -> None:
             for broker in self._brokers:
                 server = await asyncio.start_server(
-                    lambda r, w, to=broker: self._guarded(r, w, to),
-                    HOST,
-                    0,
-                    ssl=self._context,
+                    partial(self._guarded, broker), HOST, 0, ssl=self._context
                 )
                 servers.append(server)
                 self._ports[broker] = server.sockets[0].getsockname()[1]
@@ -111,7 +109,7 @@ class KafkaGate:
         self._loop.close()
 
     async def _guarded(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, broker: int
+        self, broker: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._open.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import pytest
 
 from tests.e2e.flowing import Flow, until
 from tests.e2e.running import Running
-from tests.ray.test_address import Foreign, foreign
+from tests.ray.foreign import Foreign
+from tests.ray.test_address import foreign
 
 __all__ = ["foreign"]
 
@@ -32,7 +35,11 @@ class Cluster:
     def __init__(self, folder: Path, address: str, environment: dict[str, str]) -> None:
         def running(name: str, *options: str) -> Running:
             return Running(
-                *(folder / name, f"{SERVICES}:{name}", "--address", address, *options),
+                folder / name,
+                f"{SERVICES}:{name}",
+                "--address",
+                address,
+                *options,
                 environment=environment,
             )
 
@@ -71,6 +78,10 @@ async def _get(running: Running, path: str) -> Any:
     return answer.json() if answer.is_success else None
 
 
+def _begins(text: str, failure: str) -> bool:
+    return failure.startswith(text)
+
+
 def test_both_sides_die_and_nothing_is_missing(cluster: Cluster) -> None:
     origins, mirrors = cluster.origins, cluster.mirrors
 
@@ -87,9 +98,9 @@ def test_both_sides_die_and_nothing_is_missing(cluster: Cluster) -> None:
         async with asyncio.timeout(WAIT_S):
             for number in range(ORIGINS):
                 path = f"/mirror/o{number}/get"
-                await until(lambda path=path: _get(mirrors, path), lambda got: got == wanted)
+                await until(partial(_get, mirrors, path), partial(eq, wanted))
             total = {"count": ORIGINS * EVENTS}
-            await until(lambda: _get(mirrors, "/counts/total"), lambda got: got == total)
+            await until(partial(_get, mirrors, "/counts/total"), partial(eq, total))
         found = (await _consumers(mirrors))[CONSUMER]
         assert found["source"] == "stream origins/numbers"
         assert (found["behind"], found["gaps"]) == (0, 0)
@@ -132,9 +143,6 @@ def test_what_is_not_there_is_said(cluster: Cluster) -> None:
         }
         async with asyncio.timeout(WAIT_S):
             for consumer, text in said.items():
-                await until(
-                    lambda consumer=consumer: _failure(cluster.stranger, consumer),
-                    lambda failure, text=text: failure.startswith(text),
-                )
+                await until(partial(_failure, cluster.stranger, consumer), partial(_begins, text))
 
     asyncio.run(case())

@@ -106,14 +106,17 @@ class Told(ValueEntity[int], id="stream-told"):
     ],
 )
 def test_what_is_wrong_with_an_offer(target: Any, said: str) -> None:
-    with pytest.raises(DefinitionError) as caught:
-
+    def defined() -> type[Action]:
         class Wrong(Action, id="wrong-offer", runs="inline"):
             @subscribe(Told)
             @loose(publish, target)
             async def on_told(self, state: int) -> int:
                 return state
 
+        return Wrong
+
+    with pytest.raises(DefinitionError) as caught:
+        defined()
     assert said in str(caught.value)
 
 
@@ -130,24 +133,31 @@ def test_what_is_wrong_with_an_offer(target: Any, said: str) -> None:
     ],
 )
 def test_what_is_wrong_with_taking(source: Any, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(DefinitionError) as caught:
-
+    def defined() -> type[Action]:
         class Wrong(Action, id="wrong-taking", runs="inline"):
             @loose(subscribe, source, **options)
             async def on_message(self, message: int) -> None: ...
 
+        return Wrong
+
+    with pytest.raises(DefinitionError) as caught:
+        defined()
     assert said in str(caught.value)
 
 
 def test_a_table_says_the_same() -> None:
-    with pytest.raises(DefinitionError, match="takes messages of public_stream"):
-
+    def defined() -> type[View]:
         class Rows(View, id="wrong-rows"):
             rows = table("rows", source=public_stream("a", Sold, allow="*"))
 
             @sql("SELECT * FROM rows")
             def one(self) -> Sold:
                 raise NotImplementedError
+
+        return Rows
+
+    with pytest.raises(DefinitionError, match="takes messages of public_stream"):
+        defined()
 
 
 def test_what_only_a_service_can_have_wrong() -> None:

@@ -25,7 +25,7 @@ from actorkalix.describe import descriptor_of
 from actorkalix.engine.action import ActionCode
 from actorkalix.engine.changes import Change, pack_changes
 from actorkalix.engine.topic import TopicMessage, read_message
-from actorkalix.errors import OwnerAway
+from actorkalix.errors import InvalidTimer, OwnerAway
 from actorkalix.model.component import Live
 from actorkalix_cluster.shardhost.messages import Encoding, Message, MessageKind, Reply
 from actorkalix_storage.api import RecordKind
@@ -340,3 +340,20 @@ def test_a_message_that_the_method_does_not_take_is_refused() -> None:
     reply = pressed(delivered("on_order", b"{}", "application/json"))
     assert reply.failure is not None
     assert (reply.failure.number, "cents: missing" in reply.failure.message) == ("AK2002", True)
+
+
+class Late(Action, id="late-desk"):
+    @handler
+    async def start(self) -> None:
+        raise InvalidTimer("cron '0 0 30 2 *' never comes")
+
+
+def test_a_timer_that_cannot_be_is_told_to_the_caller() -> None:
+    message = Message(MessageKind.COMMAND, "late-desk", "", "start", b"", correlation_id="c")
+    code = ActionCode(descriptor_of(Late), report=lambda message, problem: None)
+    reply = asyncio.run(code.run(message, Live()))
+    assert reply.failure is not None
+    assert (reply.failure.number, reply.failure.message) == (
+        "AK2020",
+        "cron '0 0 30 2 *' never comes",
+    )

@@ -82,7 +82,11 @@ class Directory:
 @pytest.fixture
 def directory(monkeypatch: pytest.MonkeyPatch) -> Directory:
     made = Directory()
-    monkeypatch.setattr(module, "module", lambda name: made)
+
+    def named(name: str) -> Directory:
+        return made
+
+    monkeypatch.setattr(module, "module", named)
     monkeypatch.setattr(module, "actor_error", lambda: Gone)
     monkeypatch.setattr(module, "ray_error", lambda: Gone)
     return made

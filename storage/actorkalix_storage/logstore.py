@@ -212,15 +212,14 @@ class LogStore(ABC):
         self._check_usable()
         with self._source() as source:
             for load in loads:
-                self._load_on(source, load, enough)
+                reading.load_on(source, load, enough, self._damaged, self.load)
                 if enough():
                     return
 
     def remembered(
         self, shard: int, component: str, entity: str, key: bytes
     ) -> StoredRecord | None:
-        subject = (shard, component, entity)
-        return self._read(shard, lambda source: reading.remembered(source, subject, key))
+        return self._read(shard, lambda on: reading.remembered(on, (shard, component, entity), key))
 
     def remembered_some(
         self, shard: int, component: str, entity: str, keys: Sequence[bytes]
@@ -367,17 +366,6 @@ class LogStore(ABC):
                         self._damaged[shard] = str(error)
                     raise
         raise AssertionError("unreachable")
-
-    def _load_on(self, source: reading.Source, load: Load, enough: Callable[[], bool]) -> None:
-        try:
-            if load.subject[0] in self._damaged:
-                raise Damaged(self._damaged[load.subject[0]])
-            reading.go_on(source, load, enough)
-        except Damaged:
-            try:
-                load.end(self.load(*load.subject))  # looks again, in views of its own
-            except Damaged as error:
-                load.end(error)
 
     def _show(self, shard: int) -> None:
         """Hide the shard while a copy of it is not complete, and show it again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import islice
@@ -150,6 +150,25 @@ def history(source: Source, subject: Subject, after: int, limit: int) -> list[St
             break
         page.appendleft(stored)
     return list(page)
+
+
+def load_on(
+    source: Source,
+    load: Load,
+    enough: Callable[[], bool],
+    damaged: Mapping[int, str],
+    again: Callable[[int, str, str], History | None],
+) -> None:
+    """`go_on` with a load; one that meets damage is loaded again, in views of its own."""
+    try:
+        if load.subject[0] in damaged:
+            raise Damaged(damaged[load.subject[0]])
+        go_on(source, load, enough)
+    except Damaged:
+        try:
+            load.end(again(*load.subject))
+        except Damaged as error:
+            load.end(error)
 
 
 def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | None:

@@ -212,26 +212,20 @@ class LogStore(ABC):
         self._check_usable()
         with self._source() as source:
             for load in loads:
-                self._load_on(source, load, enough)
+                reading.load_on(source, load, enough, self._damaged, self.load)
                 if enough():
                     return
 
     def remembered(
         self, shard: int, component: str, entity: str, key: bytes
     ) -> StoredRecord | None:
-        subject = (shard, component, entity)
-        return self._read(shard, lambda source: reading.remembered(source, subject, key))
+        return self._read(shard, lambda on: reading.remembered(on, (shard, component, entity), key))
 
     def remembered_some(
         self, shard: int, component: str, entity: str, keys: Sequence[bytes]
     ) -> list[StoredRecord]:
         subject = (shard, component, entity)
-
-        def read(source: reading.Source) -> list[StoredRecord]:
-            found = (reading.remembered(source, subject, key) for key in keys)
-            return [stored for stored in found if stored is not None]
-
-        return self._read(shard, read)
+        return self._read(shard, lambda source: reading.remembered_some(source, subject, keys))
 
     def history(
         self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
@@ -372,17 +366,6 @@ class LogStore(ABC):
                         self._damaged[shard] = str(error)
                     raise
         raise AssertionError("unreachable")
-
-    def _load_on(self, source: reading.Source, load: Load, enough: Callable[[], bool]) -> None:
-        try:
-            if load.subject[0] in self._damaged:
-                raise Damaged(self._damaged[load.subject[0]])
-            reading.go_on(source, load, enough)
-        except Damaged:
-            try:
-                load.end(self.load(*load.subject))  # looks again, in views of its own
-            except Damaged as error:
-                load.end(error)
 
     def _show(self, shard: int) -> None:
         """Hide the shard while a copy of it is not complete, and show it again."""

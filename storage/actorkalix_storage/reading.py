@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import islice
@@ -152,6 +152,25 @@ def history(source: Source, subject: Subject, after: int, limit: int) -> list[St
     return list(page)
 
 
+def load_on(
+    source: Source,
+    load: Load,
+    enough: Callable[[], bool],
+    damaged: Mapping[int, str],
+    again: Callable[[int, str, str], History | None],
+) -> None:
+    """`go_on` with a load; one that meets damage is loaded again, in views of its own."""
+    try:
+        if load.subject[0] in damaged:
+            raise Damaged(damaged[load.subject[0]])
+        go_on(source, load, enough)
+    except Damaged:
+        try:
+            load.end(again(*load.subject))
+        except Damaged as error:
+            load.end(error)
+
+
 def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | None:
     """See `Store.remembered`."""
     head = source.head(subject)
@@ -162,6 +181,12 @@ def remembered(source: Source, subject: Subject, key: bytes) -> StoredRecord | N
     if stored is None or stored.record.key != key or not _belongs(stored, subject, head):
         raise Damaged(_missing(subject, offset))
     return stored
+
+
+def remembered_some(source: Source, subject: Subject, keys: Sequence[bytes]) -> list[StoredRecord]:
+    """See `Store.remembered_some`."""
+    found = (remembered(source, subject, key) for key in keys)
+    return [stored for stored in found if stored is not None]
 
 
 def records(source: Source, shard: int, after: int, newest: int, limit: int) -> list[StoredRecord]:

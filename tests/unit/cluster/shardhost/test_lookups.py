@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from actorkalix_cluster.shardhost.lookups import BATCH_MAX, Used
@@ -40,9 +42,7 @@ def test_a_question_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch) -
             monkeypatch.setattr(r.store, "remembered_some", asked)
             r.committer.hold_reads = True
             for key in (b"one", b"bad", b"two"):
-                r.host._live.lookups.put(
-                    *(0, "counter", "a", (key,)), lambda found, key=key: used.update({key: found})
-                )
+                r.host._live.lookups.put(0, "counter", "a", (key,), partial(used.__setitem__, key))
             await r.committer.release()
             await r.committer.release()
             assert (used[b"one"], used[b"two"]) == ([], [])
@@ -55,12 +55,14 @@ def test_a_batch_is_bounded() -> None:
     async def case() -> None:
         async with rig() as r:
             told: list[int] = []
+
+            def note(n: int, used: Used) -> None:
+                told.append(n)
+
             r.committer.hold_reads = True
             before = r.committer.reads
             for n in range(1 + BATCH_MAX + 5):
-                r.host._live.lookups.put(
-                    *(0, "counter", "a", (b"k",)), lambda _, n=n: told.append(n)
-                )
+                r.host._live.lookups.put(0, "counter", "a", (b"k",), partial(note, n))
             for count in (1, 1 + BATCH_MAX, 6 + BATCH_MAX):
                 await r.committer.release()
                 assert told == list(range(count))

@@ -85,6 +85,7 @@ class ArgumentCodec:
     def __init__(self, handler: HandlerDescriptor) -> None:
         self._name = handler.name
         self._parameters = handler.parameters
+        self._required = [one for one in handler.parameters if one.required]
         self._by_name = {parameter.name: parameter for parameter in handler.parameters}
         self._in_texts = {one.name: _InTexts.of(one.type) for one in handler.parameters}
         self._positional = sum(not parameter.keyword_only for parameter in handler.parameters)
@@ -146,7 +147,7 @@ class ArgumentCodec:
         return not (is_object(untyped) and isinstance(untyped.get(self._lone.name), (dict, list)))
 
     def _defaults(self) -> Any:
-        missing = [one for one in self._parameters if one.required]
+        missing = self._required
         if not missing:
             return self._object.json.decode(b"{}")
         if self._always_whole:

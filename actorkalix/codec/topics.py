@@ -136,6 +136,8 @@ def _has_tag(tp: Any) -> bool:
 
 
 def _is_json(content_type: str) -> bool:
+    if content_type == JSON:
+        return True
     media = content_type.partition(";")[0].strip().lower()
     return media == JSON or media.endswith("+json")
 

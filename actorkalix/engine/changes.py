@@ -9,7 +9,6 @@ objects where the handler runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -31,7 +30,7 @@ from actorkalix.model.stored import tag_of
 from actorkalix_cluster.shardhost.messages import Message
 from actorkalix_storage.api import RecordKind
 
-from .publishing import attributes
+from .publishing import attributes, event_time
 from .topic import TopicMessage, read_message
 from .workflow_control import entry_of
 
@@ -241,7 +240,6 @@ def _stored_message(change: Change) -> TopicMessage:
 
 def cloud_event(component: str, change: Change) -> tuple[tuple[str, str], ...]:
     """Attributes of a change as a CloudEvent (version 1.0 of its specification)."""
-    at = datetime.fromtimestamp(change.time_ms / 1000, UTC)
     tag = "deleted" if change.kind == DELETED else _tag_of(change.payload)
     return (
         ("ce-specversion", "1.0"),
@@ -249,6 +247,6 @@ def cloud_event(component: str, change: Change) -> tuple[tuple[str, str], ...]:
         ("ce-source", component),
         ("ce-type", tag),
         ("ce-subject", change.entity),
-        ("ce-time", at.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+        ("ce-time", event_time(change.time_ms)),
         ("ce-sequence", str(change.number)),
     )

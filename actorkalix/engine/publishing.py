@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -101,6 +102,28 @@ def attributes(entity: str, number: int, time_ms: int, made: TopicMessage) -> Me
         time_ms: when it was appended, milliseconds since 1970.
         made: the message.
     """
+    return _Attributes(entity, number, time_ms, made)
+
+
+class _Attributes(Metadata):
+    """Put together when somebody looks at them: most handlers take the message alone."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, entity: str, number: int, time_ms: int, made: TopicMessage) -> None:
+        self._of = (entity, number, time_ms, made)
+
+    def __getattr__(self, name: str) -> Any:
+        """Of `pairs`, as long as there are none."""
+        if name != "pairs":
+            raise AttributeError(name)
+        self.pairs = _pairs(*self._of)
+        return self.pairs
+
+
+def _pairs(
+    entity: str, number: int, time_ms: int, made: TopicMessage
+) -> tuple[tuple[str, str], ...]:
     pairs = [
         ("ce-specversion", "1.0"),
         ("ce-id", made.id or f"{entity}-{number}"),
@@ -110,10 +133,15 @@ def attributes(entity: str, number: int, time_ms: int, made: TopicMessage) -> Me
     if made.subject:
         pairs.append(("ce-subject", made.subject))
     if not any(name == "ce-time" for name, _ in made.metadata):
-        at = datetime.fromtimestamp(time_ms / 1000, UTC)
-        said = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        pairs.append(("ce-time", said))
-    return Metadata((*pairs, ("content-type", made.content_type), *made.metadata))
+        pairs.append(("ce-time", event_time(time_ms)))
+    return (*pairs, ("content-type", made.content_type), *made.metadata)
+
+
+@lru_cache(maxsize=256)  # those of a batch have one time, or a few
+def event_time(time_ms: int) -> str:
+    """A time, milliseconds since 1970, as CloudEvents have it (RFC 3339)."""
+    at = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Publisher:

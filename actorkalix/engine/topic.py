@@ -6,6 +6,7 @@ entities, so nothing is copied and the order within a partition is that of the l
 
     message                  answer
     publish, a COMMAND       `Published`: where the message stands
+    publish-all, a COMMAND   the same of the first of several messages, which stand in a row
     size, a QUERY            `Size`: how many messages there are
     take, a COMMAND          where a lane of a stream stands then: its messages are appended
     trim, a COMMAND          nothing: messages up to one are dropped, a `TRIMMED` record
@@ -51,6 +52,7 @@ from .replies import digest, refusal
 from .taking import TAKE, Mark, mark_of, marks_with, read_take, take_reply
 from .topic_message import TOPIC as TOPIC
 from .topic_message import TopicMessage as TopicMessage
+from .topic_parts import PUBLISH_ALL, Part, keys_of, parts_of, records_of
 
 PUBLISH, SIZE, TRIM = "publish", "size", "trim"
 SNAPSHOT_MESSAGES = 128
@@ -188,27 +190,42 @@ class TopicBehavior:
             return Step(instance, (), Reply(_ENCODER.encode(instance.size)))
         if message.method == TRIM:
             return self._trim(instance, message, now_ms)
+        if message.method == PUBLISH_ALL:
+            return self._append(instance, parts_of(message), now_ms)
         if message.method == TAKE:
             return self._take(instance, message, now_ms)
         if message.method != PUBLISH:
             raise refusal(UnknownRoute(f"{TOPIC} has no handler {message.method!r}"))
-        return self._publish(instance, message, now_ms)
+        return self._append(instance, [Part(message.key, message.payload)], now_ms)
 
-    def _publish(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
-        self._check(len(message.payload))
-        try:
-            read_message(message.payload)
-        except msgspec.DecodeError as problem:
-            raise refusal(InvalidPayload(f"no message of a topic: {problem}")) from problem
-        changed, due = _grown(instance, message.payload)
-        number = changed.size.number
-        reply = _ENCODER.encode(Published(place_of(instance.entity)[1], number))
-        record = Record(
-            *(RecordKind.EVENT, TOPIC, instance.entity, number, now_ms, message.payload),
-            key=self.key_hash(message) if message.key else b"",
-            reply=reply if message.key else b"",
+    def part_keys(self, message: Message) -> tuple[bytes, ...]:
+        """16 bytes for each id of what is published with others.
+
+        Raises:
+            BehaviorError: it is no list of messages, or two of them have one id.
+        """
+        return keys_of(message) if message.method == PUBLISH_ALL else ()
+
+    def _append(self, instance: Partition, parts: list[Part], now_ms: int) -> Step[Partition]:
+        for part in parts:
+            self._check(len(part.payload))
+        entity, size = instance.entity, instance.size
+        partition = place_of(entity)[1]
+        records = records_of(parts, entity, partition, size.number, now_ms)
+        number = size.number + len(records)
+        grown = sum([len(part.payload) for part in parts])
+        unfolded = instance.unfolded_bytes + grown
+        due = number - instance.folded >= SNAPSHOT_MESSAGES or unfolded >= SNAPSHOT_BYTES
+        changed = Partition(
+            entity,
+            msgspec.structs.replace(size, number=number, bytes=size.bytes + grown),
+            instance.version + len(records),
+            instance.incarnation,
+            number if due else instance.folded,
+            0 if due else unfolded,
         )
-        return Step(changed, (record,), Reply(reply), due)
+        first = _ENCODER.encode(Published(partition, size.number + 1))
+        return Step(changed, records, Reply(first), due)
 
     def _take(self, instance: Partition, message: Message, now_ms: int) -> Step[Partition]:
         try:

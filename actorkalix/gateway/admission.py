@@ -21,22 +21,29 @@ from functools import partial
 from typing import Protocol
 
 from actorkalix.describe.descriptors import ServiceDescriptor
-from actorkalix.gateway.prompt import Asking
 from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
-CROWD = 32  # fewer are answered before anybody has lost patience
+CROWD = 8  # fewer are answered before anybody has lost patience, on a host that gets no CPU too
 SHARE = 0.5  # the rest is for the ways to the host's loop and from it, which nobody sees here
 WINDOW_S = 0.1  # answers that are looked at together: some hundreds
 _LOOKED_AT = (MessageKind.COMMAND, MessageKind.QUERY)
 _REFUSED = Reply(failure=failures.overloaded("more requests wait than are answered in time"))
 
 
-class AskingAll(Asking, AskStreams, Protocol):
-    """Sends all kinds of messages."""
+class AskingAll(AskStreams, Protocol):
+    """Sends all kinds of messages, also for callers that are no tasks; see `Asking`."""
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it."""
+        ...
+
+    def drop(self, asked: Asked, /) -> None:
+        """Nobody waits any more."""
+        ...
 
 
 class Admission:

@@ -98,7 +98,8 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
 
     def _current(self) -> RequestResponseCycle | None:
-        return cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle
 
     # ---- the parser's calls ---------------------------------------------------------------------
     def on_message_begin(self) -> None:

@@ -227,10 +227,11 @@ class Endpoint:
             if isinstance(opened, Reply):
                 reply = opened
             else:
-                if verb != "GET":
+                if len(body) > self._body_bytes_max and verb != "GET":
                     refuse_larger(len(body), self._body_bytes_max)
                 message = self._message(opened, query, head, body, request_id)
-                message = queued(message, head, prompt.headers)
+                if not head.plain:
+                    message = queued(message, head, prompt.headers)
                 prompt.cancels = opened.route.is_action
                 asked = self._begin(message, partial(self.underway.told, prompt))
                 if isinstance(asked, Asked):
@@ -321,7 +322,8 @@ class Endpoint:
         """What a head says, or the answer to it. Raises one of our errors."""
         if not self._ready():
             raise errors.Draining("this host is starting or stopping")
-        head.refuse_twice()
+        if head.twice:
+            head.refuse_twice()
         found = self._match(verb, path)
         if isinstance(found, WrongVerb):
             return _wrong_verb(verb, found, headers)

@@ -18,7 +18,7 @@ def queued(message: Message, head: Head, headers: Headers) -> Message:
         head: of the request.
         headers: of its answer; say what was done.
     """
-    if head.plain or message.kind is not MessageKind.COMMAND or not head.respond_async():
+    if message.kind is not MessageKind.COMMAND or not head.respond_async():
         return message
     headers.append(APPLIED)
     return send_order(message)

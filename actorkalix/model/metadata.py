@@ -80,8 +80,9 @@ def _pairs(given: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[
     if isinstance(given, Metadata):
         return given.pairs
     pairs = tuple(cast("Mapping[str, str]", given).items() if isinstance(given, Mapping) else given)
-    if not all(_is_text(name) and _is_text(value) for name, value in pairs):
-        raise TypeError(f"metadata is text under text names, got {pairs!r}")
+    for name, value in pairs:  # a plain loop: it is run for every message of a topic
+        if not (_is_text(name) and _is_text(value)):
+            raise TypeError(f"metadata is text under text names, got {pairs!r}")
     return pairs
 
 

@@ -3,7 +3,7 @@
 Theory of operation. Everybody in a host who asks something asks here: the HTTP gateway, the clients
 of handlers, consumers, timers. A message for an entity goes to the router, which knows the owner of
 its shard. A message for an action or a view never leaves the host: its runner runs it, here or in a
-task; so do the steps of workflows (messages of the kind STEP, which are asked for by tasks alone).
+task; so do the steps of workflows (messages of the kind STEP).
 
 A reply may be a forward (AC-30): then whoever it names has the answer. It was made when the first
 change was durable, so the message is sent at once, with the caller waiting as before. What becomes
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
@@ -38,10 +38,11 @@ from actorkalix.errors import CallsTooDeep
 from actorkalix.failures import begun, failure_of
 from actorkalix.gateway.prompt import Asking
 from actorkalix.limits import Limits
-from actorkalix.ports import Clock
 from actorkalix.runtime.in_process import in_time
+from actorkalix.runtime.posting import Posting
 from actorkalix_cluster.shardhost import failures
 from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.clock import Clock
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.observer import Observer, SilentObserver
 from actorkalix_cluster.shardhost.ticket import Tell
@@ -123,7 +124,7 @@ class Dispatch:
     ) -> None:
         self._observer = observer or SilentObserver()
         self._outside = outside
-        self._actors = actors
+        self._actors = Posting(actors, clock)
         self._clock = clock
         self._depth_max = limits.call_depth_max
         self._ask_timeout_ms = limits.ask_timeout // timedelta(milliseconds=1)
@@ -233,12 +234,16 @@ class Dispatch:
     def _go(self, pursued: Pursued, message: Message) -> Reply | Pursued:
         if message.depth > self._depth_max and (refused := self._refused(message)) is not None:
             return refused
+        if message.kind is MessageKind.STEP:
+            pursued.at = self._spawn(self._run(pursued, message, self._step(message)))
+            return pursued
         runner = self._runners.get(message.component)
         if runner is not None:
             prompt = self._prompts.get(message.component)
             if prompt is not None and (at_once := prompt(message)) is not None:
                 return at_once
-            pursued.at = self._spawn(self._run(pursued, runner, message))
+            ran = self._ran(runner, message, None)
+            pursued.at = self._spawn(self._run(pursued, message, ran))
             return pursued
         queued = self._queued(message) if self._outside else message
         answer = self._actors.begin(queued, partial(self._told, pursued))
@@ -265,9 +270,9 @@ class Dispatch:
         if isinstance(answer, Reply):
             pursued.tell(_at_last(answer))
 
-    async def _run(self, pursued: Pursued, runner: ActionRunner, message: Message) -> None:
+    async def _run(self, pursued: Pursued, message: Message, ran: Awaitable[Reply]) -> None:
         try:
-            reply = await self._ran(runner, message, None)
+            reply = await ran
         except Exception:
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))

@@ -158,7 +158,7 @@ class Branches:
         self._keys = keys
         self._sleep = sleep
         self._loop = loop
-        self._jitter = jitter or random.Random(keys.root).random
+        self._jitter = jitter or _Chance(keys.root)
 
     def start(self, branches: tuple[Branch[Any], ...], wait: Wait, /) -> Awaitable[Any]:
         """Make the calls; see `Workflow.parallel`.
@@ -206,6 +206,23 @@ class Branches:
         for _ in range(attempt - 1):
             wait_s = min(cap_s, wait_s * backoff.factor)
         return min(cap_s, wait_s) * (1 - backoff.jitter * self._jitter())
+
+
+class _Chance:
+    """Numbers from 0 to 1 that follow from a text; made ready by who wants one, for few steps do.
+
+    Args:
+        text: from which they follow.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._random: random.Random | None = None
+
+    def __call__(self) -> float:
+        if self._random is None:
+            self._random = random.Random(self._text)
+        return self._random.random()
 
 
 def _is_last(branch: Branch[Any], attempt: int, waited_s: float, problem: Exception) -> bool:

@@ -113,7 +113,17 @@ def list_converter(parameter: Column, element: Column) -> Callable[[Any], Any]:
         return lambda value: to_column(parameter, value)
     convert = converter(parameter.element, element)
     encode = msgspec.json.encode
-    return lambda value: None if value is None else encode([convert(one) for one in value]).decode()
+
+    def convert_all(value: Any) -> str | None:
+        if value is None:
+            return None
+        found = [convert(one) for one in value]
+        if any(isinstance(one, str) and "\0" in one for one in found):
+            # SQLite's JSON ends a text there, so it would be found where it is not.
+            raise ValueError("a text in a list cannot hold the character U+0000")
+        return encode(found).decode()
+
+    return convert_all
 
 
 def whole_number(what: str) -> Callable[[Any], Any]:

@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, help="measurements of each figure, which is their median (5)")
     add("--seconds", type=float, help="of a measurement (2)")
     add("--entities", type=int, help="on disk, at most (1000000)")
+    add(
+        "--updates",
+        type=int,
+        help="while the data file is looked at (2000000; 10000000 takes long)",
+    )
     add("--report", type=Path, metavar="DIR", help="write a Markdown table and plots there")
     add("--json", action="store_true", help="print the results as one line of JSON")
     return parser
@@ -96,6 +101,8 @@ def _setting(chosen: argparse.Namespace) -> Setting:
         changes["rounds"] = chosen.rounds
     if chosen.seconds is not None:
         changes["seconds"] = chosen.seconds
+    if chosen.updates is not None:
+        changes["updates"] = chosen.updates
     if chosen.entities is not None:
         below = (count for count in setting.entities if count < chosen.entities)
         changes["entities"] = (*below, chosen.entities)

@@ -19,26 +19,23 @@ from typing import Any
 WARM = 20  # workflows before any counts: connections and statements are there then
 
 
+async def first(n: int) -> int:
+    return 2 * n
+
+
+async def following(total: int) -> int:
+    return total + 1
+
+
 def registered(dbos: Any) -> Any:
     """The workflow; `dbos` is the class `DBOS`, whose decorators know no types here."""
+    one = dbos.step(name="first")(first)
+    two, three = (dbos.step(name=name)(following) for name in ("second", "third"))
 
-    @dbos.step()
-    async def first(n: int) -> int:
-        return 2 * n
+    async def flow(n: int) -> int:
+        return int(await three(await two(await one(n))))
 
-    @dbos.step()
-    async def second(total: int) -> int:
-        return total + 1
-
-    @dbos.step()
-    async def third(total: int) -> int:
-        return total + 1
-
-    @dbos.workflow()
-    async def three(n: int) -> int:
-        return int(await third(await second(await first(n))))
-
-    return three
+    return dbos.workflow()(flow)
 
 
 async def load(three: Any, count: int, callers: int) -> tuple[list[float], float]:

@@ -10,6 +10,7 @@ import uvloop
 
 from . import in_process
 from .load import Load, drawn, each_once, load
+from .memory import own_bytes
 from .rows import EntitiesPoint, Row, Setting, at_least, at_most, latency_row, rate_row, ratio_of
 from .serving import BODY, command, service
 from .stock import stocked, store_of
@@ -117,6 +118,7 @@ def entities(setting: Setting) -> list[EntitiesPoint]:
             statistics.median(point.cold_ms for point in points),
             statistics.median(point.warm_ms for point in points),
             statistics.median(point.rate for point in points),
+            statistics.median(point.bytes_each for point in points),
         )
         for count, points in rounds.items()
     ]
@@ -130,8 +132,10 @@ async def _point(setting: Setting, count: int) -> EntitiesPoint:
     started = perf_counter()
     async with in_process.serving(folder) as router:
         open_ms = (perf_counter() - started) * 1000
+        before = own_bytes()
         cold = await in_process.each_once(router, 1, messages)
+        bytes_each = (own_bytes() - before) / len(messages)
         warm = await in_process.each_once(router, 1, messages)
         callers, seconds = setting.connections, setting.seconds
         taken = await in_process.load(router, callers, seconds, lambda: draw.choice(messages))
-    return EntitiesPoint(count, open_ms, cold.p50_ms, warm.p50_ms, taken.rate)
+    return EntitiesPoint(count, open_ms, cold.p50_ms, warm.p50_ms, taken.rate, bytes_each)

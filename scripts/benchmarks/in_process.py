@@ -16,6 +16,7 @@ from actorkalix.ports import Ask
 from actorkalix.runtime.composition import build_host, build_router
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.clock import RealClock
+from actorkalix_cluster.shardhost.collector import look_rarely
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_cluster.shardhost.host import ShardHost
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
@@ -51,6 +52,7 @@ async def hosting(
 ) -> AsyncGenerator[tuple[ShardHost, Router]]:
     """`serving`, and the host, whose timers do not fire until it is connected."""
     clock = RealClock()
+    look_rarely()
     store = open_store(folder, service=of.name)
     host = build_host(
         of.descriptor,

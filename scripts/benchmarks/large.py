@@ -91,7 +91,7 @@ async def _write(ask: Ask, size: int, over: asyncio.Event) -> tuple[list[float],
     )
     took_s: list[float] = []
     started = perf_counter()
-    while not over.is_set():
+    while not (over.is_set() and took_s):
         before = perf_counter()
         in_process.checked(await ask.ask(message))
         took_s.append(perf_counter() - before)

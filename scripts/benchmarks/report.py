@@ -94,6 +94,7 @@ def write_report(folder: Path, taken: Taken, machine: str) -> list[Path]:
         files += _plot(folder / "group-commit", _draw_commits, commits)
     if entities := of_kind(taken, EntitiesPoint):
         files += _plot(folder / "entities", _draw_entities, entities)
+        files += _plot(folder / "entities-rate", _draw_rates, entities)
     return files
 
 
@@ -117,7 +118,7 @@ def _words(target: Target, unit: str) -> str:
 # ---- plots ----------------------------------------------------------------------------------
 def _plot(path: Path, draw: Callable[[Any, list[P]], None], points: list[P]) -> list[Path]:
     # Imported here, for only a report needs it; by name, for it ships no types that are strict.
-    figures = importlib.import_module("matplotlib.figure")
+    figures = _figures()
     figure = figures.Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.subplots()
     axes.grid(True, color=GRID, linewidth=0.8)
@@ -130,6 +131,21 @@ def _plot(path: Path, draw: Callable[[Any, list[P]], None], points: list[P]) -> 
     for file in files:
         figure.savefig(file, dpi=DPI, facecolor="white")
     return files
+
+
+def _figures() -> Any:
+    """The module of matplotlib that draws without a screen.
+
+    Raises:
+        SystemExit: it is not there; the message says what to install.
+    """
+    try:
+        return importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise SystemExit(
+            "scripts/bench --report draws plots with matplotlib, which is not installed: "
+            "`pip install 'actorkalix[bench]'`, or leave --report out"
+        ) from error
 
 
 def _draw_commits(axes: Any, points: list[CommitPoint]) -> None:
@@ -172,6 +188,21 @@ def _draw_entities(axes: Any, points: list[EntitiesPoint]) -> None:
     axes.set_xlabel("entities on disk")
     axes.set_ylabel("ms, median")
     axes.set_title("Cost against number of entities, in process", loc="left", fontsize=11)
+
+
+def _draw_rates(axes: Any, points: list[EntitiesPoint]) -> None:
+    counts = [point.entities for point in points]
+    memory = [max(point.bytes_each, 1.0) for point in points]
+    axes.plot(counts, [point.rate for point in points], color=INK, marker="o")
+    axes.plot(counts, memory, color=SECOND, marker="o")
+    _label(axes, counts[-1], points[-1].rate, "commands/s", INK)
+    _label(axes, counts[-1], memory[-1], "bytes of an entity in memory", SECOND)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.set_xlim(counts[0] / 1.5, counts[-1] * 40)
+    axes.set_xlabel("entities on disk")
+    axes.set_title("Rate and memory against number of entities", loc="left", fontsize=11)
 
 
 def _label(axes: Any, x: float, y: float, text: str, color: str, above: int = 0) -> None:

@@ -143,13 +143,17 @@ class CommitPoint(msgspec.Struct, frozen=True):
 
 
 class EntitiesPoint(msgspec.Struct, frozen=True):
-    """What so many entities on disk cost: opening, a first command, a later one, a load."""
+    """What so many entities on disk cost: opening, a first command, a later one, a load, memory.
+
+    `bytes_each` is what an entity that was asked takes, with what the allocator keeps.
+    """
 
     entities: int
     open_ms: float
     cold_ms: float
     warm_ms: float
     rate: float
+    bytes_each: float
 
 
 Result = Row | CommitPoint | EntitiesPoint

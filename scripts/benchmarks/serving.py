@@ -39,6 +39,52 @@ def empty_server() -> Generator[int]:
         process.wait()
 
 
+class _Kept:
+    """The service that was asked for last, still running, and where its like have their data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started = 0
+        self._asked = (0, "")
+        self._port = 0
+        self._running = contextlib.ExitStack()
+
+    def port(self, hosts: int, file: str) -> int:
+        """Of a service; it is started unless it is the one that runs."""
+        if self._asked != (hosts, file):
+            self.end()
+            self._started += 1
+            data = self._folder / f"kept-{self._started}"
+            self._port = self._running.enter_context(_fresh(data, hosts, file))
+            self._asked = (hosts, file)
+        return self._port
+
+    def end(self) -> None:
+        self._asked = (0, "")
+        self._running.close()
+
+
+_keeping: list[_Kept] = []
+
+
+@contextlib.contextmanager
+def kept(folder: Path) -> Generator[None]:
+    """Within it, a service runs on until another one is asked for, and whoever asks again gets it.
+
+    For whoever wants to see that all of it works; figures are taken of services that are fresh.
+
+    Args:
+        folder: that there is, for their data, which stays.
+    """
+    keeping = _Kept(folder)
+    _keeping.append(keeping)
+    try:
+        yield
+    finally:
+        _keeping.remove(keeping)
+        keeping.end()
+
+
 @contextlib.contextmanager
 def service(data: Path | None = None, hosts: int = 1, file: str = "service.py") -> Generator[int]:
     """The counter service as `actorkalix run` starts it; gives its port when it answers.
@@ -63,9 +109,20 @@ def served(
     Raises:
         RuntimeError: it ended before it served.
     """
+    with contextlib.ExitStack() as stack:
+        if data is None and _keeping:
+            yield _keeping[-1].port(hosts, file)
+        else:
+            for each in _keeping:  # two at once are more than what runs otherwise
+                each.end()
+            folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            yield stack.enter_context(_fresh(folder, hosts, file))
+
+
+@contextlib.contextmanager
+def _fresh(folder: Path, hosts: int, file: str) -> Generator[int]:
     port, admin = free_port(), free_port()
     with contextlib.ExitStack() as stack:
-        folder = data or stack.enter_context(tempfile.TemporaryDirectory())
         what = (sys.executable, "-P", "-m", "actorkalix", "run", f"{HERE / file}:service")
         where = ("--port", str(port), "--admin-port", str(admin), "--data", str(folder))
         command = [*what, *where, "--hosts", str(hosts), "--json"]

@@ -35,6 +35,7 @@ from actorkalix.runtime.resources import Resources
 from actorkalix.runtime.steps import run_steps
 from actorkalix_cluster.placement import SHARDS_DEFAULT
 from actorkalix_cluster.shardhost.clock import RealClock
+from actorkalix_cluster.shardhost.collector import look_rarely
 from actorkalix_cluster.shardhost.committer import ThreadCommitter
 from actorkalix_storage.lmdbstore import open_store
 
@@ -56,6 +57,7 @@ WARM = 2_000
 async def hosting(folder: Path, *, connect: bool = True, cached: int = 0) -> AsyncGenerator[Client]:
     """A client of the service over a store; without `connect` no step runs."""
     clock = RealClock()
+    look_rarely()
     limits = Limits(passivate_after=timedelta(hours=1), entities_max=10_000_000)
     if cached:
         limits = Limits(passivate_after=timedelta(seconds=1), entities_max=cached)

@@ -222,6 +222,17 @@ class LogStore(ABC):
         subject = (shard, component, entity)
         return self._read(shard, lambda source: reading.remembered(source, subject, key))
 
+    def remembered_some(
+        self, shard: int, component: str, entity: str, keys: Sequence[bytes]
+    ) -> list[StoredRecord]:
+        subject = (shard, component, entity)
+
+        def read(source: reading.Source) -> list[StoredRecord]:
+            found = (reading.remembered(source, subject, key) for key in keys)
+            return [stored for stored in found if stored is not None]
+
+        return self._read(shard, read)
+
     def history(
         self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
     ) -> list[StoredRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,33 @@ import pytest
 from scripts.benchmarks.load import drawn, each_once, load
 from scripts.benchmarks.report import of_kind
 from scripts.benchmarks.rows import Row, Setting
-from scripts.benchmarks.serving import command, empty_server
+from scripts.benchmarks.serving import command, empty_server, kept
 from scripts.benchmarks.suite import SUITE
 
 ON_HTTP_OR_RAY = {
-    "http-command": 1,
+    "in-process": 1,
+    "host-hop": 1,
+    "http-command": 1,  # these begin with the same service, which is started once
     "http-latency": 1,
     "http-hot-key": 1,
     "http-query": 1,
-    "in-process": 1,
-    "host-hop": 1,
     "hosts": 2,
+    "overload": 5,
     "action-task": 2,
-    "dedicated": 7,
     "action-inline": 1,
+    "dedicated": 7,
     "entities-start": 1,
     "entities-cold": 1,
     "entities-rate": 2,
     "view-lag": 1,
     "view-query": 2,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with kept(tmp_path_factory.mktemp("kept")):
+        yield
 
 
 @pytest.fixture
@@ -46,6 +54,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
         entities=(5, 20),
         cold=5,
         hosts=(1, 2),
+        floods=1,
+        flood_s=1.0,
         view_rate=100,
     )
 

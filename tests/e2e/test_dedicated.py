@@ -48,7 +48,12 @@ def test_one_process_an_instance_none_before_it_is_asked_and_none_when_idle(
     for entity in ("book/p0", "book/p1"):
         pids.append(int(ask(running, f"{entity}/process").text))
         assert int(ask(running, f"{entity}/process").text) == pids[-1]
+        mine = [one for one in running.status()["processes"] if one["pid"] == pids[-1]]
+        assert [(one["component"], one["state"]) for one in mine] == [("book", "serving")]
+        assert mine[0]["memory_bytes"] > 1_000_000 and mine[0]["node"]
     assert len({os.getpid(), *pids}) == 3
+    metrics = httpx.get(f"{running.admin}/metrics", timeout=WAIT_S).text
+    assert 'actorkalix_dedicated_starts_total{component="book",store="0"} 2.0' in metrics
     assert ends_within(pids, WAIT_S) == []  # they were idle
 
 

@@ -6,15 +6,22 @@ import asyncio
 import collections
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from scripts.benchmarks import overload as flood
+from scripts.benchmarks.load import drawn, load
+from scripts.benchmarks.serving import commands
 from tests.e2e.load import stored_tokens
 from tests.e2e.running import Running
 
 SERVICE = f"{Path(__file__).parent / 'overload_service.py'}:service"
+COUNTER = f"{Path(flood.__file__).parent / 'service.py'}:service"
+SECONDS = float(os.environ.get("ACTORKALIX_OVERLOAD_SECONDS", "5"))
+LATE_MAX = 0.05  # of all answers: what was let in and then held up by another process
 CONNECTIONS = 64
 REFUSED_MIN = 500
 ACCEPTED_MIN = 500
@@ -114,5 +121,31 @@ def test_what_is_too_much_is_refused_and_nothing_else_suffers(tmp_path: Path) ->
         assert known <= flood.tokens[200] | flood.tokens[504]
         assert running.process.poll() is None
         assert _own_bytes(pid) > 0, "no other host had to take its place"
+    finally:
+        assert running.stop() == 0
+
+
+def test_four_times_as_much_as_it_takes_is_refused_in_time_and_soon_forgotten(
+    tmp_path: Path,
+) -> None:
+    requests = commands(100)
+    running = Running(tmp_path / "data", COUNTER)
+    pid = running.start()["pids"]["host"]
+    try:
+        load(running.port, 64, 1.0, drawn(requests))
+        taken = load(running.port, 64, 1.0, drawn(requests))
+        before = _own_bytes(pid)
+        found = flood.flood(running.port, taken.rate, SECONDS, drawn(requests))
+        assert _own_bytes(pid) - before < GROWTH_BYTES_MAX
+        assert found.statuses.keys() <= {200, 503, 504}
+        assert found.mute == 0, "a 503 without Retry-After, or of unknown outcome"
+        assert found.statuses[200] > 0
+        assert found.statuses[503] > found.statuses[200]
+        late = found.statuses.get(504, 0)
+        assert late <= LATE_MAX * sum(found.statuses.values()), found.statuses
+        load(running.port, 64, flood.RECOVERY_S, drawn(requests))
+        after = load(running.port, 64, 1.0, drawn(requests))
+        assert after.rate > taken.rate / 2, "the machine is shared; benchmarks say it exactly"
+        assert running.process.poll() is None
     finally:
         assert running.stop() == 0

@@ -188,10 +188,10 @@ MUTANTS = (
             f"{_HOST}.landing:Landing._fail",
             "*flight.joined, *(ticket for ticket, _ in flight.rests)):",
             "*flight.joined):",
-            "if flight.key:",
+            "for key in (flight.key, *flight.parts):",
             "for ticket, seen in flight.rests:\n"
             "            self._desk.answer(ticket, seen)\n"
-            "        if flight.key:",
+            "        for key in (flight.key, *flight.parts):",
         ),
     ),
     Mutant(

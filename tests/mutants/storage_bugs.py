@@ -102,10 +102,10 @@ MUTANTS = (
         scenarios.full,
         edit(
             "actorkalix_storage.logstore:LogStore._write",
-            "pointers = self._persist(batch.records, what=what)\n",
+            "pointers = self._persist(self._frames_of(batch), what=what)\n",
             "pointers = [0] * len(batch.records)\n",
             "self._tables.absorb(batch)",
-            "self._tables.absorb(batch)\n        self._persist(batch.records, what=what)",
+            "self._tables.absorb(batch)\n        self._persist(self._frames_of(batch), what=what)",
         ),
     ),
     Mutant(

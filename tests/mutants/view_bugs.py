@@ -121,7 +121,7 @@ MUTANTS = (
         edit(f"{_VIEWS}.tables:TableFold._is_next", "fed.number != expected", "False"),
         edit(
             f"{_HOST}.feed_reading:read_again",
-            *("limit=limits.page", "limit=1"),
+            *("after=held.version, limit=limits.page", "after=held.version, limit=1"),
             *("len(records) == limits.page", "bool(records)"),
         ),
     ),
@@ -138,5 +138,28 @@ MUTANTS = (
         _RULE,
         scenarios.views,
         edit(f"{_HOST}.feed:Feed.begin_again", "self._ask(progress)", "pass"),
+    ),
+    Mutant(
+        "snapshot-out-of-its-place",
+        "a snapshot comes where its subject begins, and the events that it holds come behind it",
+        _RULE,
+        scenarios.views,
+        edit(
+            f"{_HOST}.folding:Folding.look",
+            "return COVERED if record.number < number else None",
+            "return self._look_up(stored)[1] if record.number == 1 < number else None",
+        ),
+    ),
+    Mutant(
+        "event-behind-a-snapshot-lost",
+        "the event behind a snapshot is passed over too, and gaps are not looked for",
+        _RULE,
+        scenarios.views,
+        edit(
+            f"{_HOST}.folding:Folding.look",
+            "return COVERED if record.number < number else None",
+            "return COVERED if record.number <= number + bool(number) else None",
+        ),
+        edit(f"{_VIEWS}.tables:TableFold._is_next", "fed.number != expected", "False"),
     ),
 )

@@ -21,7 +21,11 @@ MUTANTS = (
             "if fired.token != token_of(flow.control):",
             "if not fired.token:",
         ),
-        edit(f"{HOST}.firing:Firings.halt", "call.cancel()", "pass"),
+        edit(
+            f"{HOST}.firing:Firings.halt",
+            "self._note(self._halted, fire, _NOTHING)",
+            "self._calls[subject] = fire",
+        ),
     ),
     Mutant(
         "retry_counter_reset",

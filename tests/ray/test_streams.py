@@ -16,7 +16,8 @@ import pytest
 
 from tests.e2e.flowing import Flow, until
 from tests.e2e.running import Running
-from tests.ray.test_address import Foreign, foreign
+from tests.ray.foreign import Foreign
+from tests.ray.test_address import foreign
 
 __all__ = ["foreign"]
 

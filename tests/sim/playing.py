@@ -59,7 +59,7 @@ def play_seeds(path: Path, seeds: list[int], reports: Path) -> Outcome:
         except (SimulationFailed, NotDeterministic) as failed:
             failures.append(f"{path.name}, seed {seed}: {failed}")
         else:
-            played.append(msgspec.structs.replace(run, trace=[]))
+            played.append(msgspec.structs.replace(run, told=()))
     operations = [each for run in played for each in run.history.operations]
     acknowledged = sum(each.outcome == "ok" for each in operations)
     return Outcome(len(operations), acknowledged, failures)

@@ -76,17 +76,22 @@ class Written:
 
     def __init__(self) -> None:
         self._by_id: dict[int, tuple[Record, int | None, str]] = {}
-        self._silent: dict[int, bool] = {}
+        self._ran: dict[int, tuple[str, bool]] = {}  # where it ran last, and whether silently
         self.raised: dict[str, None] = {}
 
     @property
     def silent(self) -> frozenset[int]:
-        """Operations whose handlers have made no record."""
-        return frozenset(operation for operation, silent in self._silent.items() if silent)
+        """Operations whose handlers have made no record, on the host where they ran last."""
+        return frozenset(operation for operation, (_, silent) in self._ran.items() if silent)
 
-    def stepped(self, operation: int, records: int) -> None:
-        """An operation's handler has run."""
-        self._silent[operation] = self._silent.get(operation, True) and not records
+    def stepped(self, operation: int, records: int, writer: str) -> None:
+        """An operation's handler has run.
+
+        It runs again on another host where its records were lost with the one before, and never
+        acknowledged; there it may find that nothing is left to do.
+        """
+        before, silent = self._ran.get(operation, (writer, True))
+        self._ran[operation] = (writer, (silent or before != writer) and not records)
 
     def note(self, record: Record, operation: int | None, writer: str) -> None:
         """A handler has made this record."""
@@ -269,7 +274,7 @@ class Watched(Around[Any]):
             raise
         operation = operation_of(message.correlation_id)
         if operation is not None:
-            self._written.stepped(operation, len(step.records))
+            self._written.stepped(operation, len(step.records), self._process.name)
         image = zlib.crc32(msgspec.msgpack.encode(step.reply))
         for record in step.records:
             self._written.note(record, operation, self._process.name)

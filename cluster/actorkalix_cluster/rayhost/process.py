@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
-import gc
 import os
 import select
 import sys
@@ -52,6 +51,7 @@ from actorkalix_cluster.rayhost.lease import hold_lease
 from actorkalix_cluster.rayhost.nodes import this_node
 from actorkalix_cluster.rayhost.sockets import Taken, take
 from actorkalix_cluster.rayhost.transport import RayTransport
+from actorkalix_cluster.shardhost.collector import look_rarely
 
 T = TypeVar("T")
 
@@ -61,9 +61,6 @@ GROUPS = {BEATS: 1, LINKS: 2, TASKS: 36}
 CALLS_MAX = 8
 """Calls that run at a time: to stop and to look beside a start that hangs."""
 
-YOUNG_MAX = 20_000
-"""New objects before a look for garbage among them: of CPython's 700 there are 50 to 100 looks for
-a thousand commands, a tenth of their time; so many take 1 ms to walk through."""
 
 EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_ORPHANED = 71
@@ -130,7 +127,7 @@ class Process:
         sys.path[:] = [path for path in sys.path if path not in spec.unwanted_paths]
         taken = self._lease() if spec.far else self._enter()
         self._hosted = factory_named(spec.factory)(spec.config, taken, self._fatal)
-        spare_what_stays()
+        look_rarely()
         self._thread.start()
         return msgspec.msgpack.encode(Beat(os.getpid(), node=this_node() if spec.far else ""))
 
@@ -174,17 +171,6 @@ class Process:
             last_words(Path(self._spec.scratch), os.getpid()).write_text(reason)
         finally:
             os._exit(EXIT_FATAL)
-
-
-def spare_what_stays() -> None:
-    """Look for garbage among what is made from now on alone, and not at every turn.
-
-    What is imported by now stays as long as the process: some 300,000 objects, and to walk through
-    them holds the loop for 100 ms and more.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_MAX, *gc.get_threshold()[1:])
 
 
 async def _enrolled(hosted: Hosted, roll: Roll, ways: dict[int, Transport]) -> bytes:

@@ -142,6 +142,7 @@ class Flight(msgspec.Struct, eq=False):
         size: bytes of the append.
         ahead: its state, which the append names.
         key: idempotency key of the command, b"" for none.
+        parts: keys of its parts, of which each is a record.
         snapshot_due, forget, fire, halt: see `Step`.
         joined: the same request again, under the same key.
         rests: answers that have seen this and wrote nothing.
@@ -163,6 +164,7 @@ class Flight(msgspec.Struct, eq=False):
     rests: list[tuple[Ticket, Reply]] = []
     ahead: Ahead | None = None
     void: bool = False
+    parts: tuple[bytes, ...] = ()
 
 
 class Lookup:

@@ -94,6 +94,16 @@ def fires(behavior: Behavior[Any]) -> bool:
     return bool(getattr(behavior, "fires", False))
 
 
+def part_keys(behavior: Behavior[Any], message: Message) -> tuple[bytes, ...]:
+    """16 bytes for each key of a message of several parts; none where the actor knows no parts.
+
+    Raises:
+        BehaviorError: the message is none of parts, or two of them have the same key.
+    """
+    keys_of: Callable[[Message], tuple[bytes, ...]] | None = getattr(behavior, "part_keys", None)
+    return () if keys_of is None else keys_of(message)
+
+
 def image_of(behavior: Behavior[I]) -> Callable[[I], bytes]:
     """Gives a snapshot's payload of an instance, to see by it whether the instance has changed.
 
@@ -135,6 +145,9 @@ class Around(Generic[I]):
 
     def remembered(self, message: Message, reply: bytes) -> Reply:
         return self._behavior.remembered(message, reply)
+
+    def part_keys(self, message: Message) -> tuple[bytes, ...]:
+        return part_keys(self._behavior, message)
 
 
 class BehaviorError(Exception):

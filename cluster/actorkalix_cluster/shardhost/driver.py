@@ -45,8 +45,10 @@ from actorkalix_cluster.shardhost.behavior import BehaviorError, BehaviorFault, 
 from actorkalix_cluster.shardhost.commits import CommitQueue
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere
 from actorkalix_cluster.shardhost.live import LiveActors
-from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
+from actorkalix_cluster.shardhost.lookups import Used
+from actorkalix_cluster.shardhost.messages import SEVERAL, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
+from actorkalix_cluster.shardhost.several import Several
 from actorkalix_cluster.shardhost.ticket import Stage, Ticket
 from actorkalix_cluster.shardhost.watchdog import Doing
 from actorkalix_storage.api import AHEAD_BYTES, Append, StoredRecord, StoreError
@@ -62,8 +64,6 @@ class Driver:
     """Takes messages to live actors. See the head of this file."""
 
     def __init__(self, parts: Parts, commits: CommitQueue, live: LiveActors) -> None:
-        self._store = parts.store
-        self._committer = parts.committer
         self._clock = parts.clock
         self._limits = parts.limits
         self._speculation_max = parts.limits.speculation_max
@@ -72,6 +72,7 @@ class Driver:
         self._watch = parts.watch
         self._commits = commits
         self._live = live
+        self.several = Several(parts, live, self)
 
     # ---- messages -----------------------------------------------------------------------------
     def take(self, actor: Actor, ticket: Ticket) -> None:
@@ -194,6 +195,8 @@ class Driver:
         if not message.key or message.kind is not _COMMAND:
             self._step(actor, ticket, b"")
             return
+        if message.key == SEVERAL and self.several.command(actor, ticket):
+            return
         key = actor.behavior.key_hash(message)
         at_work = actor.keys.get(key)
         if at_work is not None:
@@ -280,42 +283,42 @@ class Driver:
         actor.resting += 1
         actor.away = isinstance(actor.behavior, Elsewhere)  # else others would always go first
         shard, component, entity = actor.shard.number, actor.component, actor.entity
-        self._committer.read(
-            lambda: self._store.remembered(shard, component, entity, key),
-            lambda found: self._looked_up(actor, key, lookup, found),
+        self._live.lookups.put(
+            *(shard, component, entity, (key,)),
+            lambda used: self._looked_up(actor, key, lookup, used),
         )
 
-    def _looked_up(
-        self, actor: Actor, key: bytes, lookup: Lookup, found: StoredRecord | Exception | None
-    ) -> None:
+    def _looked_up(self, actor: Actor, key: bytes, lookup: Lookup, used: Used) -> None:
         del actor.keys[key]
         actor.away = False
         actor.resting -= len(lookup.joined)
         waiting = [ticket for ticket in lookup.joined if ticket.stage is _WAITING]
-        if isinstance(found, Exception):
-            log.error(
-                "a key of %s %r was not looked up", actor.component, actor.entity, exc_info=found
-            )
-            for ticket in waiting:
-                failure = (
-                    failures.of_store(found)
-                    if isinstance(found, StoreError)
-                    else failures.bug(ticket.message.correlation_id)
-                )
-                self._desk.answer(ticket, Reply(failure=failure))
+        if isinstance(used, Exception):
+            self._unasked(actor, waiting, used)
         elif actor.component in self._watch.off:
             failure = failures.component_blocked(actor.component)
             for ticket in waiting:
                 self._desk.answer(ticket, Reply(failure=failure))
-        elif found is not None and self._counts(actor, found):
+        elif used and self._counts(actor, used[0]):
             for ticket in waiting:
                 ticket.begin()
-                reply = self.remembered(actor, ticket.message, found.record.reply)
+                reply = self.remembered(actor, ticket.message, used[0].record.reply)
                 self.leave(actor, ticket, reply)
         elif waiting:
             self._first_of_its_key(actor, key, waiting)
         self.go_on(actor)
         self._live.make_room()
+
+    def _unasked(self, actor: Actor, waiting: list[Ticket], error: Exception) -> None:
+        """The store could not say whether a key was used."""
+        log.error("a key of %s %r was not looked up", actor.component, actor.entity, exc_info=error)
+        for ticket in waiting:
+            failure = (
+                failures.of_store(error)
+                if isinstance(error, StoreError)
+                else failures.bug(ticket.message.correlation_id)
+            )
+            self._desk.answer(ticket, Reply(failure=failure))
 
     def _first_of_its_key(self, actor: Actor, key: bytes, waiting: list[Ticket]) -> None:
         first, *others = waiting

@@ -99,14 +99,14 @@ def read_again(store: Store, source: FeedSource, held: Held, limits: FeedLimits)
     """
     newest = store.applied(held.shard).offset
     subject = (held.shard, held.component, held.entity)
-    records = store.history(*subject, after=held.version, limit=limits.page)
     entries: list[Fed] = []
-    size = 0
-    # What has failed is a snapshot where something was passed over: then it is a snapshot's turn.
-    passed = not held.version and records and records[0].position.offset < held.offset
+    size, after = 0, held.version
+    folding: Folding | None = None
     takes = held.table in source.folds.get(held.component, ())
-    folding = Folding(store) if passed and takes else None
-    while records:
+    while True:
+        records = store.history(*subject, after=after, limit=limits.page)
+        if takes and not after and records and records[0].position.offset < held.offset:
+            folding = Folding(store)  # something was passed over: what has failed is a snapshot
         for stored in records:
             entry = _fed(stored) if folding is None else _folded(stored, source, folding, True)
             if entry is None or not source.wants(stored.record):
@@ -115,9 +115,9 @@ def read_again(store: Store, source: FeedSource, held: Held, limits: FeedLimits)
             if entries and size > limits.batch_bytes_max:
                 return Again(held, entries[-1].offset, tuple(entries))
             entries.append(entry)
-        if entries or len(records) < limits.page:
+        if folding is None or entries or len(records) < limits.page:
             break
-        records = store.history(*subject, after=records[-1].version, limit=limits.page)
+        after = records[-1].version
     last = records[-1].position.offset if records else 0
     through = last if len(records) == limits.page else max(newest, last)
     return Again(held, through, tuple(entries))

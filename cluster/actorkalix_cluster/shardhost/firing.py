@@ -21,30 +21,39 @@ asks its actor then, and goes on waiting unless that halts it.
 
 Invariants: one firing of an actor at a time; at most so many at all, and a few times as many that
 wait for one to end, so that the store is asked rarely; whoever fires again waits behind them.
-Nothing fires before `connect`, for until then calls cannot leave the host. Firings are tasks of
-their own: a call that takes its time holds up nobody but its own actor.
+Nothing fires before `connect`, for until then calls cannot leave the host. A call that takes its
+time holds up nobody but its own actor.
+
+There is no task for a firing, for thousands may be due at once: it is moved on by whoever has the
+answer that it waits for. Answers are told from the midst of a host's work, so they are noted, and
+worked off in a turn of the loop of their own, some at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
 from actorkalix_cluster.shardhost import failures
+from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.fired import FIRED, TIMER, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parts import Parts
-from actorkalix_cluster.shardhost.ticket import Ticket
+from actorkalix_cluster.shardhost.ticket import Tell, Ticket
 
 log = logging.getLogger("actorkalix.timers")
 
 TOLD_EVERY = 10  # of the attempts of one firing, after the first: 1 in 5 minutes at 30 s each
 RETRY_MS = 1_000
 QUEUED_A_FIRING = 4  # actors that wait for one of those under way to end
+UNANSWERED = "a call that was due was not answered [%s]"
+WORKED_OFF_MAX = 64  # in one turn of the loop: some 3 ms
 
 
 Subject: TypeAlias = tuple[str, str]
@@ -55,6 +64,50 @@ class Reach(Protocol):
     """Sends a message to whomever it names, on any host."""
 
     async def ask(self, message: Message, /) -> Reply: ...
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A `Reach` for callers that are no tasks, too."""
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it."""
+        ...
+
+    def drop(self, asked: Asked, /) -> None:
+        """Nobody waits any more: what was not started is dropped, what can be is cancelled."""
+        ...
+
+
+class Fire:
+    """A firing under way.
+
+    Attributes:
+        subject: whose.
+        firing: what the actor has given out, while it is made.
+        began_ms: when that began.
+        asked: it, as long as it has no answer.
+        look: the time at which the actor is asked again.
+    """
+
+    __slots__ = ("asked", "began_ms", "firing", "look", "subject")
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.firing: Firing | None = None
+        self.began_ms = 0
+        self.asked: Asked | None = None
+        self.look: Handle | None = None
+
+    def over(self) -> None:
+        """The call is answered, or does not count any more."""
+        self.asked = None
+        if self.look is not None:
+            self.look.cancel()
+            self.look = None
+
+
+_GoOn: TypeAlias = Callable[[Fire, Reply], None]
 
 
 class Firings:
@@ -79,16 +132,18 @@ class Firings:
         self._max = firings_max
         self._send = send
         self._due_at = due_at
-        self._reach: Reach | None = None
-        self._tasks: dict[Subject, asyncio.Task[None]] = {}
-        self._calls: dict[Subject, asyncio.Task[Reply]] = {}  # those that are made just now
+        self._reach: Begins | None = None
+        self._fires: dict[Subject, Fire] = {}
+        self._calls: dict[Subject, Fire] = {}  # of them, those whose call is made just now
         self._again: set[Subject] = set()  # due anew before their firing has ended
         self._queue: dict[Subject, None] = {}  # in the order in which they became due
+        self._news: deque[tuple[_GoOn, Fire, Reply]] = deque()
+        self._told = False  # the loop will work off the news
         self._starved = False
         self._stopped = False
 
     def __len__(self) -> int:
-        return len(self._tasks) + len(self._queue)
+        return len(self._fires) + len(self._queue)
 
     @property
     def wanted(self) -> bool:
@@ -102,19 +157,22 @@ class Firings:
 
     def connect(self, reach: Reach) -> None:
         """From now on actors fire."""
-        self._reach = reach
+        self._reach = reach if isinstance(reach, Begins) else _InTasks(reach)
         self._due_at(self._clock.now_ms())
 
     def stop(self) -> None:
         """Wait for no call any more; each is made again by whoever has its actor next."""
         self._stopped = True
         self._queue.clear()
-        for task in self._tasks.values():
-            task.cancel()
+        self._news.clear()
+        self._calls.clear()
+        fires, self._fires = self._fires, {}
+        for fire in fires.values():
+            self._drop(fire)
 
     def may_begin(self, subject: Subject) -> bool:
         """The actor is not about to fire, and actors fire."""
-        waits = subject in self._tasks or subject in self._queue
+        waits = subject in self._fires or subject in self._queue
         return self._reach is not None and not waits
 
     def begin(self, subjects: Iterable[Subject]) -> None:
@@ -129,33 +187,124 @@ class Firings:
 
     def fire(self, subject: Subject) -> None:
         """Something of this actor has become due, by a record that has just landed."""
-        if subject in self._tasks:
+        if subject in self._fires:
             self._again.add(subject)
         else:
             self.begin((subject,))
 
     def halt(self, subject: Subject) -> None:
         """What this actor has given out does not count any more."""
-        call = self._calls.get(subject)
-        if call is not None:
-            call.cancel()
+        fire = self._calls.pop(subject, None)
+        if fire is not None:
+            self._note(self._halted, fire, _NOTHING)
 
     def _go_on(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._queue and len(self._tasks) < self._max and not self._stopped:
+        while self._queue and len(self._fires) < self._max and not self._stopped:
             subject = next(iter(self._queue))
             del self._queue[subject]
-            self._tasks[subject] = loop.create_task(self._run(subject))
+            fire = self._fires[subject] = Fire(subject)
+            self._note(self._expire, fire, _NOTHING)
 
-    async def _run(self, subject: Subject) -> None:
-        look_at_ms = 0
+    # ---- news ------------------------------------------------------------------------------------
+    def _note(self, go_on: _GoOn, fire: Fire, reply: Reply) -> None:
+        self._news.append((go_on, fire, reply))
+        if not self._told:
+            self._told = True
+            asyncio.get_running_loop().call_soon(self._work_off)
+
+    def _work_off(self) -> None:
+        for _ in range(min(len(self._news), WORKED_OFF_MAX)):
+            go_on, fire, reply = self._news.popleft()
+            if self._fires.get(fire.subject) is not fire:
+                continue  # it was stopped
+            try:
+                go_on(fire, reply)
+            except Exception:
+                log.exception("%s %r could not be fired", *fire.subject)
+                self._calls.pop(fire.subject, None)
+                self._drop(fire)
+                self._end(fire, self._clock.now_ms() + RETRY_MS)
+        self._told = bool(self._news)
+        if self._told:
+            asyncio.get_running_loop().call_soon(self._work_off)
+
+    def _tell_actor(self, message: Message, go_on: _GoOn, fire: Fire) -> None:
+        ticket = self._send(message)
+        if ticket.reply is not None:
+            go_on(fire, ticket.reply)
+        else:
+            ticket.then(lambda reply: self._note(go_on, fire, reply))
+
+    # ---- the course of a firing ------------------------------------------------------------------
+    def _expire(self, fire: Fire, _: Reply) -> None:
+        self._tell_actor(Message(MessageKind.EXPIRE, *fire.subject), self._given, fire)
+
+    def _given(self, fire: Fire, told: Reply) -> None:
+        if told.failure is not None:
+            self._end(fire, self._clock.now_ms() + RETRY_MS)
+        elif not told.payload:
+            self._end(fire, 0)  # cancelled, or it has another time now, or has written what follows
+        else:
+            self._call(fire, _FIRING.decode(told.payload))
+
+    def _call(self, fire: Fire, firing: Firing) -> None:
+        assert self._reach is not None, "nothing fires before `connect`"
+        now_ms = self._clock.now_ms()
+        fire.firing, fire.began_ms = firing, now_ms
+        self._calls[fire.subject] = fire
+        if firing.look_ms:
+            look, delay_ms = Message(MessageKind.EXPIRE, *fire.subject), firing.look_ms - now_ms
+            # It waits for its call; what the actor writes then may halt that.
+            fire.look = self._clock.call_later(max(0, delay_ms), lambda: self._send(look))
+        message = firing.message
         try:
-            look_at_ms = await self._fire(*subject)
+            answer = self._reach.begin(message, lambda said: self._note(self._answered, fire, said))
         except Exception:
-            log.exception("%s %r could not be fired", *subject)
-            look_at_ms = self._clock.now_ms() + RETRY_MS
-        finally:
-            del self._tasks[subject]
+            log.exception(UNANSWERED, message.correlation_id)
+            answer = Reply(failure=failures.bug(message.correlation_id))
+        if isinstance(answer, Reply):
+            self._answered(fire, answer)
+        else:
+            fire.asked = answer
+
+    def _answered(self, fire: Fire, answer: Reply) -> None:
+        if self._calls.pop(fire.subject, None) is None:
+            return  # who has halted it has written what follows
+        fire.over()
+        assert fire.firing is not None, "it was called"
+        fired = Outcome(fire.firing.token, answer.failure, answer.payload, fire.began_ms)
+        message = Message(
+            *(MessageKind.CONTROL, *fire.subject, FIRED, _ENCODER.encode(fired)),
+            *(Encoding.MSGPACK, Encoding.MSGPACK),
+        )
+        failure = answer.failure
+        self._tell_actor(message, lambda fire, told: self._settled(fire, told, failure), fire)
+
+    def _settled(self, fire: Fire, told: Reply, failure: Failure | None) -> None:
+        component, entity = fire.subject
+        if told.failure is not None:
+            log.warning("%s %r will fire again: %s", component, entity, told.failure.message)
+            self._end(fire, self._clock.now_ms() + RETRY_MS)
+            return
+        settled = _SETTLED.decode(told.payload)
+        if component == TIMER and fire.firing is not None:
+            self._tell(entity, fire.firing.message, failure, settled)
+        self._end(fire, self._clock.now_ms() if settled.dropped else settled.due_ms)
+
+    def _halted(self, fire: Fire, _: Reply) -> None:
+        self._drop(fire)
+        self._end(fire, 0)
+
+    def _drop(self, fire: Fire) -> None:
+        asked = fire.asked
+        fire.over()
+        if asked is not None and self._reach is not None:
+            self._reach.drop(asked)
+
+    def _end(self, fire: Fire, look_at_ms: int) -> None:
+        """A firing is over; look for its actor then, unless that is known otherwise (0)."""
+        subject = fire.subject
+        del self._fires[subject]
         if subject in self._again:
             self._again.discard(subject)
             look_at_ms = 0  # what is due of it is known
@@ -167,69 +316,6 @@ class Firings:
             self._due_at(self._clock.now_ms())
         elif look_at_ms:
             self._due_at(look_at_ms)
-
-    async def _fire(self, component: str, entity: str) -> int:
-        """Make an actor's call; return when to look for it again, 0 if that is known otherwise."""
-        firing = await self._given(component, entity)
-        if not isinstance(firing, Firing):
-            return firing
-        began_ms = self._clock.now_ms()
-        answer = await self._call(component, entity, firing)
-        if answer is None:
-            return 0  # who has halted it has written what follows
-        fired = Outcome(firing.token, answer.failure, answer.payload, began_ms)
-        told = await self._send(
-            Message(
-                *(MessageKind.CONTROL, component, entity, FIRED, _ENCODER.encode(fired)),
-                *(Encoding.MSGPACK, Encoding.MSGPACK),
-            )
-        ).wait()
-        if told.failure is not None:
-            log.warning("%s %r will fire again: %s", component, entity, told.failure.message)
-            return self._clock.now_ms() + RETRY_MS
-        settled = _SETTLED.decode(told.payload)
-        if component == TIMER:
-            self._tell(entity, firing.message, answer.failure, settled)
-        return self._clock.now_ms() if settled.dropped else settled.due_ms
-
-    async def _given(self, component: str, entity: str) -> Firing | int:
-        """What the actor gives out, or when to look for it again."""
-        told = await self._send(Message(MessageKind.EXPIRE, component, entity)).wait()
-        if told.failure is not None:
-            return self._clock.now_ms() + RETRY_MS
-        if not told.payload:
-            return 0  # it was cancelled, or has another time now, or has written what follows
-        return _FIRING.decode(told.payload)
-
-    async def _call(self, component: str, entity: str, firing: Firing) -> Reply | None:
-        """The answer to a firing's call; None when it was halted."""
-        subject = (component, entity)
-        loop = asyncio.get_running_loop()
-        call = self._calls[subject] = loop.create_task(self._answer(firing.message))
-        look = None
-        if firing.look_ms:
-            delay_ms = max(0, firing.look_ms - self._clock.now_ms())
-            look = self._clock.call_later(delay_ms, lambda: self._look(subject))
-        try:
-            await asyncio.wait((call,))
-        finally:
-            del self._calls[subject]
-            call.cancel()
-            if look is not None:
-                look.cancel()
-        return None if call.cancelled() else call.result()
-
-    def _look(self, subject: Subject) -> None:
-        """Ask an actor that waits for its call; what it writes may halt that."""
-        self._send(Message(MessageKind.EXPIRE, *subject))
-
-    async def _answer(self, message: Message) -> Reply:
-        assert self._reach is not None, "nothing fires before `connect`"
-        try:
-            return await self._reach.ask(message)
-        except (Exception, GeneratorExit):  # one that a handler has raised
-            log.exception("a call that was due was not answered [%s]", message.correlation_id)
-            return Reply(failure=failures.bug(message.correlation_id))
 
     def _tell(self, name: str, message: Message, failure: Failure | None, settled: Settled) -> None:
         if failure is None:
@@ -246,6 +332,36 @@ class Firings:
             log.warning("timer %r: %s %r.%s failed, attempt %d: %s %s", *said)
 
 
+class _InTasks:
+    """A `Reach` that has only `ask`."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._tasks: dict[Asked, asyncio.Task[None]] = {}
+
+    def begin(self, message: Message, tell: Tell, /) -> Asked:
+        asked = Asked(tell)
+        self._tasks[asked] = asyncio.get_running_loop().create_task(self._ask(asked, message))
+        return asked
+
+    def drop(self, asked: Asked, /) -> None:
+        asked.forget()
+        task = self._tasks.get(asked)
+        if task is not None:
+            task.cancel()
+
+    async def _ask(self, asked: Asked, message: Message) -> None:
+        try:
+            reply = await self._reach.ask(message)
+        except Exception:
+            log.exception(UNANSWERED, message.correlation_id)
+            reply = Reply(failure=failures.bug(message.correlation_id))
+        finally:
+            del self._tasks[asked]
+        asked.tell(reply)
+
+
+_NOTHING = Reply()
 _ENCODER = msgspec.msgpack.Encoder()
 _FIRING = msgspec.msgpack.Decoder(Firing)
 _SETTLED = msgspec.msgpack.Decoder(Settled)

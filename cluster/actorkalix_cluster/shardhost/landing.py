@@ -109,6 +109,8 @@ class Landing:
             for ticket in flight.joined:
                 reply = self._driver.remembered(actor, ticket.message, stored)
                 self._desk.answer(ticket, placed(reply, actor))
+        elif flight.parts:
+            self._driver.several.landed(flight)
         actor.resting -= len(flight.joined) + len(flight.rests)
         for ticket, reply in flight.rests:
             self._driver.leave(actor, ticket, reply)
@@ -171,8 +173,8 @@ class Landing:
             actor.resting -= len(flight.joined) + len(flight.rests)
             for ticket in (flight.ticket, *flight.joined, *(ticket for ticket, _ in flight.rests)):
                 self._desk.answer(ticket, reply)
-            if flight.key:
-                del actor.keys[flight.key]
+            for key in (flight.key, *flight.parts):
+                actor.keys.pop(key, None)
         if actor.away:
             broken(actor)  # it goes when its message is back
         else:

@@ -40,6 +40,7 @@ from actorkalix_cluster.shardhost.behavior import Behavior, BehaviorError
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.elsewhere import Elsewhere, Shadow
 from actorkalix_cluster.shardhost.loads import Found, LoadQueue
+from actorkalix_cluster.shardhost.lookups import LookupQueue
 from actorkalix_cluster.shardhost.messages import Failure, Reply
 from actorkalix_cluster.shardhost.parts import Parts
 from actorkalix_cluster.shardhost.shards import OwnedShard
@@ -62,6 +63,7 @@ class LiveActors:
     def __init__(self, parts: Parts) -> None:
         self._store = parts.store
         self._loads = LoadQueue(parts)
+        self.lookups = LookupQueue(parts)
         self._loads.on_told = self.make_room
         self._shards = parts.shards
         self._desk = parts.desk
@@ -266,6 +268,7 @@ class LiveActors:
     def clear(self) -> None:
         """The host has ended: forget all."""
         self._loads.close()
+        self.lookups.close()
         self.away.clear()
         self._loading = 0
         for component, count in self.counts.items():

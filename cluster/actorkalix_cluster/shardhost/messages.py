@@ -8,6 +8,9 @@ import msgspec
 
 from actorkalix_storage.api import Outcome, Position
 
+SEVERAL = "~several"
+"""Key of a command of several parts, each of which has a key of its own: see `several`."""
+
 
 class MessageKind(enum.IntEnum):
     """What is asked of an actor."""

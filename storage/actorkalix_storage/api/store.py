@@ -250,6 +250,12 @@ class Store(Protocol):
         """The record that carries this idempotency key (16 bytes), if it is not forgotten."""
         ...
 
+    def remembered_some(
+        self, shard: int, component: str, entity: str, keys: Sequence[bytes]
+    ) -> list[StoredRecord]:
+        """The records that carry these keys, as far as there are any, in the order of the keys."""
+        ...
+
     def history(
         self, shard: int, component: str, entity: str, *, after: int = 0, limit: int = 100
     ) -> list[StoredRecord]:

@@ -104,6 +104,8 @@ class ReadingContract(Contract):
         assert self.store.remembered(0, "cart", "b", KEY) is None
         assert self.store.remembered(0, "cart", "none", KEY) is None
         assert self.store.remembered(0, "cart", "a", KEY[::-1]) is None
+        assert self.store.remembered_some(0, "cart", "a", [KEY[::-1], KEY]) == [stored]
+        assert self.store.remembered_some(0, "cart", "b", [KEY, KEY[::-1]]) == []
 
     @pytest.mark.parametrize("again", ["stay", "checkpoint", "crash"])
     def test_keys_are_forgotten_after_their_time(self, again: str) -> None:

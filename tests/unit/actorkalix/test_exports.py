@@ -16,8 +16,8 @@ NAMES = """
     DefinitionError Effect EventSourcedEntity HandlerRef Limits Metadata NotInThisVersion Promise
     Ref ReplicatedEntity Reply RowEffect Service StepEffect Stream Timers Update ValueEntity View
     Workflow WorkflowUpdate allow_all branch command compensate crdt failover_to handler http
-    max_retries migrate on_delete on_snapshot public_stream publish query sql step stream subscribe
-    table topic
+    max_retries migrate on_delete on_snapshot public_stream publish query sql step stream
+    subscribe table topic notifications
     type_name
 """
 CRDT_NAMES = """

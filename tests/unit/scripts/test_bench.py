@@ -21,13 +21,12 @@ from scripts.benchmarks.deliveries import subscriptions, topics
 from scripts.benchmarks.entities import entities
 from scripts.benchmarks.group_commit import group_commit
 from scripts.benchmarks.growth import log_growth
+from scripts.benchmarks.large import large_states
 from scripts.benchmarks.load import Load, load_of
 from scripts.benchmarks.memory import idle_memory
 from scripts.benchmarks.replay import replayed
-from scripts.benchmarks.report import cells, line, markdown, write_report
+from scripts.benchmarks.report import cells, line, markdown
 from scripts.benchmarks.rows import (
-    CommitPoint,
-    EntitiesPoint,
     Row,
     Setting,
     Target,
@@ -73,6 +72,7 @@ def tiny(tmp_path: Path) -> Setting:
         timers=40,
         waiting=60,
         updates=40,
+        large=200_000,
         histories=2,
         view_events=100,
         view_rows=300,
@@ -135,7 +135,7 @@ def test_what_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_workflows_of_the_other_do_the_same() -> None:
     class Plain:
         @staticmethod
-        def step() -> Any:
+        def step(name: str = "") -> Any:
             def same(fn: Any) -> Any:
                 return fn
 
@@ -195,9 +195,18 @@ def test_the_data_file_under_updates(tiny: Setting) -> None:
 
 
 def test_memory_of_idle_entities(tiny: Setting) -> None:
-    (row,) = idle_memory(tiny)
-    assert row.unit == "bytes"
-    assert row.met is not None
+    live, left = idle_memory(tiny)
+    assert (live.unit, left.unit) == ("bytes", "bytes")
+    assert live.met is not None
+    assert left.met is not None
+
+
+def test_large_states_beside_others(tiny: Setting) -> None:
+    felt, states = large_states(tiny)
+    assert "0.2 MB" in felt.what
+    assert felt.ratio is not None
+    assert min(felt.value, felt.ratio, states.value) > 0
+    assert (states.unit, states.durable) == ("states/s", True)
 
 
 def test_a_storm_of_activations(tiny: Setting) -> None:
@@ -320,24 +329,6 @@ def test_a_table_has_a_cell_for_each_column() -> None:
     assert cells(ROW)[1:5] == ("yes", "12 B", "64", "p50")
     assert "| missed |" in full
     assert bare.startswith("| memory | - | - | - | - | 812 bytes |")
-
-
-def test_a_report_has_a_table_and_plots(tmp_path: Path) -> None:
-    commits = [CommitPoint(1, 100.0, 100.0, 1.0, 2.0), CommitPoint(2, 190.0, 95.0, 1.1, 2.0)]
-    costs = [EntitiesPoint(10, 1.0, 0.5, 0.4, 9.0), EntitiesPoint(100, 2.0, 0.6, 0.4, 9.0)]
-    folder = tmp_path / "a" / "report"
-    files = write_report(folder, {"row": [ROW], "gc": commits, "entities": costs}, "2 cores")
-    assert [file.name for file in files] == [
-        "benchmarks.md",
-        "group-commit.png",
-        "group-commit.svg",
-        "entities.png",
-        "entities.svg",
-    ]
-    assert files[0].read_text(encoding="utf-8").startswith("2 cores\n\n| what |")
-    assert files[1].read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in files[2].read_text(encoding="utf-8")
-    assert write_report(folder, {}, "") == []
 
 
 # ---- the command ------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ case "$*" in
 *ensurepip*) exit 1 ;;
 "-m venv --clear "*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
 "-m pip "*) [ -z "${PIP_FAILS:-}" ] ;;
+"-m ${FAILS:-nothing}"*) exit 1 ;;
 esac
 """
 
@@ -79,8 +80,34 @@ def test_first_use_sets_up_and_the_next_goes_ahead(clone: Clone) -> None:
     assert any(call.startswith("-m venv") for call in calls)
     assert any(f"install --editable {clone.root}[dev]" in call for call in calls)
     assert calls[-1] == "-m pytest -k cart"
+    code, calls = clone.run("test", "tests/unit")
+    assert calls == ["-c ", "-m pytest tests/unit"]
+
+
+def test_all_tests_are_every_folder_of_them_once(clone: Clone) -> None:
+    clone.run("test")
     code, calls = clone.run("test")
-    assert calls == ["-c ", "-m pytest"]
+    assert code == 0
+    asked = [call.removeprefix("-m pytest ").split() for call in calls[1:]]
+    rest = next(words for words in asked if words[0] == "tests")
+    named = [word for words in asked if words is not rest for word in words]
+    assert sorted(word.removeprefix("--ignore=") for word in rest[1:]) == sorted(named)
+    assert all((ROOT / folder).is_dir() for folder in named)
+
+
+@pytest.mark.parametrize("part", ["tests/property", "tests --ignore", "tests/sim"])
+def test_one_part_that_fails_fails_all_tests(clone: Clone, part: str) -> None:
+    code, calls = clone.run("test", FAILS=f"pytest {part}")
+    assert code != 0
+    assert len([call for call in calls if call.startswith("-m pytest")]) == 3, "the others ran"
+
+
+@pytest.mark.parametrize("step", ["mypy", "pyright", "ruff format", "pytest"])
+def test_one_step_that_fails_fails_the_check(clone: Clone, step: str) -> None:
+    assert clone.run("check")[0] == 0
+    code, calls = clone.run("check", FAILS=step)
+    assert code != 0
+    assert {"-m mypy", "-m pyright", "-m ruff check ."} <= {*calls}
 
 
 def test_run_needs_no_tools_and_is_content_with_a_venv_that_has_them(clone: Clone) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import dataclass
 
 import pytest
@@ -110,3 +112,21 @@ def test_what_cannot_be_published() -> None:
         publisher.of(WRITE, b"x" * 1_000_000, NO_METADATA, cause())
     with pytest.raises(InvalidIdempotencyKey):
         publisher.of(WRITE, b"x", Metadata({"ce-id": "x" * 200}), cause())
+
+
+def test_attributes_are_metadata_like_any_other() -> None:
+    made = topic_message("note", Metadata({"ce-priority": "1"}), subject="s")
+    whole = Metadata(attributes("notes/1", 7, 0, made).pairs)
+
+    def fresh() -> Metadata:
+        return attributes("notes/1", 7, 0, made)
+
+    assert fresh() == whole
+    assert hash(fresh()) == hash(whole)
+    assert fresh()
+    assert (len(fresh()), list(fresh())) == (len(whole), list(whole))
+    assert fresh()["CE-Priority"] == "1"
+    assert fresh().merge({"a": "b"}) == whole.add("a", "b")
+    assert pickle.loads(pickle.dumps(fresh())) == whole
+    assert copy.deepcopy(fresh()) == whole
+    assert not hasattr(fresh(), "other")

@@ -21,6 +21,7 @@ from actorkalix import (
     step,
 )
 from actorkalix.errors import InvalidEffect, NotificationsMissed
+from actorkalix.gateway.routes import Found, RouteTable
 from actorkalix.limits import NOTES_KEPT_MAX
 from actorkalix.runtime import notifying
 from actorkalix.testkit import TestService, WorkflowTestKit
@@ -192,6 +193,14 @@ def test_a_note_of_another_type_and_a_workflow_that_nobody_hears_are_faults() ->
             await running.client.workflow(Silent, "s").start()
 
     run(work)
+
+
+def test_a_get_listens() -> None:
+    table = RouteTable(Service("tours", components=[Tour, Silent]).descriptor)
+    for verb in ("GET", "POST"):
+        found = table.match(verb, b"/tour/t/progress")
+        assert isinstance(found, Found)
+        assert (found.route.streams, found.route.kind) == (True, MessageKind.QUERY)
 
 
 def test_so_many_may_listen(monkeypatch: pytest.MonkeyPatch) -> None:

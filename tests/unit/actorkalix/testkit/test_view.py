@@ -18,6 +18,7 @@ from actorkalix import (
     ValueEntity,
     View,
     on_delete,
+    on_snapshot,
     query,
     sql,
     table,
@@ -273,3 +274,50 @@ def test_kits_are_apart() -> None:
     assert other.rows("carts") == {}
     one.close()
     other.close()
+
+
+class Levels(View, id="kit-levels"):
+    @table("levels", source=Shop)
+    def on_event(self, row: Named | None, event: Added | Cleared) -> RowEffect[Named]:
+        seen = row.name if row else ""
+        return self.effects.update_row(Named(f"{seen} {self.context.sequence_number}"))
+
+    @on_snapshot("levels")
+    def begin(self, state: int) -> RowEffect[Named]:
+        if state < 0:
+            raise ZeroDivisionError("negative")
+        return self.effects.update_row(Named(f"{state} at {self.context.sequence_number}"))
+
+    @sql("SELECT * FROM levels")
+    def all(self) -> list[Named]:
+        raise NotImplementedError
+
+
+def test_vw_21_a_snapshot_stands_for_the_events_that_it_holds() -> None:
+    kit = ViewTestKit(Levels)
+    kit.snapshot(Shop, "a", 7, events=3).event(Shop, "a", Added("x"), Added("y"))
+    kit.event(Shop, "b", Added("x")).snapshot(Shop, "b", 9)
+    with pytest.raises(ZeroDivisionError):
+        kit.snapshot(Shop, "c", -1)
+    kit.snapshot(Shop, "c", 1, events=2)
+    assert {name: row.name for name, row in kit.rows("levels").items()} == {
+        "a": "7 at 3 4 5",
+        "b": "9 at 2",
+        "c": "1 at 2",
+    }
+    kit.delete(Shop, "a").event(Shop, "a", Added("x"))
+    assert kit.rows("levels")["a"] == Named(" 1")
+    with pytest.raises(DefinitionError, match="no table of"):
+        kit.snapshot(Other, "x", 1)
+
+
+class Other(EventSourcedEntity[int, Added], id="kit-other"):
+    def empty_state(self) -> int:
+        return 0
+
+    def apply_event(self, state: int, event: Added) -> int:
+        return state
+
+    @query
+    def get(self) -> int:
+        return self.state

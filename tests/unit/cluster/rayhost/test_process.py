@@ -30,8 +30,9 @@ from actorkalix_cluster.rayhost.contract import (
     Roll,
     Transport,
 )
-from actorkalix_cluster.rayhost.process import EXIT_FATAL, YOUNG_MAX, Process, last_words
+from actorkalix_cluster.rayhost.process import EXIT_FATAL, Process, last_words
 from actorkalix_cluster.rayhost.sockets import Handover, Taken
+from actorkalix_cluster.shardhost.collector import YOUNG
 
 FACTORY = "actorkalix_test_factory"
 
@@ -145,7 +146,7 @@ def test_it_works_on_a_thread_of_its_own(tmp_path: Path) -> None:
 def test_garbage_is_not_looked_for_in_what_stays(tmp_path: Path) -> None:
     made(tmp_path)
     assert gc.get_freeze_count() > 1_000
-    assert gc.get_threshold()[0] == YOUNG_MAX
+    assert gc.get_threshold()[0] == YOUNG
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ def test_a_key_that_cannot_be_looked_up_is_not_executed(
             def fail(*args: object) -> None:
                 raise KeyError("a bug")
 
-            monkeypatch.setattr(r.store, "remembered", fail)
+            monkeypatch.setattr(r.store, "remembered_some", fail)
             assert number_of(await r.ask("add", 5, key="k")) == "AK9001"
             assert await r.query() == 1
 

@@ -239,7 +239,7 @@ def test_the_model_is_asked_for_nothing_that_is_not_tried() -> None:
     asked: list[int] = []
 
     class Counted(Counter):
-        def step(self, state: Any, operation: Operation, /) -> tuple[bool, Any]:
+        def step(self, state: Any, operation: Operation) -> tuple[bool, Any]:
             asked.append(operation.id)
             return super().step(state, operation)
 

@@ -45,13 +45,17 @@ def test_the_source_of_a_record_is_that_of_the_very_record() -> None:
 
 def test_an_operation_is_silent_if_none_of_its_steps_made_a_record() -> None:
     written = Written()
-    written.stepped(1, 0)
-    written.stepped(2, 1)
-    written.stepped(3, 0)
-    written.stepped(3, 2)
-    written.stepped(4, 2)
-    written.stepped(4, 0)
-    assert written.silent == {1}
+    written.stepped(1, 0, "1.1")
+    written.stepped(2, 1, "1.1")
+    written.stepped(3, 0, "1.1")
+    written.stepped(3, 2, "1.1")
+    written.stepped(4, 2, "1.1")
+    written.stepped(4, 0, "1.1")
+    written.stepped(5, 2, "1.1")
+    written.stepped(5, 0, "1.2")  # what it wrote was lost with the host, and another has done it
+    written.stepped(6, 0, "1.1")
+    written.stepped(6, 2, "1.2")
+    assert written.silent == {1, 5}
 
 
 @pytest.mark.parametrize("text, operation", [("op-12", 12), ("", None), ("local-3", None)])

@@ -31,6 +31,7 @@ from actorkalix_cluster.shardhost.ticket import Tell
 CROWD = 8  # fewer are answered before anybody has lost patience, on a host that gets no CPU too
 SHARE = 0.5  # the rest is for the ways to the host's loop and from it, which nobody sees here
 WINDOW_S = 0.1  # answers that are looked at together: some hundreds
+EACH_MS_MAX = 10.0  # 50 times what a command takes: a host that is slower stands still
 FORGET_S = 0.25  # without a measurement half of what an answer takes is forgotten
 _LOOKED_AT = (MessageKind.COMMAND, MessageKind.QUERY)
 _REFUSED = Reply(failure=failures.overloaded("more requests wait than are answered in time"))
@@ -107,7 +108,7 @@ class Admission:
         if self._waiting >= CROWD:
             took_s = self._now_s() - self._began_s
             if took_s >= WINDOW_S:
-                each_ms = took_s * 1_000 / self._answered
+                each_ms = min(took_s * 1_000 / self._answered, EACH_MS_MAX)
                 self._each_ms = (self._each_ms + each_ms) / 2 if self._each_ms else each_ms
                 self._began_s += took_s
                 self._measured_s, self._answered = self._began_s, 0

@@ -47,7 +47,7 @@ class ChildNotBegun(ActorkalixError):
     `update_state` or a transition; look at the child by `actorkalix workflows show`.
     """
 
-    number = "AK2021"
+    number = "AK2023"
     code = "failed_precondition"
     http_status = 400
 

@@ -46,18 +46,18 @@ class _Kept:
         self._folder = folder
         self._started = 0
         self._asked = (0, "")
-        self._port = 0
+        self._served = (0, 0)
         self._running = contextlib.ExitStack()
 
-    def port(self, hosts: int, file: str) -> int:
-        """Of a service; it is started unless it is the one that runs."""
+    def served(self, hosts: int, file: str) -> tuple[int, int]:
+        """Port and host's process of a service; it is started unless it is the one that runs."""
         if self._asked != (hosts, file):
             self.end()
             self._started += 1
             data = self._folder / f"kept-{self._started}"
-            self._port = self._running.enter_context(_fresh(data, hosts, file))
+            self._served = self._running.enter_context(_fresh(data, hosts, file))
             self._asked = (hosts, file)
-        return self._port
+        return self._served
 
     def end(self) -> None:
         self._asked = (0, "")
@@ -111,7 +111,7 @@ def served(
     """
     with contextlib.ExitStack() as stack:
         if data is None and _keeping:
-            yield _keeping[-1].port(hosts, file)
+            yield _keeping[-1].served(hosts, file)
         else:
             for each in _keeping:  # two at once are more than what runs otherwise
                 each.end()
@@ -120,7 +120,7 @@ def served(
 
 
 @contextlib.contextmanager
-def _fresh(folder: Path, hosts: int, file: str) -> Generator[int]:
+def _fresh(folder: Path, hosts: int, file: str) -> Generator[tuple[int, int]]:
     port, admin = free_port(), free_port()
     with contextlib.ExitStack() as stack:
         what = (sys.executable, "-P", "-m", "actorkalix", "run", f"{HERE / file}:service")

@@ -18,10 +18,10 @@ def test_a_kept_service_is_started_once_and_ends_before_another_one_starts(
     folders: list[Path] = []
 
     @contextlib.contextmanager
-    def fresh(folder: Path, hosts: int, file: str) -> Generator[int]:
+    def fresh(folder: Path, hosts: int, file: str) -> Generator[tuple[int, int]]:
         folders.append(folder)
         said.append(f"+{file}{hosts}")
-        yield len(folders)
+        yield len(folders), 0
         said.append(f"-{file}{hosts}")
 
     monkeypatch.setattr(serving, "_fresh", fresh)

@@ -21,7 +21,7 @@ def refused(bench: Bench, method: str, *args: Any, metadata: Any = MINE) -> str:
         bench.call(method, *args, metadata=metadata)
     failure = caught.value.reply.failure
     assert failure is not None, "a refusal says why"
-    assert failure.number == "AK2021"
+    assert failure.number == "AK2023"
     return failure.message
 
 

@@ -222,9 +222,9 @@ def test_an_idle_connection_is_closed_after_its_last_answer() -> None:
         caller.send(REQUEST)
         assert caller.loop.open == 1
         caller.loop.go_on(KEEP_ALIVE_S - 1)
-    assert not caller.wire.closed
+    assert not caller.wire.is_closing()
     caller.loop.go_on(1)
-    assert caller.wire.closed
+    assert caller.wire.is_closing()
     assert caller.loop.open == 0
 
 

@@ -235,15 +235,15 @@ class Dispatch:
         if message.depth > self._depth_max and (refused := self._refused(message)) is not None:
             return refused
         if message.kind is MessageKind.STEP:
-            pursued.at = self._spawn(self._run(pursued, message, self._step(message)))
+            pursued.at = self._spawn(self._run(pursued, message, partial(self._step, message)))
             return pursued
         runner = self._runners.get(message.component)
         if runner is not None:
             prompt = self._prompts.get(message.component)
             if prompt is not None and (at_once := prompt(message)) is not None:
                 return at_once
-            ran = self._ran(runner, message, None)
-            pursued.at = self._spawn(self._run(pursued, message, ran))
+            run = partial(self._ran, runner, message, None)
+            pursued.at = self._spawn(self._run(pursued, message, run))
             return pursued
         queued = self._queued(message) if self._outside else message
         answer = self._actors.begin(queued, partial(self._told, pursued))
@@ -270,9 +270,12 @@ class Dispatch:
         if isinstance(answer, Reply):
             pursued.tell(_at_last(answer))
 
-    async def _run(self, pursued: Pursued, message: Message, ran: Awaitable[Reply]) -> None:
+    async def _run(
+        self, pursued: Pursued, message: Message, run: Callable[[], Awaitable[Reply]]
+    ) -> None:
+        # Called in here, for a task that is cancelled before it begins would never await it.
         try:
-            reply = await ran
+            reply = await run()
         except (Exception, GeneratorExit):  # one that a handler has raised
             log.exception("a bug of actorkalix, correlation id %s", message.correlation_id)
             reply = Reply(failure=failures.bug(message.correlation_id))

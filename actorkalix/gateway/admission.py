@@ -37,6 +37,10 @@ _LOOKED_AT = (MessageKind.COMMAND, MessageKind.QUERY)
 _REFUSED = Reply(failure=failures.overloaded("more requests wait than are answered in time"))
 
 
+class _Guest(partial[None]):
+    """Who is told the answer to a request that is counted among those that wait."""
+
+
 class AskingAll(AskStreams, Protocol):
     """Sends all kinds of messages, also for callers that are no tasks; see `Asking`."""
 
@@ -90,7 +94,7 @@ class Admission:
                 return self._refuse()
             if waiting == CROWD:
                 self._began_s, self._answered = self._now_s(), 0
-        asked = self._ask.begin(message, partial(self._told, tell))
+        asked = self._ask.begin(message, _Guest(self._told, tell))
         if isinstance(asked, Asked):
             self._waiting = waiting + 1
         return asked
@@ -116,6 +120,8 @@ class Admission:
 
     def drop(self, asked: Asked, /) -> None:
         """Nobody waits any more; see `Asking`."""
+        if isinstance(asked.forget(), _Guest):
+            self._waiting -= 1
         self._ask.drop(asked)
 
     async def ask(self, message: Message, elements: AsyncIterator[bytes] | None = None, /) -> Reply:

@@ -39,9 +39,10 @@ class Asked(msgspec.Struct, eq=False):
         parked.then(self.tell)
         return self
 
-    def forget(self) -> None:
-        """Nobody wants the answer any more."""
-        self._tell = None
+    def forget(self) -> Tell | None:
+        """Nobody wants the answer any more; who would have been told, None if that is over."""
+        tell, self._tell = self._tell, None
+        return tell
 
 
 def too_late(ticket: Ticket) -> Failure:

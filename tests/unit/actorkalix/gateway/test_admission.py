@@ -21,7 +21,7 @@ class Host:
     """Answers when it is told to; `now_s` is its clock."""
 
     def __init__(self) -> None:
-        self.tells: list[Tell] = []
+        self.asked: list[Asked] = []
         self.dropped: list[Asked] = []
         self.at_once: Reply | None = None
         self.now_s = 0.0
@@ -32,8 +32,8 @@ class Host:
     def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
         if self.at_once is not None:
             return self.at_once
-        self.tells.append(tell)
-        return Asked(tell)
+        self.asked.append(Asked(tell))
+        return self.asked[-1]
 
     def drop(self, asked: Asked, /) -> None:
         self.dropped.append(asked)
@@ -62,13 +62,13 @@ class Host:
     def answer(self, count: int, each_ms: float) -> None:
         for _ in range(count):
             self.now_s += each_ms / 1_000
-            self.tells.pop(0)(Reply())
+            self.asked.pop(0).tell(Reply())
 
     def settled(self, each_ms: float) -> Host:
         """It is known how long an answer takes."""
         self.send(CROWD + 1_000, 0)
         self.answer(1_000, each_ms)
-        self.answer(len(self.tells), each_ms)
+        self.answer(len(self.asked), each_ms)
         return self
 
 
@@ -106,7 +106,7 @@ def test_a_host_that_stood_still_lets_in_again_soon() -> None:
     host = Host().settled(2_000.0)
     for _ in range(8):
         assert host.send(64, 5_000) <= 64
-        host.answer(len(host.tells), 0.1)
+        host.answer(len(host.asked), 0.1)
         host.now_s += 0.25
     assert host.send(64, 5_000) == 64
 
@@ -118,7 +118,7 @@ def test_a_host_that_has_become_faster_is_given_more() -> None:
     for _ in range(10):
         host.answer(150, 1.0)
         host.send(150, 0)
-    host.answer(len(host.tells), 1.0)
+    host.answer(len(host.asked), 1.0)
     assert host.send(5_000) > few * 2
 
 
@@ -134,10 +134,10 @@ def test_what_is_answered_at_once_does_not_wait() -> None:
 def test_views_and_what_hosts_ask_each_other_are_not_looked_at() -> None:
     host = Host().settled(1.0)
     host.send(5_000)
-    waiting = len(host.tells)
+    waiting = len(host.asked)
     step = msgspec.structs.replace(COMMAND, kind=MessageKind.STEP)
     assert host.send(3, 250, step) == 3
-    assert len(host.tells) == waiting + 3
+    assert len(host.asked) == waiting + 3
 
 
 def test_everything_else_is_handed_on() -> None:
@@ -155,3 +155,20 @@ def test_everything_else_is_handed_on() -> None:
         assert host.dropped == [asked]
 
     asyncio.run(case())
+
+
+def test_who_has_gone_does_not_wait() -> None:
+    host = Host().settled(1.0)
+    host.answer(len(host.asked), 1.0)
+    for _ in range(3):
+        assert host.send(200) > 100
+        gone, host.asked = host.asked, []
+        for each in gone:
+            host.admission.drop(each)
+    assert host.send(200) > 100
+    told = host.asked[0]
+    host.answer(1, 1.0)
+    before = len(host.asked)
+    host.admission.drop(told)  # it was told, and counts once
+    host.answer(before, 1.0)
+    assert host.send(CROWD, 0) == CROWD

@@ -24,7 +24,8 @@ def test_it_tells_once() -> None:
 def test_it_tells_nothing_to_who_has_gone() -> None:
     told: list[Reply] = []
     asked = Asked(told.append)
-    asked.forget()
+    assert asked.forget() == told.append
+    assert asked.forget() is None
     asked.tell(Reply(b"1"))
     assert told == []
 

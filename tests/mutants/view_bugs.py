@@ -121,7 +121,7 @@ MUTANTS = (
         edit(f"{_VIEWS}.tables:TableFold._is_next", "fed.number != expected", "False"),
         edit(
             f"{_HOST}.feed_reading:read_again",
-            *("after=held.version, limit=limits.page", "after=held.version, limit=1"),
+            *("after=after, limit=limits.page", "after=after, limit=1"),
             *("len(records) == limits.page", "bool(records)"),
         ),
     ),

@@ -65,7 +65,8 @@ def test_rows(tiny: Setting, name: str, count: int) -> None:
     rows = of_kind({name: SUITE[name](tiny)}, Row)
     assert len(rows) == count
     for row in rows:
-        assert row.value > 0
+        may_be_nothing = row.unit in ("%", "MB")  # that went wrong, or was taken more than before
+        assert row.value > 0 or may_be_nothing
         assert row.ratio is None or row.ratio > 0
     assert list(Path(tempfile.gettempdir()).iterdir()) == [], "nothing is left behind"
 

@@ -191,7 +191,7 @@ def test_a_stream_that_is_missing_is_told_where_it_is_not_to_be_made(tmp_path: P
 
         async with asyncio.timeout(WAIT_S):
             await until(failure, bool)
-        assert "NotFound" in world.state.view().failure
+        assert "no stream of JetStream has the subject 'orders'" in world.state.view().failure
         await reader.aclose()
 
     run(tmp_path, case, create=False)

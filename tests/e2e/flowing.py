@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 
 WRITERS = 12
+AGAIN_S = 2.0
+"""Until a broker has brought again what it brings twice: how far behind it is, it says seldom."""
 
 
 class Flow:
@@ -17,12 +19,14 @@ class Flow:
 
     Args:
         url: of the service.
+        admin: of its admin port.
         origins: how many.
         events: of each origin.
     """
 
-    def __init__(self, url: str, origins: int, events: int) -> None:
+    def __init__(self, url: str, admin: str, origins: int, events: int) -> None:
         self._url = url
+        self._admin = admin
         self._origins = origins
         self._events = events
         self._changed = asyncio.Condition()
@@ -60,10 +64,24 @@ class Flow:
                 mirror, tally = f"/mirror/o{number}/get", f"/tally/o{number}/get"
                 await until(partial(_got, client, mirror), lambda got: len(got or ()) >= events)
                 await until(partial(_got, client, tally), lambda got: (got or 0) >= events)
-            await asyncio.sleep(2)  # for what would come too often
+            await self._rest(client)  # for what would come too often
             for number in range(self._origins):
                 assert await _got(client, f"/mirror/o{number}/get") == wanted
                 assert await _got(client, f"/tally/o{number}/get") == events
+
+    async def _rest(self, client: httpx.AsyncClient) -> None:
+        """Return when no consumer has anything left to hand on."""
+        consumers = f"{self._admin}/admin/consumers"
+        await until(partial(_got, client, consumers), _nothing_is_left)
+        if any(one["consumer"].startswith("~from:") for one in await _got(client, consumers)):
+            await asyncio.sleep(AGAIN_S)
+            await until(partial(_got, client, consumers), _nothing_is_left)
+
+
+def _nothing_is_left(consumers: list[dict[str, Any]] | None) -> bool:
+    """Of our own logs, that is."""
+    own = [one for one in consumers or () if not one["consumer"].startswith("~from:")]
+    return bool(own) and not any(one["behind"] or one["waiting"] for one in own)
 
 
 async def _number(client: httpx.AsyncClient, origin: str, key: dict[str, str]) -> int:

@@ -38,7 +38,7 @@ async def _disturbed(
     running: Running, serving: dict[str, Any], away: Callable[[], None], back: Callable[[], None]
 ) -> None:
     """Numbers flow while a host is killed, and the broker is away for some seconds."""
-    flow = Flow(running.url, ORIGINS, EVENTS)
+    flow = Flow(running.url, running.admin, ORIGINS, EVENTS)
     total = ORIGINS * EVENTS
 
     async def disturb() -> None:

@@ -66,7 +66,7 @@ def test_what_happens_is_passed_on_in_order_and_once_whatever_dies(tmp_path: Pat
 
     async def case(running: Running) -> None:
         serving = await asyncio.to_thread(running.start)
-        flow = Flow(running.url, ORIGINS, EVENTS)
+        flow = Flow(running.url, running.admin, ORIGINS, EVENTS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(flow.run())
             tasks.create_task(_kill(running, serving, flow))

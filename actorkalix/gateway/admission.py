@@ -24,7 +24,7 @@ from typing import Protocol
 from actorkalix.describe.descriptors import ServiceDescriptor
 from actorkalix.ports import AskStreams
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.asked import Asked, Begins
 from actorkalix_cluster.shardhost.messages import Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.ticket import Tell
 
@@ -41,16 +41,8 @@ class _Guest(partial[None]):
     """Who is told the answer to a request that is counted among those that wait."""
 
 
-class AskingAll(AskStreams, Protocol):
-    """Sends all kinds of messages, also for callers that are no tasks; see `Asking`."""
-
-    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
-        """Send a message: its answer where it is there at once, else `tell` gets it."""
-        ...
-
-    def drop(self, asked: Asked, /) -> None:
-        """Nobody waits any more."""
-        ...
+class AskingAll(AskStreams, Begins, Protocol):
+    """Sends all kinds of messages, for callers that are tasks and for others."""
 
 
 class Admission:

@@ -22,24 +22,12 @@ import msgspec
 
 from actorkalix.gateway.headers import Headers
 from actorkalix.ports import Ask
-from actorkalix_cluster.shardhost.asked import Asked
-from actorkalix_cluster.shardhost.messages import Message, Reply
-from actorkalix_cluster.shardhost.ticket import Tell
+from actorkalix_cluster.shardhost.asked import Asked, Begins
+from actorkalix_cluster.shardhost.messages import Reply
 
 
-class Asking(Ask, Protocol):
-    """Sends messages for callers that are no tasks."""
-
-    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
-        """Send a message: its answer where it is there at once, else `tell` gets it.
-
-        What is not answered by the message's deadline is told as an error then.
-        """
-        ...
-
-    def drop(self, asked: Asked, /) -> None:
-        """Nobody waits any more: what was not started is dropped, any other runs to its end."""
-        ...
+class Asking(Ask, Begins, Protocol):
+    """Sends messages, for callers that are tasks and for others."""
 
 
 class Connection(Protocol):

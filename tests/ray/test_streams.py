@@ -90,7 +90,7 @@ def test_both_sides_die_and_nothing_is_missing(cluster: Cluster) -> None:
         async with asyncio.timeout(WAIT_S):
             await until(lambda: _failure(mirrors, CONSUMER), lambda said: "AK3010" in said)
         gives = await asyncio.to_thread(origins.start)
-        flow = Flow(origins.url, ORIGINS, EVENTS)
+        flow = Flow(origins.url, origins.admin, ORIGINS, EVENTS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(flow.run())
             tasks.create_task(_disturb(cluster, flow, gives, took))

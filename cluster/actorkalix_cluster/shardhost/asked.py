@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import msgspec
 
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.messages import Failure, MessageKind, Reply
+from actorkalix_cluster.shardhost.messages import Failure, Message, MessageKind, Reply
 from actorkalix_cluster.shardhost.parked import Parked
 from actorkalix_cluster.shardhost.ticket import Tell, Ticket
 
@@ -43,6 +45,22 @@ class Asked(msgspec.Struct, eq=False):
         """Nobody wants the answer any more; who would have been told, None if that is over."""
         tell, self._tell = self._tell, None
         return tell
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """Sends messages for callers that are no tasks."""
+
+    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
+        """Send a message: its answer where it is there at once, else `tell` gets it.
+
+        What is not answered by the message's deadline is told as an error then.
+        """
+        ...
+
+    def drop(self, asked: Asked, /) -> None:
+        """Nobody waits any more: what was not started is dropped, any other runs to its end."""
+        ...
 
 
 def too_late(ticket: Ticket) -> Failure:

@@ -35,12 +35,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from actorkalix_cluster.shardhost import failures
-from actorkalix_cluster.shardhost.asked import Asked
+from actorkalix_cluster.shardhost.asked import Asked, Begins
 from actorkalix_cluster.shardhost.clock import Handle
 from actorkalix_cluster.shardhost.fired import FIRED, TIMER, Firing, Outcome, Settled
 from actorkalix_cluster.shardhost.messages import Encoding, Failure, Message, MessageKind, Reply
@@ -64,19 +64,6 @@ class Reach(Protocol):
     """Sends a message to whomever it names, on any host."""
 
     async def ask(self, message: Message, /) -> Reply: ...
-
-
-@runtime_checkable
-class Begins(Protocol):
-    """A `Reach` for callers that are no tasks, too."""
-
-    def begin(self, message: Message, tell: Tell, /) -> Reply | Asked:
-        """Send a message: its answer where it is there at once, else `tell` gets it."""
-        ...
-
-    def drop(self, asked: Asked, /) -> None:
-        """Nobody waits any more: what was not started is dropped, what can be is cancelled."""
-        ...
 
 
 class Fire:
